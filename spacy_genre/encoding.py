@@ -1,0 +1,72 @@
+"""Mentions to token ids: the marked context window (paper, section 3.1 and appendix A.1)."""
+
+from typing import List, Optional, Sequence
+
+from .settings import GenreSettings
+from .tokenization import NameTokenizer
+from .types import Mention
+
+
+class MentionEncoder:
+    """Writes `left [START_ENT] mention [END_ENT] right` in a model's token ids.
+
+    tokenizer (NameTokenizer): The model's tokenizer.
+    settings (GenreSettings): The model's delimiters.
+    max_length (int): The longest input that the model can read, in tokens.
+    context_tokens (int): At most so many tokens of context to each side.
+    """
+
+    def __init__(
+        self,
+        tokenizer: NameTokenizer,
+        settings: GenreSettings,
+        *,
+        max_length: int,
+        context_tokens: int,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.max_length = max_length
+        self.context_tokens = context_tokens
+        hf = tokenizer.hf
+        special = list(hf.build_inputs_with_special_tokens([]))
+        self.prefix, self.suffix = special[:-1], special[-1:]
+        self.start = self._delimiter(settings.start_delimiter)
+        self.end = self._delimiter(settings.end_delimiter)
+
+    def _delimiter(self, text: str) -> List[int]:
+        vocab = self.tokenizer.hf.get_vocab()
+        return [vocab[text]] if text in vocab else self.tokenizer.pieces([f" {text}"])[0]
+
+    def encode(self, mentions: Sequence[Mention]) -> List[Optional[List[int]]]:
+        """The model's input for each mention.
+
+        mentions (Sequence[Mention]): The mentions.
+        RETURNS (List[Optional[List[int]]]): The token ids, cut to `context_tokens` a side and
+            to `max_length` in all. The mention itself is never cut: where it alone is too long
+            for the model, or has no token at all, the entry is None.
+        """
+        # Each part stands behind a space, as it does in the running text.
+        parts = [part for m in mentions for part in (m.left, f" {m.text}", f" {m.right.lstrip()}")]
+        pieces = self.tokenizer.pieces(parts)
+        return [
+            self._join(*pieces[i : i + 3])
+            for i in range(0, len(pieces), 3)
+        ]
+
+    def _join(self, left: List[int], mention: List[int], right: List[int]) -> Optional[List[int]]:
+        frame = len(self.prefix) + len(self.start) + len(self.end) + len(self.suffix)
+        room = self.max_length - frame - len(mention)
+        if not mention or room < 0:
+            return None
+        # What one side does not need, the other may have.
+        n_left = min(len(left), self.context_tokens, max(room // 2, room - len(right)))
+        n_right = min(len(right), self.context_tokens, room - n_left)
+        return [
+            *self.prefix,
+            *left[len(left) - n_left :],
+            *self.start,
+            *mention,
+            *self.end,
+            *right[:n_right],
+            *self.suffix,
+        ]

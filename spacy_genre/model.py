@@ -1,0 +1,206 @@
+"""The encoder-decoder as a thinc model: loading, saving, and the loss that trains it."""
+
+import copy
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+import srsly
+import torch
+import torch.nn.functional as F
+from spacy.util import SimpleFrozenDict
+from spacy_transformers.data_classes import HFObjects
+from spacy_transformers.layers.hf_shim import HFShim
+from spacy_transformers.layers.hf_wrapper import HFWrapper
+from thinc.api import Model
+from thinc.types import ArgsKwargs
+from torch import Tensor
+from transformers import AutoModelForSeq2SeqLM
+
+from .errors import Errors
+from .loading import load_pretrained
+from .settings import GenreSettings
+from .tokenization import NameTokenizer
+
+IGNORED = -100  # torch's label for positions that don't count
+
+
+@dataclass(frozen=True)
+class Seq2SeqBatch:
+    """Pairs of input and name, padded, on the model's device.
+
+    input_ids, attention_mask (LongTensor, [B, S]): The encoder's input.
+    decoder_input_ids (LongTensor, [B, T]): The start token and the name.
+    labels (LongTensor, [B, T]): The name and the end token; -100 where it is padding.
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    decoder_input_ids: Tensor
+    labels: Tensor
+
+
+def Seq2Seq_v1(
+    name: Optional[str] = None,
+    tokenizer_config: Dict[str, Any] = SimpleFrozenDict(),  # noqa: B008
+    transformer_config: Dict[str, Any] = SimpleFrozenDict(),  # noqa: B008
+) -> Model[Seq2SeqBatch, Tensor]:
+    """Registered as `spacy_genre.Seq2Seq.v1` in `architectures`: an encoder-decoder of
+    transformers. Its output are the logits of the names, [B, T, V].
+
+    name (Optional[str]): A folder that transformers' `save_pretrained` wrote, or the name of a
+        model on the hub ("facebook/genre-linking-blink", whose weights are CC-BY-NC, say), or
+        None for the model that comes with the package. It is loaded when it is first needed,
+        and not at all where a saved pipeline brings its own.
+    tokenizer_config, transformer_config (Dict[str, Any]): Passed on to `from_pretrained` of the
+        tokenizer and of the model's configuration.
+    """
+    nothing = HFObjects(None, None, None)
+    model = HFWrapper(
+        nothing,
+        convert_inputs=_convert_inputs,
+        convert_outputs=_convert_outputs,
+        model_cls=AutoModelForSeq2SeqLM,
+    )
+    model.name = "genre_seq2seq"
+    # The wrapper's own shim saves weights as a pickle; this one as transformers does.
+    model.shims[0] = Seq2SeqShim(nothing, model_cls=AutoModelForSeq2SeqLM)
+    load = partial(load_pretrained, name, dict(tokenizer_config), dict(transformer_config))
+    model.init = partial(_init, load=load)
+    return model
+
+
+def _init(model: Model, X: Any = None, Y: Any = None, *, load: Callable[[], HFObjects]) -> None:
+    if model.shims[0].transformer is None:
+        model.shims[0].set_hf(load())
+
+
+class Seq2SeqShim(HFShim):
+    """Holds the torch module and its tokenizer; writes them as a folder that transformers can
+    load by itself."""
+
+    @property
+    def transformer(self) -> Any:
+        """The torch module, or None before the model is loaded."""
+        return self._hfmodel.transformer
+
+    @property
+    def tokenizer(self) -> Any:
+        return self._hfmodel.tokenizer
+
+    @property
+    def settings(self) -> GenreSettings:
+        return GenreSettings.from_config(self.transformer.config)
+
+    @property
+    def name_tokenizer(self) -> NameTokenizer:
+        return NameTokenizer(self.tokenizer, bos=self.settings.name_bos)
+
+    def set_hf(self, hf: HFObjects) -> None:
+        self._hfmodel = hf
+        self._model = hf.transformer
+
+    def to_folder(self, path: Path) -> None:
+        """Write config.json, model.safetensors and the tokenizer's files."""
+        module = self.transformer
+        # Half the size where that loses nothing, as with the weights that come with the package.
+        if all(torch.equal(v.half().to(v.dtype), v) for v in module.state_dict().values()):
+            module = copy.deepcopy(module).half()
+        module.save_pretrained(path, safe_serialization=True)
+        self.tokenizer.save_pretrained(path)
+
+    def to_bytes(self) -> bytes:
+        if self.transformer is None:
+            return srsly.msgpack_dumps({})
+        with tempfile.TemporaryDirectory() as folder:
+            self.to_folder(Path(folder))
+            files = {file.name: file.read_bytes() for file in sorted(Path(folder).iterdir())}
+        return srsly.msgpack_dumps(files)
+
+    def from_bytes(self, bytes_data: bytes) -> "Seq2SeqShim":
+        files = _unpack(bytes_data)
+        if files:
+            with tempfile.TemporaryDirectory() as folder:
+                for name, content in files.items():
+                    (Path(folder) / name).write_bytes(content)
+                self.set_hf(load_pretrained(folder))
+        return self
+
+
+def _unpack(bytes_data: bytes) -> Dict[str, bytes]:
+    try:
+        files = srsly.msgpack_loads(bytes_data)
+    except ValueError as err:
+        raise ValueError(Errors.M008.format(reason="they can't be unpacked")) from err
+    if not isinstance(files, dict) or any(Path(name).name != name for name in files):
+        raise ValueError(Errors.M008.format(reason="they hold something else"))
+    return files
+
+
+def make_batch(
+    model: Model, inputs: Sequence[List[int]], names: Sequence[List[int]]
+) -> Seq2SeqBatch:
+    """Pad pairs of input and name.
+
+    model (Model): The model, loaded.
+    inputs (Sequence[List[int]]): B encoder inputs.
+    names (Sequence[List[int]]): B names, as `NameTokenizer.encode` gives them.
+    """
+    config = model.shims[0].transformer.config
+    device = model.shims[0].device
+    input_ids, attention_mask = pad(inputs, config.pad_token_id, device)
+    starts = [[config.decoder_start_token_id, *name] for name in names]
+    labels = [[*name, config.eos_token_id] for name in names]
+    return Seq2SeqBatch(
+        input_ids,
+        attention_mask,
+        pad(starts, config.pad_token_id, device)[0],
+        pad(labels, IGNORED, device)[0],
+    )
+
+
+def pad(rows: Sequence[List[int]], value: int, device: torch.device) -> Tuple[Tensor, Tensor]:
+    """Rows of unequal length as one tensor and its mask, both [len(rows), longest]."""
+    width = max(map(len, rows))
+    ids = torch.tensor([row + [value] * (width - len(row)) for row in rows])
+    lengths = torch.tensor([len(row) for row in rows])
+    mask = torch.arange(width)[None, :] < lengths[:, None]
+    return ids.to(device), mask.long().to(device)
+
+
+def name_loss(logits: Tensor, labels: Tensor) -> Tuple[float, Tensor]:
+    """The mean negative log-likelihood of the names' tokens, in nats, and its gradient by the
+    logits (paper, section 3.1: a standard seq2seq objective).
+
+    logits (FloatTensor, [B, T, V]); labels (LongTensor, [B, T]).
+    RETURNS (Tuple[float, Tensor]): The loss, and its gradient, [B, T, V].
+    """
+    logits = logits.detach().float().requires_grad_()
+    loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    return float(loss), gradient
+
+
+def _convert_inputs(
+    model: Model, batch: Seq2SeqBatch, is_train: bool
+) -> Tuple[ArgsKwargs, Callable]:
+    kwargs = {
+        "input_ids": batch.input_ids,
+        "attention_mask": batch.attention_mask,
+        "decoder_input_ids": batch.decoder_input_ids,
+        "use_cache": False,
+    }
+    return ArgsKwargs(args=(), kwargs=kwargs), lambda d_inputs: None
+
+
+def _convert_outputs(
+    model: Model, inputs_outputs: Tuple[Seq2SeqBatch, Any], is_train: bool
+) -> Tuple[Tensor, Callable]:
+    logits = inputs_outputs[1].logits
+
+    def backprop(d_logits: Tensor) -> ArgsKwargs:
+        return ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": [d_logits]})
+
+    return logits, backprop

@@ -1,0 +1,98 @@
+"""One file for many arrays: safetensors, opened by memory map, replaced as a whole."""
+
+import json
+import mmap
+import os
+import struct
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, Tuple, Union
+
+import numpy as np
+from safetensors.numpy import save as safetensors_save
+
+from ..errors import Errors
+
+FORMAT = 1
+KIND = "spacy_genre.TitleSet"
+Arrays = Dict[str, np.ndarray]
+DTYPES = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "F32": np.float32}
+
+
+def dump(arrays: Arrays, header: Dict[str, Any]) -> bytes:
+    """The content of a file that `parse` reads."""
+    # One key, since safetensors writes several in any order, and equal sets shall be equal files.
+    metadata = {KIND: json.dumps({"format": FORMAT, **header})}
+    return safetensors_save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata)
+
+
+def parse(data: Union[bytes, mmap.mmap], where: str) -> Tuple[Arrays, Dict[str, Any]]:
+    """Find the arrays in the content of a file, without copying or reading them.
+
+    data (Union[bytes, mmap.mmap]): The content.
+    where (str): What to call it in an error.
+    RETURNS (Tuple[Dict[str, np.ndarray], Dict[str, Any]]): Read-only arrays, and the header.
+    RAISES (ValueError): If it is no such file, is cut, or has another format.
+    """
+    try:
+        (size,) = struct.unpack("<Q", data[:8])
+        if size > len(data) - 8:
+            raise ValueError("it is shorter than its header says")
+        tensors = json.loads(data[8 : 8 + size])
+        metadata = tensors.pop("__metadata__", {})
+        if KIND not in metadata:
+            raise ValueError("it is another kind of safetensors file")
+        header = json.loads(metadata[KIND])
+        found = header.pop("format")
+        ends = [info["data_offsets"][1] for info in tensors.values()]
+        if 8 + size + max(ends) != len(data):
+            raise ValueError("its length is not what its header says")
+        arrays = {k: _array(data, 8 + size, info) for k, info in tensors.items()}
+    except (KeyError, TypeError, ValueError, AttributeError, struct.error) as err:
+        reason = str(err) if type(err) is ValueError else "its header can't be read"
+        raise ValueError(Errors.T002.format(path=where, reason=reason)) from err
+    if found != FORMAT:
+        raise ValueError(Errors.T003.format(path=where, found=found, expected=FORMAT))
+    return arrays, header
+
+
+def _array(data: Union[bytes, mmap.mmap], base: int, info: Dict[str, Any]) -> np.ndarray:
+    start, end = info["data_offsets"]
+    (length,) = info["shape"]
+    dtype = np.dtype(DTYPES[info["dtype"]])
+    if not 0 <= start <= end <= len(data) - base or end - start != length * dtype.itemsize:
+        raise ValueError("its header contradicts itself")
+    return np.frombuffer(data, dtype, length, base + start)
+
+
+def read(path: Path) -> Tuple[Arrays, Dict[str, Any]]:
+    """Open a file by memory map: nothing is read before it is looked at, and processes that
+    open the same file share its pages."""
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise ValueError(Errors.T002.format(path=path, reason="it is empty"))
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        raise FileNotFoundError(Errors.T001.format(path=path)) from None
+    except IsADirectoryError:
+        raise ValueError(Errors.T002.format(path=path, reason="it is a folder")) from None
+    return parse(data, str(path))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: to a temporary sibling, moved into place at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp's own mode shuts out everybody else
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

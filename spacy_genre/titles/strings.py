@@ -1,0 +1,56 @@
+"""Many strings in two arrays."""
+
+from dataclasses import dataclass
+from typing import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class StringTable:
+    """N strings as UTF-8, end to end, and where each begins; no Python object per string.
+
+    data (uint8, [bytes]): All strings in UTF-8.
+    offsets (uint32 or uint64, [N + 1]): String i is data[offsets[i] : offsets[i + 1]].
+    """
+
+    data: NDArray[np.uint8]
+    offsets: NDArray[np.integer]
+
+    @classmethod
+    def build(cls, strings: Sequence[str]) -> "StringTable":
+        encoded = [string.encode("utf8") for string in strings]
+        offsets = np.zeros(len(encoded) + 1, np.uint64)
+        np.cumsum(np.fromiter(map(len, encoded), np.uint64, len(encoded)), out=offsets[1:])
+        if offsets[-1] < 2**32:
+            offsets = offsets.astype(np.uint32)
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def bytes_at(self, i: int) -> bytes:
+        return self.data[int(self.offsets[i]) : int(self.offsets[i + 1])].tobytes()
+
+    def __getitem__(self, i: int) -> str:
+        return self.bytes_at(i).decode("utf8")
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[i] for i in range(len(self)))
+
+    def find(self, string: str) -> int:
+        """The index of a string, or -1. The strings must be sorted (by code point, as Python's
+        own `sorted` does, which is the order of their UTF-8 bytes as well)."""
+        try:
+            key = string.encode("utf8")
+        except UnicodeEncodeError:
+            return -1
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self.bytes_at(middle) < key:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < len(self) and self.bytes_at(low) == key else -1

@@ -1,0 +1,188 @@
+"""A prefix tree of token sequences, held in three flat arrays."""
+
+from dataclasses import dataclass
+from typing import List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Errors
+
+IntArray = NDArray[np.integer]
+
+
+@dataclass(frozen=True, eq=False)
+class TokenTrie:
+    """The prefix tree of N token sequences, its nodes numbered breadth first from the root, 0.
+
+    The children of a node lie side by side, in the order of their tokens, so that two arrays
+    hold the whole tree and the children of a batch of nodes are a handful of array operations.
+    The end token is not stored: a sequence ends at the node of its last token. A node where a
+    sequence ends may have children (one name is the beginning of another), and several
+    sequences may end at one node (names that become the same tokens).
+
+    tokens (uint16 or uint32, [n_nodes]): The token on the edge into each node; 0 for the root.
+    first_child (uint32, [n_nodes + 1]): The children of node n are the nodes
+        first_child[n] to first_child[n + 1] - 1.
+    entry_nodes (uint32, [N]): The node at which each sequence ("entry") ends, ascending.
+    """
+
+    tokens: IntArray
+    first_child: IntArray
+    entry_nodes: IntArray
+
+    @classmethod
+    def build(cls, sequences: Sequence[Sequence[int]]) -> Tuple["TokenTrie", IntArray]:
+        """Make the tree of some sequences.
+
+        sequences (Sequence[Sequence[int]]): Token ids, without the end token, in any order.
+        RETURNS (Tuple[TokenTrie, IntArray]): The tree, and for each of its entries the row of
+            `sequences` that it stands for, [N].
+        RAISES (ValueError): If a sequence is empty.
+        """
+        lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
+        flat = np.fromiter((t for seq in sequences for t in seq), np.int64, int(lengths.sum()))
+        return cls.from_ragged(flat, lengths)
+
+    @classmethod
+    def from_ragged(cls, flat: IntArray, lengths: IntArray) -> Tuple["TokenTrie", IntArray]:
+        """Like `build`, from all sequences laid end to end and the length of each."""
+        if (lengths == 0).any():
+            raise ValueError(Errors.T013.format(row=int(np.flatnonzero(lengths == 0)[0])))
+        starts = np.cumsum(lengths) - lengths
+        width = int(flat.max(initial=0)) + 1
+        node_of_row = np.zeros(len(lengths), np.int64)
+        rows = np.arange(len(lengths))
+        level_start, n_nodes, depth = 0, 1, 0
+        tokens, n_children = [np.zeros(1, np.int64)], []
+        # One level of the tree a turn: rows that agree on (parent, token) share a node.
+        while len(rows):
+            edges = node_of_row[rows] * width + flat[starts[rows] + depth]
+            edges, node_of_edge = np.unique(edges, return_inverse=True)
+            parents = edges // width - level_start
+            n_children.append(np.bincount(parents, minlength=n_nodes - level_start))
+            tokens.append(edges % width)
+            node_of_row[rows] = n_nodes + node_of_edge
+            level_start, n_nodes, depth = n_nodes, n_nodes + len(edges), depth + 1
+            rows = rows[lengths[rows] > depth]
+        n_children.append(np.zeros(n_nodes - level_start, np.int64))
+        first_child = np.ones(n_nodes + 1, np.int64)
+        first_child[1:] += np.cumsum(np.concatenate(n_children))
+        order = np.argsort(node_of_row, kind="stable")
+        trie = cls(
+            np.concatenate(tokens).astype(np.uint16 if width <= 2**16 else np.uint32),
+            first_child.astype(np.uint32),
+            node_of_row[order].astype(np.uint32),
+        )
+        return trie, order
+
+    @classmethod
+    def forest(cls, tries: Sequence["TokenTrie"]) -> Tuple["TokenTrie", IntArray]:
+        """Put several tries into one, so that one batch can be searched in all of them.
+
+        tries (Sequence[TokenTrie]): The tries, one for each mention of a batch, say.
+        RETURNS (Tuple[TokenTrie, IntArray]): A trie whose root has one child for each of the
+            tries that has any sequence, and the node that is the root of each, [len(tries)].
+        """
+        flats, lengths = [], []
+        for i, trie in enumerate(tries):
+            flat, length = trie.sequences()
+            # The number of the trie goes in front as if it were a token.
+            starts = np.cumsum(length) - length
+            flats.append(np.insert(flat, starts, i))
+            lengths.append(length + 1)
+        empty = np.zeros(0, np.int64)
+        forest, _ = cls.from_ragged(
+            np.concatenate([empty, *flats]), np.concatenate([empty, *lengths])
+        )
+        roots = np.asarray([forest.child(0, i) for i in range(len(tries))], np.int64)
+        return forest, roots
+
+    @property
+    def n_nodes(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def depth(self) -> int:
+        """The length of the longest sequence, 0 if there is none."""
+        start, end, depth = 0, 1, -1
+        while start < end:
+            start, end = int(self.first_child[start]), int(self.first_child[end])
+            depth += 1
+        return depth
+
+    def __len__(self) -> int:
+        """The number of entries."""
+        return len(self.entry_nodes)
+
+    def children(self, nodes: IntArray) -> Tuple[IntArray, IntArray]:
+        """All children of a batch of nodes.
+
+        nodes (IntArray): [R] node numbers.
+        RETURNS (Tuple[IntArray, IntArray]): For each of the C children in all, the row of
+            `nodes` that is its parent, [C], ascending; and the child's own number, [C].
+        """
+        start = self.first_child[nodes].astype(np.int64)
+        count = self.first_child[np.asarray(nodes) + 1] - start
+        rows = np.repeat(np.arange(len(start)), count)
+        first_of_row = np.cumsum(count) - count
+        return rows, np.arange(len(rows)) + np.repeat(start - first_of_row, count)
+
+    def is_end(self, nodes: IntArray) -> NDArray[np.bool_]:
+        """Whether a sequence ends at each of the nodes, [R]."""
+        nodes = np.asarray(nodes, self.entry_nodes.dtype)  # or numpy would convert all entries
+        at = np.searchsorted(self.entry_nodes, nodes)
+        ends = np.zeros(len(nodes), bool)
+        inside = at < len(self)
+        ends[inside] = self.entry_nodes[at[inside]] == nodes[inside]
+        return ends
+
+    def entries(self, node: int) -> range:
+        """The entries that end at a node: none, one, or several with the same tokens."""
+        key = self.entry_nodes.dtype.type(node)
+        left, right = (np.searchsorted(self.entry_nodes, key, side) for side in ("left", "right"))
+        return range(int(left), int(right))
+
+    def child(self, node: int, token: int) -> int:
+        """The child of a node along a token, or -1."""
+        start, end = int(self.first_child[node]), int(self.first_child[node + 1])
+        if not 0 <= token <= np.iinfo(self.tokens.dtype).max:
+            return -1
+        at = start + int(np.searchsorted(self.tokens[start:end], self.tokens.dtype.type(token)))
+        return at if at < end and self.tokens[at] == token else -1
+
+    def find(self, sequence: Sequence[int]) -> int:
+        """The node that a sequence of tokens leads to from the root, or -1."""
+        node = 0
+        for token in sequence:
+            node = self.child(node, token)
+            if node < 0:
+                break
+        return node
+
+    def path(self, node: int) -> List[int]:
+        """The tokens that lead from the root to a node."""
+        flat, _ = self._paths(np.asarray([node], np.int64))
+        return flat.tolist()
+
+    def sequences(self) -> Tuple[IntArray, IntArray]:
+        """The sequences of all entries, in their order.
+
+        RETURNS (Tuple[IntArray, IntArray]): The sequences laid end to end, and their lengths,
+            [N]; `from_ragged` makes the same trie of them again.
+        """
+        return self._paths(self.entry_nodes.astype(np.int64))
+
+    def _paths(self, nodes: IntArray) -> Tuple[IntArray, IntArray]:
+        # Climb from all nodes to the root at once, one level a turn.
+        levels, alive = [], []
+        while (nodes > 0).any():
+            levels.append(np.where(nodes > 0, self.tokens[nodes], 0).astype(np.int64))
+            alive.append(nodes > 0)
+            key = nodes.astype(self.first_child.dtype)
+            parent = np.searchsorted(self.first_child, key, side="right") - 1
+            nodes = np.where(nodes > 0, parent, 0)
+        if not levels:
+            return np.zeros(0, np.int64), np.zeros(len(nodes), np.int64)
+        mask = np.stack(alive[::-1], axis=1)
+        return np.stack(levels[::-1], axis=1)[mask], mask.sum(axis=1)

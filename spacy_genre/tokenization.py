@@ -1,0 +1,66 @@
+"""Names to token ids, and what identifies a tokenizer. Works on any tokenizer of transformers,
+without importing it."""
+
+import hashlib
+import json
+from typing import Any, List, Sequence
+
+# Text that tokenizers treat differently: case, accents, punctuation, scripts, spaces, emoji.
+PROBE = (
+    "Albert Einstein",
+    "  São Paulo–Guarulhos (airport), 2nd ed.",
+    "AC/DC & the “Ångström”: 3.14 %",
+    "東京 Київ القاهرة 😀",
+    "naïve\u00a0co-operation's\u200b E\u0301tat",
+    "[SEP] </s> <pad>",
+)
+
+
+class NameTokenizer:
+    """How a model writes a name: what the tokenizer puts in front, then the name's own tokens.
+
+    hf (transformers.PreTrainedTokenizerBase): The model's tokenizer.
+    bos (bool): Whether names begin with the tokenizer's start token. They do for BART
+        (`</s> <s> name </s>`, with the decoder's start token in front), not for mGENRE.
+    """
+
+    def __init__(self, hf: Any, *, bos: bool = True) -> None:
+        self.hf = hf
+        self.bos = bos
+        special = list(hf.build_inputs_with_special_tokens([]))
+        self.prefix: List[int] = special[:-1] if bos else []
+        # What a model can't read, it can't generate either; some tokenizers set no limit.
+        self.max_tokens = min(int(hf.model_max_length), 1024) - len(special)
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> "NameTokenizer":
+        """tokenizer (Union[NameTokenizer, transformers.PreTrainedTokenizerBase])."""
+        return tokenizer if isinstance(tokenizer, cls) else cls(tokenizer)
+
+    def pieces(self, texts: Sequence[str]) -> List[List[int]]:
+        """The token ids of texts, without special tokens.
+
+        Text that looks like a special token ("[SEP]") is split like any other text.
+        """
+        if not texts:
+            return []
+        return self.hf(
+            list(texts),
+            add_special_tokens=False,
+            split_special_tokens=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )["input_ids"]
+
+    def encode(self, names: Sequence[str]) -> List[List[int]]:
+        """The token ids that generate each name, without the end token. A name that becomes no
+        tokens is an empty list."""
+        return [[*self.prefix, *ids] if ids else [] for ids in self.pieces(names)]
+
+    @property
+    def fingerprint(self) -> str:
+        """What two tokenizers share if, and only if, they write names with the same ids: a hash
+        of the vocabulary and of some telling texts (not of files, which change with versions)."""
+        state = [sorted(self.hf.get_vocab().items()), self.prefix, self.pieces(PROBE)]
+        return hashlib.sha256(json.dumps(state).encode("utf8")).hexdigest()[:16]

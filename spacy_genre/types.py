@@ -1,0 +1,37 @@
+"""The values that pass between the layers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A mention in its context, as text.
+
+    left (str): What stands before the mention, as far as the context window may need it.
+    text (str): The mention itself, as it is written in the document.
+    right (str): What stands after it.
+    """
+
+    left: str
+    text: str
+    right: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A name that the model proposes for a mention.
+
+    title (str): The name, as it is written in the title set.
+    kb_id (str): The id that the component writes for it: the title, or the title set's id.
+    score (float): logprob / length ** length_penalty, where the length counts the generated
+        tokens with the end token and without the start token; the candidates are ranked by it.
+    logprob (float): The sum of the log-probabilities of the name's tokens over the whole
+        vocabulary (natural logarithm; paper section 3.1, equation 1).
+    probability (float): The share of this candidate among the mention's candidates, 0 to 1.
+    """
+
+    title: str
+    kb_id: str
+    score: float
+    logprob: float
+    probability: float
