@@ -105,3 +105,11 @@ def _load_weights(name: str, config: Any, local: bool) -> Any:
 
 def _first_line(err: BaseException) -> str:
     return str(err).strip().split("\n")[0]
+
+
+def load_name_tokenizer(name: Optional[str]) -> NameTokenizer:
+    """How a model writes names: its tokenizer and configuration, without the weights.
+
+    name (Optional[str]): As in `load_pretrained`.
+    """
+    raise NotImplementedError

@@ -111,6 +111,11 @@ class Seq2SeqShim(HFShim):
         module.save_pretrained(path, safe_serialization=True)
         self.tokenizer.save_pretrained(path)
 
+    def from_folder(self, path: Path) -> "Seq2SeqShim":
+        """Load what `to_folder` wrote."""
+        self.set_hf(load_pretrained(str(path)))
+        return self
+
     def to_bytes(self) -> bytes:
         if self.transformer is None:
             return srsly.msgpack_dumps({})
@@ -125,7 +130,7 @@ class Seq2SeqShim(HFShim):
             with tempfile.TemporaryDirectory() as folder:
                 for name, content in files.items():
                     (Path(folder) / name).write_bytes(content)
-                self.set_hf(load_pretrained(folder))
+                self.from_folder(Path(folder))
         return self
 
 

@@ -1,6 +1,7 @@
 """The values that pass between the layers."""
 
 from dataclasses import dataclass
+from typing import Tuple
 
 
 @dataclass(frozen=True)
@@ -35,3 +36,18 @@ class Candidate:
     score: float
     logprob: float
     probability: float
+
+
+@dataclass(frozen=True)
+class LinkedSpan:
+    """What a component found out about a span of a Doc.
+
+    start, end (int): The span's first token, and the one after its last.
+    kb_id (str): The id to write, or "NIL".
+    candidates (Tuple[Candidate, ...]): The candidates, best first; empty if none was sought.
+    """
+
+    start: int
+    end: int
+    kb_id: str
+    candidates: Tuple[Candidate, ...]

@@ -1,0 +1,12 @@
+"""`python -m spacy genre …`."""
+
+import typer
+from spacy.cli._util import app
+
+from .titles import titles_cli
+
+genre_cli = typer.Typer(
+    name="genre", help="Link entities by generating their names.", no_args_is_help=True
+)
+genre_cli.add_typer(titles_cli, name="titles")
+app.add_typer(genre_cli)

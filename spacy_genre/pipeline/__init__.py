@@ -1,0 +1,1 @@
+"""The components. Each module is loaded when its factory is first used."""

@@ -1,0 +1,231 @@
+"""What the components share: a model, a title set, searching, and saving both."""
+
+from pathlib import Path as FilePath
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+
+import srsly
+import torch
+from spacy import util
+from spacy.pipeline import TrainablePipe
+from spacy.util import SimpleFrozenList
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
+
+from ..decoding import Path, constrained_search
+from ..decoding.search import MAX_BEAMS
+from ..errors import Errors
+from ..model import Seq2SeqShim, pad
+from ..titles import TitleSet, TokenTrie
+from .precision import check_dtype, precision
+from .validation import check
+
+# The longest input of models that set no limit themselves (T5).
+DEFAULT_MAX_LENGTH = 512
+
+
+class GenrePipe(TrainablePipe):
+    """A component that generates names of a title set.
+
+    The model and the title set are loaded when they are first needed, unless `from_disk` or
+    `from_bytes` brings them.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str,
+        *,
+        titles: Callable[[], TitleSet],
+        num_beams: int,
+        length_penalty: float,
+        batch_tokens: int,
+        dtype: str,
+    ) -> None:
+        """Not called directly: see the components' own `__init__`.
+
+        titles (Callable[[], TitleSet]): Opens the title set.
+        num_beams (int): How many unfinished names the search follows, 1 to 1000.
+        length_penalty (float): The exponent of a name's length in its score.
+        batch_tokens (int): How many tokens of input, padding included, the model reads at once.
+        dtype (str): "float32", "bfloat16", "float16" (on a GPU only) or "auto".
+        """
+        super().__init__(vocab, model, name)
+        self._check("num_beams", num_beams, f"from 1 to {MAX_BEAMS}", 1, MAX_BEAMS)
+        self._check("length_penalty", length_penalty, "a finite number", -1e6, 1e6)
+        self._check("batch_tokens", batch_tokens, "1 or more", 1)
+        check_dtype(name, dtype)
+        self.num_beams = num_beams
+        self.length_penalty = length_penalty
+        self.batch_tokens = batch_tokens
+        self.dtype = dtype
+        self._load_titles = titles
+        self._titles: Optional[TitleSet] = None
+
+    def _check(self, key: str, value: Any, allowed: str, low: float, high: float = 1e18) -> None:
+        check(self.name, key, value, allowed, isinstance(value, (int, float)) and (
+            low <= value <= high
+        ))
+
+    # The parts
+
+    @property
+    def shim(self) -> Seq2SeqShim:
+        """The loaded model: the torch module, its tokenizer and settings."""
+        shim = self.model.shims[0]
+        if shim.transformer is None:
+            self.model.initialize()
+        return shim
+
+    @property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer (transformers.PreTrainedTokenizerBase)."""
+        return self.shim.tokenizer
+
+    @property
+    def titles(self) -> TitleSet:
+        """The names that can be generated. The set may be changed (`titles.add("Name")`), and
+        replaced by another that was made with the model's tokenizer."""
+        if self._titles is None:
+            self.titles = self._load_titles()
+        assert self._titles is not None
+        return self._titles
+
+    @titles.setter
+    def titles(self, titles: TitleSet) -> None:
+        if not isinstance(titles, TitleSet):
+            raise ValueError(Errors.T018.format(found=type(titles)))
+        titles.bind(self.shim.name_tokenizer)
+        self._titles = titles
+
+    @property
+    def max_length(self) -> int:
+        """The longest input and output of the model, in tokens."""
+        positions = getattr(self.shim.transformer.config, "max_position_embeddings", None)
+        return min(positions or DEFAULT_MAX_LENGTH, int(self.tokenizer.model_max_length))
+
+    # The search
+
+    def search(
+        self, inputs: Sequence[Optional[List[int]]], trie: TokenTrie
+    ) -> List[List[Path]]:
+        """The best names for each input.
+
+        inputs (Sequence[Optional[List[int]]]): Token ids, or None for what can't be read.
+        trie (TokenTrie): The names that can be generated.
+        RETURNS (List[List[Path]]): Paths in the trie, best first; none for a None.
+        """
+        found: List[List[Path]] = [[] for _ in inputs]
+        module = self.shim.transformer.eval()
+        for batch in self.pack(inputs):
+            ids, mask = pad(
+                [inputs[i] or [] for i in batch], module.config.pad_token_id, self.shim.device
+            )
+            with torch.inference_mode(), precision(self.dtype, self.shim.device):
+                paths = constrained_search(
+                    module,
+                    ids,
+                    mask,
+                    trie,
+                    num_beams=self.num_beams,
+                    length_penalty=self.length_penalty,
+                )
+            for i, path in zip(batch, paths, strict=True):
+                found[i] = path
+        return found
+
+    def pack(self, inputs: Sequence[Optional[List[int]]]) -> List[List[int]]:
+        """Indices of inputs in batches of similar length, each of at most `batch_tokens`."""
+        batches: List[List[int]] = []
+        lengths = [len(ids) if ids is not None else 0 for ids in inputs]
+        widest = 0
+        for i in sorted(range(len(inputs)), key=lambda i: -lengths[i]):
+            if not lengths[i]:
+                break
+            if not batches or widest * (len(batches[-1]) + 1) > self.batch_tokens:
+                batches.append([])
+                widest = lengths[i]
+            batches[-1].append(i)
+        return batches
+
+    def check_trie(self, trie: TokenTrie) -> None:
+        """RAISES (ValueError): If the trie is empty or has names that are too long."""
+        if not len(trie):
+            raise ValueError(Errors.T007)
+        if trie.depth + 1 > self.max_length:
+            raise ValueError(Errors.M007.format(found=trie.depth, limit=self.max_length - 1))
+
+    # Saving and loading
+
+    def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
+        """The component as bytes, with the model and the title set."""
+        shim, titles = self.shim, self.titles
+        serialize = {
+            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
+            "model": shim.to_bytes,
+            "titles": titles.to_bytes,
+        }
+        return util.to_bytes(serialize, exclude)
+
+    def from_bytes(
+        self, bytes_data: bytes, *, exclude: Iterable[str] = SimpleFrozenList()
+    ) -> "GenrePipe":
+        """Load what `to_bytes` gave. RAISES (ValueError): If it is something else."""
+        deserialize = {
+            "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
+            "model": self.model.shims[0].from_bytes,
+            "titles": self._titles_from_bytes,
+        }
+        util.from_bytes(bytes_data, deserialize, exclude)
+        return self
+
+    def _titles_from_bytes(self, data: bytes) -> None:
+        self.titles = TitleSet.from_bytes(data)
+
+    def to_disk(
+        self, path: Union[str, FilePath], *, exclude: Iterable[str] = SimpleFrozenList()
+    ) -> None:
+        """Write the component to a folder: `model/`, which transformers can load by itself, and
+        `titles.safetensors`."""
+        shim, titles = self.shim, self.titles
+        path = util.ensure_path(path)
+        serialize = {
+            "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
+            "model": shim.to_folder,
+            "titles.safetensors": titles.save,
+        }
+        util.to_disk(path, serialize, exclude)
+        forget_sources(path.parent / "config.cfg", self.name)
+
+    def from_disk(
+        self, path: Union[str, FilePath], *, exclude: Iterable[str] = SimpleFrozenList()
+    ) -> "GenrePipe":
+        """Load what `to_disk` wrote. RAISES (ValueError): If a part is missing or damaged."""
+        deserialize = {
+            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
+            "model": self.model.shims[0].from_folder,
+            "titles.safetensors": self._titles_from_disk,
+        }
+        util.from_disk(util.ensure_path(path), deserialize, exclude)
+        return self
+
+    def _titles_from_disk(self, path: FilePath) -> None:
+        self.titles = TitleSet.open(path)
+
+
+def forget_sources(config_path: FilePath, name: str) -> None:
+    """Take the files that a component was made from out of a saved pipeline's config: the
+    pipeline brings its own copies, and a package should hold no path of the machine that built
+    it. (`nlp.to_disk` writes the config before the components.)
+    """
+    if not config_path.is_file():
+        return
+    config = Config().from_disk(config_path, interpolate=False)
+    block = config.get("components", {}).get(name, {})
+    before = srsly.json_dumps(block)
+    if "path" in block.get("titles", {}):
+        block["titles"]["path"] = None
+    if "name" in block.get("model", {}):
+        block["model"]["name"] = None
+    if srsly.json_dumps(block) != before:
+        config.to_disk(config_path, interpolate=False)

@@ -1,0 +1,75 @@
+"""Candidates of a span: from the search's paths, and to and from the Doc."""
+
+import math
+from typing import Iterable, List, Sequence, Tuple
+
+from spacy.tokens import Doc, Span
+
+from ..decoding import Path
+from ..titles.choice import choose_name
+from ..titles.tables import Tables
+from ..types import Candidate
+
+EXTENSION = "genre_candidates"
+
+
+def make_candidates(
+    paths: Sequence[Path],
+    tables: Tables,
+    surface: str,
+    *,
+    use_ids: bool,
+    nil: str,
+    temperature: float,
+) -> Tuple[Candidate, ...]:
+    """Name the paths that the search found for a mention.
+
+    paths (Sequence[Path]): The paths, best first.
+    tables (Tables): The title set's tables whose trie was searched.
+    surface (str): The mention, as it is written in the document.
+    use_ids (bool): Whether the kb_id is the title set's id, rather than the title; a name
+        without an id then gets `nil`.
+    temperature (float): Divides the scores before they become probabilities.
+    RETURNS (Tuple[Candidate, ...]): One candidate for each path, in the same order.
+    """
+    rows = [choose_name(tables, path.node, surface) for path in paths]
+    shares = _softmax([path.score / temperature for path in paths])
+    return tuple(
+        Candidate(
+            title := tables.names[row],
+            (tables.id_at(row) or nil) if use_ids else title,
+            path.score,
+            path.logprob,
+            share,
+        )
+        for path, row, share in zip(paths, rows, shares, strict=True)
+    )
+
+
+def _softmax(scores: Sequence[float]) -> List[float]:
+    top = max(scores, default=0.0)
+    weights = [math.exp(score - top) for score in scores]
+    return [weight / sum(weights) for weight in weights]
+
+
+# spaCy's own place for values of span extensions, so that they are kept, and moved along with
+# the span, wherever spaCy copies a Doc. The values are plain, so that they can be saved.
+
+
+def set_candidates(span: Span, candidates: Iterable[Candidate]) -> None:
+    """Write a span's candidates to its Doc."""
+    rows = [[c.title, c.kb_id, c.score, c.logprob, c.probability] for c in candidates]
+    span.doc.user_data["._.", EXTENSION, span.start_char, span.end_char] = rows
+
+
+def get_candidates(span: Span) -> List[Candidate]:
+    """The candidates that were written for a span, best first: `span._.genre_candidates`."""
+    doc: Doc = span.doc
+    rows = doc.user_data.get(("._.", EXTENSION, span.start_char, span.end_char), [])
+    return [Candidate(*row) for row in rows]
+
+
+def register_extension() -> None:
+    """Make `span._.genre_candidates` known to spaCy."""
+    if not Span.has_extension(EXTENSION):
+        Span.set_extension(EXTENSION, getter=get_candidates)

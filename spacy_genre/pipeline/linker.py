@@ -1,0 +1,361 @@
+"""`genre_linker`: entity disambiguation (paper, section 4.1). Reads doc.ents, writes kb_ids."""
+
+import warnings
+from itertools import islice
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer
+
+from ..decoding import Path
+from ..encoding import MentionEncoder
+from ..errors import Errors, Warnings
+from ..mentions import span_mention
+from ..model import make_batch, name_loss
+from ..titles import TitleSet
+from ..titles.tables import Tables
+from ..types import LinkedSpan
+from .base import GenrePipe
+from .candidates import make_candidates, register_extension, set_candidates
+from .validation import check
+
+DEFAULT_CONFIG = Config().from_str("""
+[genre_linker]
+num_beams = 5
+top_k = null
+length_penalty = 1.0
+batch_tokens = 4096
+context_tokens = null
+kb_id = "title"
+overwrite = true
+labels_discard = ["CARDINAL", "ORDINAL", "QUANTITY", "PERCENT", "MONEY", "TIME", "DATE"]
+use_gold_ents = true
+threshold = null
+dtype = "auto"
+
+[genre_linker.model]
+@architectures = "spacy_genre.Seq2Seq.v1"
+name = null
+
+[genre_linker.titles]
+@misc = "spacy_genre.TitleSet.v1"
+path = null
+
+[genre_linker.scorer]
+@scorers = "spacy_genre.links_scorer.v1"
+""")["genre_linker"]
+
+register_extension()
+
+
+@Language.factory(
+    "genre_linker",
+    requires=["doc.ents"],
+    assigns=["token.ent_kb_id", "span._.genre_candidates"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights={"nel_micro_f": 1.0, "nel_micro_r": None, "nel_micro_p": None},
+)
+def make_genre_linker(
+    nlp: Language,
+    name: str,
+    model: Model,
+    titles: Callable[[], TitleSet],
+    num_beams: int,
+    top_k: Optional[int],
+    length_penalty: float,
+    batch_tokens: int,
+    context_tokens: Optional[int],
+    kb_id: str,
+    overwrite: bool,
+    labels_discard: List[str],
+    use_gold_ents: bool,
+    threshold: Optional[float],
+    dtype: str,
+    scorer: Optional[Callable],
+) -> "GenreLinker":
+    """Make a `GenreLinker`; its `__init__` describes the settings."""
+    return GenreLinker(
+        nlp.vocab,
+        model,
+        name,
+        titles=titles,
+        num_beams=num_beams,
+        top_k=top_k,
+        length_penalty=length_penalty,
+        batch_tokens=batch_tokens,
+        context_tokens=context_tokens,
+        kb_id=kb_id,
+        overwrite=overwrite,
+        labels_discard=labels_discard,
+        use_gold_ents=use_gold_ents,
+        threshold=threshold,
+        dtype=dtype,
+        scorer=scorer,
+    )
+
+
+class GenreLinker(GenrePipe):
+    """Links the entities of a Doc by generating the name of each."""
+
+    NIL = "NIL"  # for an entity that is not linked, as in spaCy's EntityLinker
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "genre_linker",
+        *,
+        titles: Callable[[], TitleSet],
+        num_beams: int = 5,
+        top_k: Optional[int] = None,
+        length_penalty: float = 1.0,
+        batch_tokens: int = 4096,
+        context_tokens: Optional[int] = None,
+        kb_id: str = "title",
+        overwrite: bool = True,
+        labels_discard: Iterable[str] = (),
+        use_gold_ents: bool = True,
+        threshold: Optional[float] = None,
+        dtype: str = "auto",
+        scorer: Optional[Callable] = None,
+    ) -> None:
+        """Make the component.
+
+        vocab (Vocab): The shared vocabulary.
+        model (Model): `spacy_genre.Seq2Seq.v1`.
+        name (str): The component's name in the pipeline.
+        titles (Callable[[], TitleSet]): Opens the title set; see `spacy_genre.TitleSet.v1`.
+        num_beams (int): How many unfinished names the search follows, 1 to 1000.
+        top_k (Optional[int]): How many candidates are kept for an entity; None for `num_beams`.
+        length_penalty (float): The exponent of a name's length in its score; 0 ranks by the
+            plain sum of log-probabilities.
+        batch_tokens (int): How many tokens of input, padding included, the model reads at once.
+        context_tokens (Optional[int]): Context to each side of an entity, in the model's
+            tokens; None for what the model was trained with.
+        kb_id (str): What is written: "title", or "id" for the title set's id of the title
+            ("NIL" for titles that have none).
+        overwrite (bool): Whether to replace kb_ids that are already set.
+        labels_discard (Iterable[str]): Entities with these labels get "NIL" unseen.
+        use_gold_ents (bool): Whether to train and to evaluate on the entities of the reference.
+            If not, another component must set entities.
+        threshold (Optional[float]): An entity whose best candidate has a lower probability, 0
+            to 1, gets "NIL". None links every entity.
+        dtype (str): What the model computes in: "float32", "bfloat16", "float16" (on a GPU
+            only), or "auto": bfloat16 on a GPU that has it, float32 anywhere else.
+        scorer (Optional[Callable]): The scoring method.
+        RAISES (ValueError): If a setting is out of range.
+        """
+        super().__init__(
+            vocab,
+            model,
+            name,
+            titles=titles,
+            num_beams=num_beams,
+            length_penalty=length_penalty,
+            batch_tokens=batch_tokens,
+            dtype=dtype,
+        )
+        self._check("top_k", num_beams if top_k is None else top_k, "null, or 1 or more", 1)
+        if context_tokens is not None:
+            self._check("context_tokens", context_tokens, "null, or 0 or more", 0)
+        if threshold is not None:
+            self._check("threshold", threshold, "null, or from 0 to 1", 0, 1)
+        check(name, "kb_id", kb_id, '"title" or "id"', kb_id in ("title", "id"))
+        self.top_k = top_k
+        self.context_tokens = context_tokens
+        self.kb_id = kb_id
+        self.overwrite = overwrite
+        self.labels_discard = frozenset(labels_discard)
+        self.use_gold_ents = use_gold_ents
+        self.threshold = threshold
+        self.scorer = scorer
+
+    # Linking
+
+    def predict(self, docs: Iterable[Doc]) -> List[List[LinkedSpan]]:
+        """Link the entities of some docs, without changing them.
+
+        docs (Iterable[Doc]): The docs.
+        RETURNS (List[List[LinkedSpan]]): For each doc, its entities with what they are linked
+            to. "NIL" for an entity with a discarded label, below the threshold, without a name,
+            or too long for the model.
+        RAISES (ValueError): If the title set is empty or does not fit the model.
+        """
+        docs = [docs] if isinstance(docs, Doc) else list(docs)
+        ents = [ent for doc in docs for ent in self._linkable(doc)]
+        if not ents:
+            return [[self._nil(ent) for ent in doc.ents] for doc in docs]
+        tables = self._searchable()
+        paths = iter(self.search(self._encode(ents), tables.trie))
+        return [
+            [
+                self._nil(ent)
+                if ent.label_ in self.labels_discard
+                else self._link(ent, next(paths), tables)
+                for ent in doc.ents
+            ]
+            for doc in docs
+        ]
+
+    def set_annotations(self, docs: Iterable[Doc], links: List[List[LinkedSpan]]) -> None:
+        """Write what `predict` found to the docs: `token.ent_kb_id` of the entities' tokens,
+        and `span._.genre_candidates`.
+
+        docs (Iterable[Doc]): The docs.
+        links (List[List[LinkedSpan]]): What `predict` gave for them.
+        """
+        for doc, found in zip(docs, links, strict=True):
+            for link in found:
+                span = doc[link.start : link.end]
+                set_candidates(span, link.candidates)
+                for token in span:
+                    if self.overwrite or not token.ent_kb_id:
+                        token.ent_kb_id_ = link.kb_id
+
+    def _linkable(self, doc: Doc) -> List[Span]:
+        if len(doc) and not doc.has_annotation("ENT_IOB"):
+            warnings.warn(Warnings.W001.format(component=self.name), stacklevel=2)
+        return [ent for ent in doc.ents if ent.label_ not in self.labels_discard]
+
+    def _searchable(self) -> Tables:
+        """The title set as it is now, if names can be generated from it."""
+        tables = self.titles.tables
+        self.check_trie(tables.trie)
+        if self.kb_id == "id" and tables.ids is None:
+            raise ValueError(Errors.C002)
+        return tables
+
+    def _encode(self, ents: Sequence[Span]) -> List[Optional[List[int]]]:
+        shim = self.shim
+        context = self.context_tokens
+        if context is None:
+            context = shim.settings.context_tokens
+        encoder = MentionEncoder(
+            shim.name_tokenizer,
+            shim.settings,
+            max_length=self.max_length,
+            context_tokens=context,
+        )
+        return encoder.encode([span_mention(ent, context) for ent in ents])
+
+    def _nil(self, ent: Span) -> LinkedSpan:
+        return LinkedSpan(ent.start, ent.end, self.NIL, ())
+
+    def _link(self, ent: Span, paths: Sequence[Path], tables: Tables) -> LinkedSpan:
+        candidates = make_candidates(
+            paths[: self.top_k],
+            tables,
+            ent.text,
+            use_ids=self.kb_id == "id",
+            nil=self.NIL,
+            temperature=self.shim.settings.temperature,
+        )
+        best = candidates[0] if candidates else None
+        if best is None or (self.threshold is not None and best.probability < self.threshold):
+            return LinkedSpan(ent.start, ent.end, self.NIL, candidates)
+        return LinkedSpan(ent.start, ent.end, best.kb_id, candidates)
+
+    # Training and evaluation
+
+    def initialize(
+        self, get_examples: Callable[[], Iterable[Example]], *, nlp: Optional[Language] = None
+    ) -> None:
+        """Load the model and the title set, and see that examples can be learnt from.
+
+        get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples.
+        nlp (Optional[Language]): The pipeline.
+        RAISES (ValueError): If no gold entity of the sample leads to a name of the title set.
+        """
+        validate_get_examples(get_examples, "GenreLinker.initialize")
+        self._searchable()
+        examples = list(islice(get_examples(), 10))
+        if not self._pairs(self._with_gold_ents(examples)):
+            raise ValueError(Errors.C004.format(count=len(examples), component=self.name))
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn to write the names of gold entities.
+
+        examples (Iterable[Example]): A batch. Entities whose gold kb_id leads to no name of the
+            title set are passed over.
+        drop (float): Not used: the rate is the model's own (`dropout` in its config.json).
+        sgd (Optional[Optimizer]): The optimizer. Without it gradients add up.
+        losses (Optional[Dict[str, float]]): To which the mean negative log-likelihood of the
+            names' tokens, in nats, is added.
+        RETURNS (Dict[str, float]): The losses.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "GenreLinker.update")
+        pairs = self._pairs(self._with_gold_ents(examples))
+        if not pairs:
+            return losses
+        for rows in self.pack([ids for ids, _ in pairs]):
+            batch = make_batch(self.model, [pairs[i][0] for i in rows], [pairs[i][1] for i in rows])
+            logits, backprop = self.model.begin_update(batch)
+            loss, gradient = name_loss(logits, batch.labels)
+            share = len(rows) / len(pairs)
+            backprop(gradient * share)
+            losses[self.name] += loss * share
+        if sgd is not None:
+            self.finish_update(sgd)
+        return losses
+
+    def _pairs(self, examples: Iterable[Example]) -> List[Tuple[List[int], List[int]]]:
+        """The model's input and the gold name's tokens, for entities that can be learnt from."""
+        ents, names = [], []
+        for eg in examples:
+            kb_ids = eg.get_aligned("ENT_KB_ID", as_string=True)
+            for ent in eg.get_matching_ents():
+                name = self._gold_name(kb_ids[ent.start])
+                if name is not None and ent.label_ not in self.labels_discard:
+                    ents.append(ent)
+                    names.append(name)
+        inputs = self._encode(ents)
+        tokens = self.shim.name_tokenizer.encode(names)
+        return [(ids, name) for ids, name in zip(inputs, tokens, strict=True) if ids is not None]
+
+    def _gold_name(self, kb_id: Optional[str]) -> Optional[str]:
+        if not kb_id or kb_id == self.NIL:
+            return None
+        if self.kb_id == "id":
+            return next(iter(self.titles.names_of(kb_id)), None)
+        return self.titles.resolve(kb_id)
+
+    def _with_gold_ents(self, examples: Iterable[Example]) -> List[Example]:
+        """If use_gold_ents is true, copies of the examples whose predicted docs have the gold
+        entities."""
+        if not self.use_gold_ents:
+            return list(examples)
+        copies = []
+        for eg in examples:
+            ents, _ = eg.get_aligned_ents_and_ner()
+            copy = eg.copy()
+            copy.predicted.ents = ents
+            copies.append(copy)
+        return copies
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        """Score a batch of examples; with `use_gold_ents`, link their gold entities first (the
+        pipeline that made the predictions may have found others, or none).
+
+        RETURNS (Dict[str, Any]): `nel_micro_p`, `nel_micro_r`, `nel_micro_f` and the like.
+        """
+        if self.scorer is None:
+            return {}
+        if self.use_gold_ents:
+            examples = self._with_gold_ents(examples)
+            docs = self.pipe(eg.predicted for eg in examples)
+            for eg, doc in zip(examples, docs, strict=True):
+                eg.predicted = doc
+        return self.scorer(examples, **kwargs)
