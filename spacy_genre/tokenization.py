@@ -15,6 +15,9 @@ PROBE = (
     "[SEP] </s> <pad>",
 )
 
+# More texts than this are tokenized by many threads.
+SERIAL = 2000
+
 
 class NameTokenizer:
     """How a model writes a name: what the tokenizer puts in front, then the name's own tokens.
@@ -42,16 +45,18 @@ class NameTokenizer:
 
         Text that looks like a special token ("[SEP]") is split like any other text.
         """
-        if not texts:
-            return []
-        return self.hf(
-            list(texts),
-            add_special_tokens=False,
-            split_special_tokens=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )["input_ids"]
+        if not self.hf.is_fast or len(texts) > SERIAL:
+            options = {"return_attention_mask": False, "return_token_type_ids": False}
+            return self.hf(
+                list(texts), add_special_tokens=False, split_special_tokens=True, **options
+            )["input_ids"]
+        # One by one, since a batch would start threads, and a process with threads can't be
+        # forked in safety (`nlp.pipe` with n_process does).
+        backend = self.hf.backend_tokenizer
+        backend.no_truncation()
+        backend.no_padding()
+        backend.encode_special_tokens = True
+        return [backend.encode(text, add_special_tokens=False).ids for text in texts]
 
     def encode(self, names: Sequence[str]) -> List[List[int]]:
         """The token ids that generate each name, without the end token. A name that becomes no

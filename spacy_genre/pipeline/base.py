@@ -1,5 +1,6 @@
 """What the components share: a model, a title set, searching, and saving both."""
 
+import os
 from pathlib import Path as FilePath
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
@@ -60,6 +61,7 @@ class GenrePipe(TrainablePipe):
         self.batch_tokens = batch_tokens
         self.dtype = dtype
         self._load_titles = titles
+        self._pid = os.getpid()
         self._titles: Optional[TitleSet] = None
 
     def _check(self, key: str, value: Any, allowed: str, low: float, high: float = 1e18) -> None:
@@ -116,6 +118,7 @@ class GenrePipe(TrainablePipe):
         RETURNS (List[List[Path]]): Paths in the trie, best first; none for a None.
         """
         found: List[List[Path]] = [[] for _ in inputs]
+        self._use_one_thread_in_fork()
         module = self.shim.transformer.eval()
         for batch in self.pack(inputs):
             ids, mask = pad(
@@ -133,6 +136,13 @@ class GenrePipe(TrainablePipe):
             for i, path in zip(batch, paths, strict=True):
                 found[i] = path
         return found
+
+    def _use_one_thread_in_fork(self) -> None:
+        # A forked process (`nlp.pipe` with n_process) has none of the threads that torch's
+        # OpenMP waits for, and would hang; and one thread for each process is fair.
+        if os.getpid() != self._pid:
+            torch.set_num_threads(1)
+            self._pid = os.getpid()
 
     def pack(self, inputs: Sequence[Optional[List[int]]]) -> List[List[int]]:
         """Indices of inputs in batches of similar length, each of at most `batch_tokens`."""

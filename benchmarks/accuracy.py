@@ -1,0 +1,55 @@
+"""Accuracy of `genre_linker` on gold mentions: the share of mentions whose first candidate is
+the gold title, as the paper's table 1 counts it (all mentions are linked, so that micro-F1 is
+accuracy).
+
+    python benchmarks/accuracy.py DATA [--titles NAMES.tsv.gz] [--limit N]
+
+DATA holds wned_wiki.jsonl.gz and rss500.jsonl.gz. Without --titles, the package's own title set
+is searched.
+"""
+
+import time
+from pathlib import Path
+from typing import Annotated, List, Optional
+
+import spacy
+import typer
+from datasets import normalize, read_gold, read_names
+from tqdm import tqdm
+
+from spacy_genre import TitleSet
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="The folder of the data sets.")],
+    titles: Annotated[Optional[Path], typer.Option(help="A gzipped TSV, names first.")] = None,
+    sets: Annotated[List[str], typer.Option("--set", help="Data sets.")] = ["wned_wiki", "rss500"],  # noqa: B006
+    limit: Annotated[Optional[int], typer.Option(help="Only so many docs of each.")] = None,
+    dtype: Annotated[str, typer.Option(help="What the model computes in.")] = "float32",
+) -> None:
+    """Print the accuracy on each data set."""
+    nlp = spacy.blank("en")
+    linker = nlp.add_pipe("genre_linker", config={"dtype": dtype})
+    if titles is not None:
+        linker.titles = TitleSet.build(read_names(titles), linker.shim.name_tokenizer)
+    names = {normalize(name) for name in linker.titles}
+    print(f"{len(linker.titles):,} titles, {linker.num_beams} beams, {dtype}")
+    print(f"{'data set':12} {'mentions':>8} {'in set':>7} {'correct':>8} {'of in set':>9} {'a second':>9}")
+    for name in sets:
+        gold_docs = list(read_gold(data / f"{name}.jsonl.gz", nlp.vocab))[:limit]
+        golds = [normalize(title) for gold in gold_docs for title in gold.titles]
+        start = time.perf_counter()
+        docs = nlp.pipe(tqdm([gold.doc for gold in gold_docs], desc=name), batch_size=64)
+        found = [normalize(ent.kb_id_) for doc in docs for ent in doc.ents]
+        seconds = time.perf_counter() - start
+        n_in = sum(gold in names for gold in golds)
+        correct = sum(a == b for a, b in zip(found, golds, strict=True))
+        print(
+            f"{name:12} {len(golds):8,} {n_in / len(golds):7.3f} {correct / len(golds):8.3f} "
+            f"{correct / max(n_in, 1):9.3f} {len(golds) / seconds:9.1f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    typer.run(main)

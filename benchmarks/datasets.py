@@ -1,0 +1,75 @@
+"""Entity disambiguation data sets, as Docs whose entities are the gold mentions."""
+
+import gzip
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterator, List
+
+import srsly
+from spacy.tokens import Doc, Span
+from spacy.vocab import Vocab
+
+
+@dataclass(frozen=True)
+class GoldDoc:
+    """A Doc with gold mentions as its entities, and the gold title of each."""
+
+    doc: Doc
+    titles: List[str]
+
+
+def normalize(title: str) -> str:
+    """A title as MediaWiki compares it: underscores are spaces, the first letter is upper."""
+    title = " ".join(unicodedata.normalize("NFC", title).replace("_", " ").split())
+    return title[:1].upper() + title[1:]
+
+
+def read_names(path: Path) -> List[str]:
+    """The first column of a gzipped TSV."""
+    with gzip.open(path, "rt", encoding="utf8") as file:
+        return [line.split("\t")[0].rstrip("\n") for line in file]
+
+
+def read_gold(path: Path, vocab: Vocab) -> Iterator[GoldDoc]:
+    """Read a data set: a JSON line a document, `text` and `mentions[{start, end, title}]`.
+
+    A document comes once, or more often if mentions overlap, which entities of a Doc can't.
+    """
+    for row in srsly.read_gzip_jsonl(path):
+        mentions = [m for m in row["mentions"] if m.get("title")]
+        while mentions:
+            layer = _without_overlaps(mentions)
+            mentions = [m for m in mentions if m not in layer]
+            yield _make_doc(vocab, row["text"], layer)
+
+
+def _without_overlaps(mentions: List[Dict]) -> List[Dict]:
+    layer: List[Dict] = []
+    for mention in sorted(mentions, key=lambda m: (m["start"], m["end"])):
+        if not layer or mention["start"] >= layer[-1]["end"]:
+            layer.append(mention)
+    return layer
+
+
+def _make_doc(vocab: Vocab, text: str, mentions: List[Dict]) -> GoldDoc:
+    """A Doc cut at white space and at the mentions' own borders, so that each is a span."""
+    borders = sorted({0, len(text), *(m[key] for m in mentions for key in ("start", "end"))})
+    words, spaces, at = [], [], {}
+    for start, end in zip(borders, borders[1:], strict=False):
+        at[start] = len(words)
+        for piece in re.finditer(r"\S+|\s+", text[start:end]):
+            word = piece.group()
+            if word[0] == " " and words and not spaces[-1] and not words[-1].isspace():
+                spaces[-1], word = True, word[1:]
+            if word:
+                words.append(word)
+                spaces.append(False)
+    at[len(text)] = len(words)
+    doc = Doc(vocab, words=words, spaces=spaces)
+    if doc.text != text:
+        raise ValueError("the text was not kept")
+    # A space that starts a mention belongs to the token before it, hence the checks.
+    doc.ents = [Span(doc, at[m["start"]], at[m["end"]], label="ENT") for m in mentions]
+    return GoldDoc(doc, [m["title"] for m in mentions])
