@@ -34,8 +34,11 @@ class MentionEncoder:
         self.end = self._delimiter(settings.end_delimiter)
 
     def _delimiter(self, text: str) -> List[int]:
-        vocab = self.tokenizer.hf.get_vocab()
-        return [vocab[text]] if text in vocab else self.tokenizer.pieces([f" {text}"])[0]
+        hf = self.tokenizer.hf
+        token = hf.convert_tokens_to_ids(text)
+        if token is not None and hf.convert_ids_to_tokens(token) == text:
+            return [token]
+        return self.tokenizer.pieces([f" {text}"])[0]
 
     def encode(self, mentions: Sequence[Mention]) -> List[Optional[List[int]]]:
         """The model's input for each mention.
@@ -48,10 +51,7 @@ class MentionEncoder:
         # Each part stands behind a space, as it does in the running text.
         parts = [part for m in mentions for part in (m.left, f" {m.text}", f" {m.right.lstrip()}")]
         pieces = self.tokenizer.pieces(parts)
-        return [
-            self._join(*pieces[i : i + 3])
-            for i in range(0, len(pieces), 3)
-        ]
+        return [self._join(*pieces[i : i + 3]) for i in range(0, len(pieces), 3)]
 
     def _join(self, left: List[int], mention: List[int], right: List[int]) -> Optional[List[int]]:
         frame = len(self.prefix) + len(self.start) + len(self.end) + len(self.suffix)

@@ -79,7 +79,14 @@ def _init(model: Model, X: Any = None, Y: Any = None, *, load: Callable[[], HFOb
 
 class Seq2SeqShim(HFShim):
     """Holds the torch module and its tokenizer; writes them as a folder that transformers can
-    load by itself."""
+    load by itself.
+
+    settings (GenreSettings): How the model was trained, once it is loaded.
+    name_tokenizer (NameTokenizer): How it writes names, once it is loaded.
+    """
+
+    settings: GenreSettings
+    name_tokenizer: NameTokenizer
 
     @property
     def transformer(self) -> Any:
@@ -90,17 +97,12 @@ class Seq2SeqShim(HFShim):
     def tokenizer(self) -> Any:
         return self._hfmodel.tokenizer
 
-    @property
-    def settings(self) -> GenreSettings:
-        return GenreSettings.from_config(self.transformer.config)
-
-    @property
-    def name_tokenizer(self) -> NameTokenizer:
-        return NameTokenizer(self.tokenizer, bos=self.settings.name_bos)
-
     def set_hf(self, hf: HFObjects) -> None:
+        """Take a model that was loaded."""
         self._hfmodel = hf
         self._model = hf.transformer
+        self.settings = GenreSettings.from_config(hf.transformer.config)
+        self.name_tokenizer = NameTokenizer(hf.tokenizer, bos=self.settings.name_bos)
 
     def to_folder(self, path: Path) -> None:
         """Write config.json, model.safetensors and the tokenizer's files."""

@@ -3,6 +3,7 @@ without importing it."""
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Any, List, Sequence
 
 # Text that tokenizers treat differently: case, accents, punctuation, scripts, spaces, emoji.
@@ -63,7 +64,7 @@ class NameTokenizer:
         tokens is an empty list."""
         return [[*self.prefix, *ids] if ids else [] for ids in self.pieces(names)]
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """What two tokenizers share if, and only if, they write names with the same ids: a hash
         of the vocabulary and of some telling texts (not of files, which change with versions)."""

@@ -59,6 +59,7 @@ def constrained_search(
     tries (Union[TokenTrie, Sequence[TokenTrie]]): What may be generated: one trie for all
         inputs, or one for each. A trie without entries gives no paths.
     num_beams (int): How many unfinished sequences are followed, and the most paths returned.
+        One beam is greedy search.
     length_penalty (float): The exponent of the length in the score. 0 ranks by the plain sum of
         log-probabilities.
     early_stopping (Union[bool, str]): When to stop once `num_beams` paths are complete: False
@@ -135,7 +136,9 @@ class _Beams:
         early_stopping: EarlyStopping,
     ) -> None:
         self.trie, self.eos, self.k = trie, eos, num_beams
-        self.length_penalty, self.early_stopping = length_penalty, early_stopping
+        self.length_penalty = length_penalty
+        # With one beam `generate` is greedy: the first end is the answer.
+        self.early_stopping = early_stopping if num_beams > 1 else True
         self.max_length = trie.depth + 1
         self.length = 0  # tokens generated so far
         self.mention = np.flatnonzero(roots >= 0)  # [R] the mention of each live beam

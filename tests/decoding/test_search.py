@@ -1,0 +1,178 @@
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from conftest import make_bart
+from hypothesis import HealthCheck, given, settings
+
+from spacy_genre import TokenTrie
+from spacy_genre.decoding import constrained_search
+from spacy_genre.model import pad
+
+from reference import generate
+
+V, BOS, EOS, PAD = 40, 0, 2, 1
+MODELS = [make_bart(V, seed, bos=BOS, eos=EOS, pad=PAD) for seed in range(4)]
+TOKENS = st.integers(3, 9)  # few, so that names share prefixes
+
+# Names with shared prefixes, prefixes of one another, a common first token, single names.
+NAMES = st.lists(st.lists(TOKENS, min_size=1, max_size=6).map(tuple), min_size=1, max_size=25)
+PREFIXED = NAMES.map(lambda names: [(BOS, *name) for name in names])
+INPUTS = st.lists(st.lists(st.integers(3, V - 1), min_size=1, max_size=12), min_size=1, max_size=4)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Such small models only lose time with more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def search(model, inputs, tries, num_beams, **options):
+    ids, mask = pad(inputs, PAD, torch.device("cpu"))
+    with torch.inference_mode():
+        return constrained_search(model, ids, mask, tries, num_beams=num_beams, **options)
+
+
+def named(paths, trie):
+    return [(trie.path(path.node), path.score) for path in paths]
+
+
+def assert_same(ours, reference, tolerance=1e-4):
+    """The same names with the same scores, in the same order but for ties."""
+    assert len(ours) == len(reference)
+    scores = [score for _, score in ours]
+    assert np.allclose(scores, [score for _, score in reference], atol=tolerance, rtol=0)
+    by_name = {tuple(tokens): score for tokens, score in reference}
+    for tokens, score in ours:
+        if tuple(tokens) in by_name:
+            assert abs(by_name[tuple(tokens)] - score) <= tolerance
+        else:  # a tie with the last one returned
+            assert abs(score - reference[-1][1]) <= tolerance
+
+
+# 300 cases of 1 to 4 inputs each.
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(MODELS),
+    st.one_of(NAMES, PREFIXED),
+    INPUTS,
+    st.integers(1, 10),
+    st.sampled_from([0.0, 0.5, 1.0, 2.0]),
+    st.sampled_from([False, "never"]),
+)
+def test_the_result_is_that_of_generate(model, names, inputs, beams, penalty, early):
+    trie, _ = TokenTrie.build(names)
+    options = {"length_penalty": penalty, "early_stopping": early}
+    found = search(model, inputs, trie, beams, **options)
+    for ids, paths in zip(inputs, found, strict=True):
+        reference = generate(model, ids, names, beams, **options)
+        assert_same(named(paths, trie), reference)
+        for path in paths:
+            assert path.length == len(trie.path(path.node)) + 1
+            assert path.score == pytest.approx(path.logprob / path.length**penalty, rel=1e-5, abs=1e-5)
+
+
+def random_names(n, seed, length=5):
+    rng = np.random.default_rng(seed)
+    return [tuple(rng.integers(3, V, rng.integers(1, length + 1)).tolist()) for _ in range(n)]
+
+
+@pytest.mark.parametrize("beams", [1, 3, 5])
+@pytest.mark.parametrize("seed", range(5))
+def test_early_stopping_at_once(beams, seed):
+    # With this many names no beam ever runs dry, where transformers counts dead beams as done.
+    names = random_names(500, seed)
+    trie, _ = TokenTrie.build(names)
+    inputs = [[5, 6, 7 + seed], [9]]
+    found = search(MODELS[0], inputs, trie, beams, early_stopping=True)
+    for ids, paths in zip(inputs, found, strict=True):
+        reference = generate(MODELS[0], ids, names, beams, early_stopping=True)
+        assert_same(named(paths, trie), reference)
+
+
+def test_a_batch_is_as_one_at_a_time():
+    names = random_names(300, 0)
+    trie, _ = TokenTrie.build(names)
+    rng = np.random.default_rng(1)
+    inputs = [rng.integers(3, V, rng.integers(1, 30)).tolist() for _ in range(32)]
+    together = search(MODELS[1], inputs, trie, 5)
+    for ids, paths in zip(inputs, together, strict=True):
+        (alone,) = search(MODELS[1], [ids], trie, 5)
+        assert [path.node for path in paths] == [path.node for path in alone]
+        assert np.allclose([p.score for p in paths], [p.score for p in alone], atol=1e-5)
+
+
+def test_a_trie_for_each_input():
+    groups = [random_names(n, n) for n in (1, 0, 30, 3)]
+    tries = [TokenTrie.build(names)[0] for names in groups]
+    inputs = [[4, 5], [6], [7, 8, 9], [10, 11]]
+    found = search(MODELS[2], inputs, tries, 4)
+    assert found[1] == []
+    for ids, names, trie, paths in zip(inputs, groups, tries, found, strict=True):
+        (alone,) = search(MODELS[2], [ids], trie, 4)
+        assert [path.node for path in paths] == [path.node for path in alone]
+        if names:
+            assert_same(named(paths, trie), generate(MODELS[2], ids, names, 4))
+
+
+def test_more_beams_than_names_finds_every_name():
+    names = [(3,), (3, 4), (3, 4, 5), (6, 7)]
+    trie, order = TokenTrie.build(names)
+    (paths,) = search(MODELS[0], [[5, 6]], trie, 10)
+    assert sorted(path.node for path in paths) == sorted(set(trie.entry_nodes.tolist()))
+    assert [path.score for path in paths] == sorted((p.score for p in paths), reverse=True)
+    assert len(order) == 4
+
+
+def test_forced_tokens_of_old_checkpoints_do_not_matter():
+    model = make_bart(V, 0, bos=BOS, eos=EOS, pad=PAD)
+    names = random_names(20, 3)
+    trie, _ = TokenTrie.build(names)
+    expected = search(model, [[5, 6]], trie, 5)
+    for config in (model.config, model.generation_config):
+        config.forced_bos_token_id, config.forced_eos_token_id = BOS, EOS
+    assert search(model, [[5, 6]], trie, 5) == expected
+
+
+def test_nothing_to_generate():
+    trie, _ = TokenTrie.build([])
+    assert search(MODELS[0], [[4], [5]], trie, 5) == [[], []]
+    assert search(MODELS[0], [[4], [5]], [trie, trie], 5) == [[], []]
+
+
+def test_bfloat16_gives_scores_in_float32():
+    trie, _ = TokenTrie.build(random_names(50, 0))
+    exact = search(MODELS[0], [[4, 5]], trie, 5)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = search(MODELS[0], [[4, 5]], trie, 5)[0]
+    assert rounded[0].score == pytest.approx(exact[0].score, abs=0.2)
+    assert rounded[0].score != exact[0].score
+
+
+@pytest.mark.parametrize("beams", [0, -1, 1001, 2.0, True, None])
+def test_num_beams_out_of_range(beams):
+    trie, _ = TokenTrie.build([(3,)])
+    with pytest.raises(ValueError, match="num_beams must be a whole number from 1 to 1000"):
+        search(MODELS[0], [[4]], trie, beams)
+
+
+def test_other_options_out_of_range():
+    trie, _ = TokenTrie.build([(3,)])
+    with pytest.raises(ValueError, match="length_penalty"):
+        search(MODELS[0], [[4]], trie, 1, length_penalty=float("nan"))
+    with pytest.raises(ValueError, match="early_stopping"):
+        search(MODELS[0], [[4]], trie, 1, early_stopping="sometimes")
+    with pytest.raises(ValueError, match="2 tries for 1 mentions"):
+        search(MODELS[0], [[4]], [trie, trie], 1)
+
+
+def test_broken_weights():
+    model = make_bart(V, 0, bos=BOS, eos=EOS, pad=PAD)
+    with torch.no_grad():
+        model.final_logits_bias.fill_(float("nan"))
+    trie, _ = TokenTrie.build([(3,)])
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        search(model, [[4]], trie, 1)
