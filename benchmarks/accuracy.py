@@ -12,12 +12,9 @@ import time
 from pathlib import Path
 from typing import Annotated, List, Optional
 
-import spacy
 import typer
-from datasets import normalize, read_gold, read_names
+from datasets import make_linker, normalize, read_gold
 from tqdm import tqdm
-
-from spacy_genre import TitleSet
 
 
 def main(
@@ -28,13 +25,13 @@ def main(
     dtype: Annotated[str, typer.Option(help="What the model computes in.")] = "float32",
 ) -> None:
     """Print the accuracy on each data set."""
-    nlp = spacy.blank("en")
-    linker = nlp.add_pipe("genre_linker", config={"dtype": dtype})
-    if titles is not None:
-        linker.titles = TitleSet.build(read_names(titles), linker.shim.name_tokenizer)
+    nlp, linker = make_linker(titles, dtype=dtype)
     names = {normalize(name) for name in linker.titles}
     print(f"{len(linker.titles):,} titles, {linker.num_beams} beams, {dtype}")
-    print(f"{'data set':12} {'mentions':>8} {'in set':>7} {'correct':>8} {'of in set':>9} {'a second':>9}")
+    print(
+        f"{'data set':12} {'mentions':>8} {'in set':>7} {'correct':>8} {'of in set':>9} "
+        f"{'a second':>9}"
+    )
     for name in sets:
         gold_docs = list(read_gold(data / f"{name}.jsonl.gz", nlp.vocab))[:limit]
         golds = [normalize(title) for gold in gold_docs for title in gold.titles]

@@ -4,12 +4,17 @@ import gzip
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+import spacy
 import srsly
+from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
+
+from spacy_genre import TitleSet
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,19 @@ def normalize(title: str) -> str:
     """A title as MediaWiki compares it: underscores are spaces, the first letter is upper."""
     title = " ".join(unicodedata.normalize("NFC", title).replace("_", " ").split())
     return title[:1].upper() + title[1:]
+
+
+def make_linker(titles: Optional[Path], **config: Any) -> Tuple[Language, Any]:
+    """A pipeline of a `genre_linker` alone, and that component.
+
+    titles (Optional[Path]): A gzipped TSV with names in the first column; None for the title
+        set that comes with the package.
+    """
+    nlp = spacy.blank("en")
+    linker: Any = nlp.add_pipe("genre_linker", config=config)
+    if titles is not None:
+        linker.titles = TitleSet.build(read_names(titles), linker.tokenizer)
+    return nlp, linker
 
 
 def read_names(path: Path) -> List[str]:
@@ -56,8 +74,10 @@ def _without_overlaps(mentions: List[Dict]) -> List[Dict]:
 def _make_doc(vocab: Vocab, text: str, mentions: List[Dict]) -> GoldDoc:
     """A Doc cut at white space and at the mentions' own borders, so that each is a span."""
     borders = sorted({0, len(text), *(m[key] for m in mentions for key in ("start", "end"))})
-    words, spaces, at = [], [], {}
-    for start, end in zip(borders, borders[1:], strict=False):
+    words: List[str] = []
+    spaces: List[bool] = []
+    at = {}
+    for start, end in pairwise(borders):
         at[start] = len(words)
         for piece in re.finditer(r"\S+|\s+", text[start:end]):
             word = piece.group()

@@ -71,9 +71,7 @@ class Errors:
         "[T018] titles must be a TitleSet, not {found}. Open one with TitleSet.open(path) or "
         "build one with TitleSet.build(names, tokenizer)."
     )
-    T019 = (
-        "[T019] A name that is added must be a non-empty string, not {found!r}."
-    )
+    T019 = "[T019] A name that is added must be a non-empty string, not {found!r}."
     T020 = (
         "[T020] {name!r} can't be added: it is a redirect to {target!r}. Remove the redirect by "
         "building the set without it."
@@ -105,20 +103,18 @@ class Errors:
     )
     M006 = (
         "[M006] The model's answer holds NaN or infinite values: its weights are broken or "
-        "overflow in {dtype}. Load the weights again, or set dtype = \"float32\"."
+        'overflow in {dtype}. Load the weights again, or set dtype = "float32".'
     )
     M007 = (
         "[M007] The title set's longest name has {found} tokens, but the model can generate "
         "only {limit}. Build the set with the tokenizer of this model, without such names."
     )
-    M008 = (
-        "[M008] The bytes are not those of a spacy_genre model ({reason}). Nothing was changed."
-    )
+    M008 = "[M008] The bytes are not those of a spacy_genre model ({reason}). Nothing was changed."
 
     # The search
     S001 = "[S001] num_beams must be a whole number from 1 to {limit}, not {value!r}."
     S002 = "[S002] length_penalty must be a finite number, not {value!r}."
-    S003 = "[S003] early_stopping must be True, False or \"never\", not {value!r}."
+    S003 = '[S003] early_stopping must be True, False or "never", not {value!r}.'
     S004 = (
         "[S004] There are {tries} tries for {mentions} mentions. Give one trie for all mentions, "
         "or one for each."
@@ -127,17 +123,17 @@ class Errors:
     # The components
     C001 = "[C001] The setting {key!r} of {component!r} is {value!r}; it must be {allowed}."
     C002 = (
-        "[C002] kb_id = \"id\" needs a title set with ids, and this one has none. Build it with "
-        "ids, or set kb_id = \"title\"."
+        '[C002] kb_id = "id" needs a title set with ids, and this one has none. Build it with '
+        'ids, or set kb_id = "title".'
     )
     C003 = (
-        "[C003] dtype = \"float16\" works on a GPU only. Call spacy.require_gpu() before the "
-        "pipeline is loaded, or set dtype to \"auto\", \"float32\" or \"bfloat16\"."
+        '[C003] dtype = "float16" works on a GPU only. Call spacy.require_gpu() before the '
+        'pipeline is loaded, or set dtype to "auto", "float32" or "bfloat16".'
     )
     C004 = (
         "[C004] No gold entity of the {count} examples has a kb_id that leads to a name of the "
         "title set, so {component!r} can't learn from them. Annotate entities with kb_ids (the "
-        "title, or the id if kb_id = \"id\") and check that they are in the title set."
+        'title, or the id if kb_id = "id") and check that they are in the title set.'
     )
 
 

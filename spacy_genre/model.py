@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, cast
 
 import srsly
 import torch
@@ -73,8 +73,9 @@ def Seq2Seq_v1(
 
 
 def _init(model: Model, X: Any = None, Y: Any = None, *, load: Callable[[], HFObjects]) -> None:
-    if model.shims[0].transformer is None:
-        model.shims[0].set_hf(load())
+    shim = shim_of(model)
+    if shim.transformer is None:
+        shim.set_hf(load())
 
 
 class Seq2SeqShim(HFShim):
@@ -136,6 +137,11 @@ class Seq2SeqShim(HFShim):
         return self
 
 
+def shim_of(model: Model) -> Seq2SeqShim:
+    """The part of a `spacy_genre.Seq2Seq.v1` that holds the torch module."""
+    return cast(Seq2SeqShim, model.shims[0])
+
+
 def _unpack(bytes_data: bytes) -> Dict[str, bytes]:
     try:
         files = srsly.msgpack_loads(bytes_data)
@@ -155,8 +161,8 @@ def make_batch(
     inputs (Sequence[List[int]]): B encoder inputs.
     names (Sequence[List[int]]): B names, as `NameTokenizer.encode` gives them.
     """
-    config = model.shims[0].transformer.config
-    device = model.shims[0].device
+    shim = shim_of(model)
+    config, device = shim.transformer.config, shim.device
     input_ids, attention_mask = pad(inputs, config.pad_token_id, device)
     starts = [[config.decoder_start_token_id, *name] for name in names]
     labels = [[*name, config.eos_token_id] for name in names]

@@ -58,7 +58,9 @@ def tiny_folder(tmp_path_factory, hf_tokenizer) -> Path:
     return folder
 
 
-def make_bart(vocab_size: int, seed: int, *, bos=101, eos=102, pad=0) -> BartForConditionalGeneration:
+def make_bart(
+    vocab_size: int, seed: int, *, bos=101, eos=102, pad=0
+) -> BartForConditionalGeneration:
     """A small BART with random weights, sharp enough that its beams differ."""
     torch.manual_seed(seed)
     config = BartConfig(

@@ -1,7 +1,7 @@
 """`python -m spacy genre titles …`: the names that can be linked to."""
 
 from pathlib import Path
-from typing import List, Optional
+from typing import Annotated, List, Optional
 
 import typer
 from wasabi import msg
@@ -19,19 +19,25 @@ def titles() -> None:
 
 @titles_cli.command("build")
 def build_cli(
-    names: Path = typer.Argument(
-        ..., help="A text file in UTF-8, one name a line. Blank lines are passed over."
-    ),
-    out: Path = typer.Argument(..., help="The title set to write, one file."),
-    model: Optional[str] = typer.Option(
-        None,
-        help="The model that shall generate the names: a folder, or a name on the hub. "
-        "[default: the model that comes with the package]",
-    ),
-    skip_invalid: bool = typer.Option(
-        False, "--skip-invalid", help="Leave out names that can't be used, instead of failing."
-    ),
-    force: bool = typer.Option(False, "--force", "-F", help="Replace OUT if it exists."),
+    names: Annotated[
+        Path,
+        typer.Argument(help="A text file in UTF-8, one name a line. Blank lines are passed over."),
+    ],
+    out: Annotated[Path, typer.Argument(help="The title set to write, one file.")],
+    model: Annotated[
+        Optional[str],
+        typer.Option(
+            help="The model that shall generate the names: a folder, or a name on the hub. "
+            "[default: the model that comes with the package]"
+        ),
+    ] = None,
+    skip_invalid: Annotated[
+        bool,
+        typer.Option(
+            "--skip-invalid", help="Leave out names that can't be used, instead of failing."
+        ),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", "-F", help="Replace OUT if it exists.")] = False,
 ) -> None:
     """Make a title set from a list of names.
 
@@ -87,9 +93,7 @@ def read_names(path: Path) -> List[str]:
                 text = line.decode("utf-8-sig" if number == 1 else "utf8").strip()
             except UnicodeDecodeError as err:
                 reason = f"byte {err.start} of the line is not UTF-8"
-                raise ValueError(
-                    Errors.T016.format(path=path, line=number, reason=reason)
-                ) from err
+                raise ValueError(Errors.T016.format(path=path, line=number, reason=reason)) from err
             if "\0" in text:
                 reason = "it has a zero byte, so it is no text file"
                 raise ValueError(Errors.T016.format(path=path, line=number, reason=reason))

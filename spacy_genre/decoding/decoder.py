@@ -37,7 +37,7 @@ class StepDecoder:
             logarithm, float32 whatever the model computes in).
         """
         device = self.encoded.device
-        index = torch.from_numpy(np.ascontiguousarray(rows)).to(device)
+        index: Any = torch.from_numpy(np.ascontiguousarray(rows)).to(device)
         self.mask = self.mask[index]
         self.encoded = self.encoded[index]
         if self.cache.get_seq_length() > 0:

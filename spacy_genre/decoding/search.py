@@ -143,7 +143,8 @@ class _Beams:
         self.length = 0  # tokens generated so far
         self.mention = np.flatnonzero(roots >= 0)  # [R] the mention of each live beam
         self.node = roots[self.mention]  # [R] the node it has reached
-        self.logprob = np.zeros(len(self.mention), np.float32)  # [R] the sum so far
+        # [R] the sum so far
+        self.logprob: FloatArray = np.zeros(len(self.mention), np.float32)
         shape = (len(roots), num_beams)
         # The complete paths of each mention, best first; -inf where there is none yet.
         self.done_score = np.full(shape, -np.inf, np.float32)

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path as FilePath
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Union
 
 import srsly
 import torch
@@ -15,7 +15,7 @@ from thinc.api import Config, Model
 from ..decoding import Path, constrained_search
 from ..decoding.search import MAX_BEAMS
 from ..errors import Errors
-from ..model import Seq2SeqShim, pad
+from ..model import Seq2SeqShim, pad, shim_of
 from ..titles import TitleSet, TokenTrie
 from .precision import check_dtype, precision
 from .validation import check
@@ -65,16 +65,20 @@ class GenrePipe(TrainablePipe):
         self._titles: Optional[TitleSet] = None
 
     def _check(self, key: str, value: Any, allowed: str, low: float, high: float = 1e18) -> None:
-        check(self.name, key, value, allowed, isinstance(value, (int, float)) and (
-            low <= value <= high
-        ))
+        check(
+            self.name,
+            key,
+            value,
+            allowed,
+            isinstance(value, (int, float)) and (low <= value <= high),
+        )
 
     # The parts
 
     @property
     def shim(self) -> Seq2SeqShim:
         """The loaded model: the torch module, its tokenizer and settings."""
-        shim = self.model.shims[0]
+        shim = shim_of(self.model)
         if shim.transformer is None:
             self.model.initialize()
         return shim
@@ -108,9 +112,7 @@ class GenrePipe(TrainablePipe):
 
     # The search
 
-    def search(
-        self, inputs: Sequence[Optional[List[int]]], trie: TokenTrie
-    ) -> List[List[Path]]:
+    def search(self, inputs: Sequence[Optional[List[int]]], trie: TokenTrie) -> List[List[Path]]:
         """The best names for each input.
 
         inputs (Sequence[Optional[List[int]]]): Token ids, or None for what can't be read.
@@ -183,7 +185,7 @@ class GenrePipe(TrainablePipe):
         """Load what `to_bytes` gave. RAISES (ValueError): If it is something else."""
         deserialize = {
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
-            "model": self.model.shims[0].from_bytes,
+            "model": shim_of(self.model).from_bytes,
             "titles": self._titles_from_bytes,
         }
         util.from_bytes(bytes_data, deserialize, exclude)
@@ -198,8 +200,8 @@ class GenrePipe(TrainablePipe):
         """Write the component to a folder: `model/`, which transformers can load by itself, and
         `titles.safetensors`."""
         shim, titles = self.shim, self.titles
-        path = util.ensure_path(path)
-        serialize = {
+        path = FilePath(path)
+        serialize: Dict[str, Callable[[FilePath], None]] = {
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
             "model": shim.to_folder,
             "titles.safetensors": titles.save,
@@ -213,7 +215,7 @@ class GenrePipe(TrainablePipe):
         """Load what `to_disk` wrote. RAISES (ValueError): If a part is missing or damaged."""
         deserialize = {
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-            "model": self.model.shims[0].from_folder,
+            "model": shim_of(self.model).from_folder,
             "titles.safetensors": self._titles_from_disk,
         }
         util.from_disk(util.ensure_path(path), deserialize, exclude)

@@ -1,9 +1,9 @@
 """Candidates of a span: from the search's paths, and to and from the Doc."""
 
 import math
-from typing import Iterable, List, Sequence, Tuple
+from typing import Any, Iterable, List, Sequence, Tuple
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Span
 
 from ..decoding import Path
 from ..titles.choice import choose_name
@@ -59,14 +59,16 @@ def _softmax(scores: Sequence[float]) -> List[float]:
 def set_candidates(span: Span, candidates: Iterable[Candidate]) -> None:
     """Write a span's candidates to its Doc."""
     rows = [[c.title, c.kb_id, c.score, c.logprob, c.probability] for c in candidates]
-    span.doc.user_data["._.", EXTENSION, span.start_char, span.end_char] = rows
+    span.doc.user_data[_key(span)] = rows
 
 
 def get_candidates(span: Span) -> List[Candidate]:
     """The candidates that were written for a span, best first: `span._.genre_candidates`."""
-    doc: Doc = span.doc
-    rows = doc.user_data.get(("._.", EXTENSION, span.start_char, span.end_char), [])
-    return [Candidate(*row) for row in rows]
+    return [Candidate(*row) for row in span.doc.user_data.get(_key(span), [])]
+
+
+def _key(span: Span) -> Any:
+    return ("._.", EXTENSION, span.start_char, span.end_char)
 
 
 def register_extension() -> None:

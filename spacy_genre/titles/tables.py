@@ -1,7 +1,7 @@
 """The arrays of a title set, made at once and never changed."""
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ class Tables:
         return [int(self.entry_names[entry]) for entry in self.trie.entries(node)]
 
     def to_arrays(self) -> Arrays:
-        arrays = {
+        arrays: Arrays = {
             "names.data": self.names.data,
             "names.offsets": self.names.offsets,
             "redirects.data": self.redirects.data,
@@ -118,9 +118,11 @@ class Tables:
     def from_arrays(cls, arrays: Arrays, header: Dict[str, Any], where: str) -> "Tables":
         """RAISES (ValueError): If arrays are missing or don't fit together."""
         try:
-            ids = StringTable(arrays["ids.data"], arrays["ids.offsets"]) if (
-                "ids.data" in arrays
-            ) else None
+            ids = (
+                StringTable(arrays["ids.data"], arrays["ids.offsets"])
+                if ("ids.data" in arrays)
+                else None
+            )
             tables = cls(
                 StringTable(arrays["names.data"], arrays["names.offsets"]),
                 ids,

@@ -4,12 +4,11 @@ import pytest
 import torch
 from conftest import make_bart
 from hypothesis import HealthCheck, given, settings
+from reference import generate
 
 from spacy_genre import TokenTrie
 from spacy_genre.decoding import constrained_search
 from spacy_genre.model import pad
-
-from reference import generate
 
 V, BOS, EOS, PAD = 40, 0, 2, 1
 MODELS = [make_bart(V, seed, bos=BOS, eos=EOS, pad=PAD) for seed in range(4)]
@@ -72,7 +71,9 @@ def test_the_result_is_that_of_generate(model, names, inputs, beams, penalty, ea
         assert_same(named(paths, trie), reference)
         for path in paths:
             assert path.length == len(trie.path(path.node)) + 1
-            assert path.score == pytest.approx(path.logprob / path.length**penalty, rel=1e-5, abs=1e-5)
+            assert path.score == pytest.approx(
+                path.logprob / path.length**penalty, rel=1e-5, abs=1e-5
+            )
 
 
 def random_names(n, seed, length=5):
