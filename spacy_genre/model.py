@@ -103,7 +103,7 @@ class Seq2SeqShim(HFShim):
         self._hfmodel = hf
         self._model = hf.transformer
         self.settings = GenreSettings.from_config(hf.transformer.config)
-        self.name_tokenizer = NameTokenizer(hf.tokenizer, bos=self.settings.name_bos)
+        self.name_tokenizer = name_tokenizer(hf)
 
     def to_folder(self, path: Path) -> None:
         """Write config.json, model.safetensors and the tokenizer's files."""
@@ -114,11 +114,6 @@ class Seq2SeqShim(HFShim):
         module.save_pretrained(path, safe_serialization=True)
         self.tokenizer.save_pretrained(path)
 
-    def from_folder(self, path: Path) -> "Seq2SeqShim":
-        """Load what `to_folder` wrote."""
-        self.set_hf(load_pretrained(str(path)))
-        return self
-
     def to_bytes(self) -> bytes:
         if self.transformer is None:
             return srsly.msgpack_dumps({})
@@ -128,12 +123,9 @@ class Seq2SeqShim(HFShim):
         return srsly.msgpack_dumps(files)
 
     def from_bytes(self, bytes_data: bytes) -> "Seq2SeqShim":
-        files = _unpack(bytes_data)
-        if files:
-            with tempfile.TemporaryDirectory() as folder:
-                for name, content in files.items():
-                    (Path(folder) / name).write_bytes(content)
-                self.from_folder(Path(folder))
+        hf = hf_from_bytes(bytes_data)
+        if hf is not None:
+            self.set_hf(hf)
         return self
 
 
@@ -142,14 +134,29 @@ def shim_of(model: Model) -> Seq2SeqShim:
     return cast(Seq2SeqShim, model.shims[0])
 
 
-def _unpack(bytes_data: bytes) -> Dict[str, bytes]:
+def name_tokenizer(hf: HFObjects) -> NameTokenizer:
+    """How a model writes names."""
+    settings = GenreSettings.from_config(hf.transformer.config)
+    return NameTokenizer(hf.tokenizer, bos=settings.name_bos)
+
+
+def hf_from_bytes(bytes_data: bytes) -> Optional[HFObjects]:
+    """The model whose `Seq2SeqShim.to_bytes` gave the bytes; None if it had not been loaded.
+
+    RAISES (ValueError): If they are something else.
+    """
     try:
         files = srsly.msgpack_loads(bytes_data)
     except ValueError as err:
         raise ValueError(Errors.M008.format(reason="they can't be unpacked")) from err
     if not isinstance(files, dict) or any(Path(name).name != name for name in files):
         raise ValueError(Errors.M008.format(reason="they hold something else"))
-    return files
+    if not files:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        return load_pretrained(folder)
 
 
 def make_batch(
@@ -193,7 +200,7 @@ def name_loss(logits: Tensor, labels: Tensor) -> Tuple[float, Tensor]:
     logits = logits.detach().float().requires_grad_()
     loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
     (gradient,) = torch.autograd.grad(loss, logits)
-    return float(loss), gradient
+    return loss.item(), gradient
 
 
 def _convert_inputs(

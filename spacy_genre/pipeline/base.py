@@ -1,8 +1,7 @@
 """What the components share: a model, a title set, searching, and saving both."""
 
-import os
 from pathlib import Path as FilePath
-from typing import Any, Callable, Iterable, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
 import srsly
 import torch
@@ -10,14 +9,17 @@ from spacy import util
 from spacy.pipeline import TrainablePipe
 from spacy.util import SimpleFrozenList
 from spacy.vocab import Vocab
+from spacy_transformers.data_classes import HFObjects
 from thinc.api import Config, Model
 
 from ..decoding import Path, constrained_search
 from ..decoding.search import MAX_BEAMS
 from ..errors import Errors
-from ..model import Seq2SeqShim, pad, shim_of
+from ..loading import load_pretrained
+from ..model import Seq2SeqShim, hf_from_bytes, name_tokenizer, pad, shim_of
 from ..titles import TitleSet, TokenTrie
 from .precision import check_dtype, precision
+from .threads import use_one_thread_in_fork
 from .validation import check
 
 # The longest input of models that set no limit themselves (T5).
@@ -61,7 +63,6 @@ class GenrePipe(TrainablePipe):
         self.batch_tokens = batch_tokens
         self.dtype = dtype
         self._load_titles = titles
-        self._pid = os.getpid()
         self._titles: Optional[TitleSet] = None
 
     def _check(self, key: str, value: Any, allowed: str, low: float, high: float = 1e18) -> None:
@@ -120,7 +121,7 @@ class GenrePipe(TrainablePipe):
         RETURNS (List[List[Path]]): Paths in the trie, best first; none for a None.
         """
         found: List[List[Path]] = [[] for _ in inputs]
-        self._use_one_thread_in_fork()
+        use_one_thread_in_fork()
         module = self.shim.transformer.eval()
         for batch in self.pack(inputs):
             ids, mask = pad(
@@ -138,13 +139,6 @@ class GenrePipe(TrainablePipe):
             for i, path in zip(batch, paths, strict=True):
                 found[i] = path
         return found
-
-    def _use_one_thread_in_fork(self) -> None:
-        # A forked process (`nlp.pipe` with n_process) has none of the threads that torch's
-        # OpenMP waits for, and would hang; and one thread for each process is fair.
-        if os.getpid() != self._pid:
-            torch.set_num_threads(1)
-            self._pid = os.getpid()
 
     def pack(self, inputs: Sequence[Optional[List[int]]]) -> List[List[int]]:
         """Indices of inputs in batches of similar length, each of at most `batch_tokens`."""
@@ -182,17 +176,17 @@ class GenrePipe(TrainablePipe):
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = SimpleFrozenList()
     ) -> "GenrePipe":
-        """Load what `to_bytes` gave. RAISES (ValueError): If it is something else."""
+        """Load what `to_bytes` gave. RAISES (ValueError): If it is something else;
+        nothing is changed then."""
+        loaded: Dict[str, Any] = {}
         deserialize = {
+            "model": lambda b: loaded.update(hf=hf_from_bytes(b)),
+            "titles": lambda b: loaded.update(titles=TitleSet.from_bytes(b)),
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
-            "model": shim_of(self.model).from_bytes,
-            "titles": self._titles_from_bytes,
         }
         util.from_bytes(bytes_data, deserialize, exclude)
+        self._install(**loaded)
         return self
-
-    def _titles_from_bytes(self, data: bytes) -> None:
-        self.titles = TitleSet.from_bytes(data)
 
     def to_disk(
         self, path: Union[str, FilePath], *, exclude: Iterable[str] = SimpleFrozenList()
@@ -212,17 +206,26 @@ class GenrePipe(TrainablePipe):
     def from_disk(
         self, path: Union[str, FilePath], *, exclude: Iterable[str] = SimpleFrozenList()
     ) -> "GenrePipe":
-        """Load what `to_disk` wrote. RAISES (ValueError): If a part is missing or damaged."""
+        """Load what `to_disk` wrote. RAISES (ValueError): If a part is missing or
+        damaged; nothing is changed then."""
+        loaded: Dict[str, Any] = {}
         deserialize = {
+            "model": lambda p: loaded.update(hf=load_pretrained(str(p))),
+            "titles.safetensors": lambda p: loaded.update(titles=TitleSet.open(p)),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-            "model": shim_of(self.model).from_folder,
-            "titles.safetensors": self._titles_from_disk,
         }
         util.from_disk(util.ensure_path(path), deserialize, exclude)
+        self._install(**loaded)
         return self
 
-    def _titles_from_disk(self, path: FilePath) -> None:
-        self.titles = TitleSet.open(path)
+    def _install(self, hf: Optional[HFObjects] = None, titles: Optional[TitleSet] = None) -> None:
+        """Take a model and a title set that were loaded, if they fit together."""
+        titles = self._titles if titles is None else titles
+        if titles is not None:
+            titles.bind(self.shim.name_tokenizer if hf is None else name_tokenizer(hf))
+        if hf is not None:
+            shim_of(self.model).set_hf(hf)
+        self._titles = titles
 
 
 def forget_sources(config_path: FilePath, name: str) -> None:
