@@ -30,15 +30,19 @@ class MentionEncoder:
         hf = tokenizer.hf
         special = list(hf.build_inputs_with_special_tokens([]))
         self.prefix, self.suffix = special[:-1], special[-1:]
-        self.start = self._delimiter(settings.start_delimiter)
-        self.end = self._delimiter(settings.end_delimiter)
+        # Some tokenizers write a word at the very beginning differently than behind a space.
+        self.start_of_text = self._delimiter(settings.start_delimiter, "")
+        self.start = self._delimiter(settings.start_delimiter, " ")
+        self.end = self._delimiter(settings.end_delimiter, " ")
+        start = max(self.start, self.start_of_text, key=len)
+        self.n_frame = sum(map(len, (self.prefix, start, self.end, self.suffix)))
 
-    def _delimiter(self, text: str) -> List[int]:
+    def _delimiter(self, text: str, before: str) -> List[int]:
         hf = self.tokenizer.hf
         token = hf.convert_tokens_to_ids(text)
         if token is not None and hf.convert_ids_to_tokens(token) == text:
             return [token]
-        return self.tokenizer.pieces([f" {text}"])[0]
+        return self.tokenizer.pieces([before + text])[0]
 
     def encode(self, mentions: Sequence[Mention]) -> List[Optional[List[int]]]:
         """The model's input for each mention.
@@ -48,14 +52,13 @@ class MentionEncoder:
             to `max_length` in all. The mention itself is never cut: where it alone is too long
             for the model, or has no token at all, the entry is None.
         """
-        # Each part stands behind a space, as it does in the running text.
-        parts = [part for m in mentions for part in (m.left, f" {m.text}", f" {m.right.lstrip()}")]
-        pieces = self.tokenizer.pieces(parts)
+        # One space between the parts, as in the text that the models were trained on.
+        parts = [(m.left.rstrip(), f" {m.text}", f" {m.right.lstrip()}") for m in mentions]
+        pieces = self.tokenizer.pieces([text for part in parts for text in part])
         return [self._join(*pieces[i : i + 3]) for i in range(0, len(pieces), 3)]
 
     def _join(self, left: List[int], mention: List[int], right: List[int]) -> Optional[List[int]]:
-        frame = len(self.prefix) + len(self.start) + len(self.end) + len(self.suffix)
-        room = self.max_length - frame - len(mention)
+        room = self.max_length - self.n_frame - len(mention)
         if not mention or room < 0:
             return None
         # What one side does not need, the other may have.
@@ -64,7 +67,7 @@ class MentionEncoder:
         return [
             *self.prefix,
             *left[len(left) - n_left :],
-            *self.start,
+            *(self.start if n_left else self.start_of_text),
             *mention,
             *self.end,
             *right[:n_right],

@@ -30,5 +30,5 @@ def span_mention(span: Span, context_tokens: int) -> Mention:
     # A slice of tokens, not of doc.text: that would join the whole document for each mention.
     max_chars = context_tokens * MAX_CHARS_PER_TOKEN
     left = doc[start : span.start].text_with_ws if start < span.start else ""
-    right = doc[span.end : end].text if end > span.end else ""
+    right = doc[span.end - 1].whitespace_ + doc[span.end : end].text if end > span.end else ""
     return Mention(left[-max_chars:] if max_chars else "", span.text, right[:max_chars])

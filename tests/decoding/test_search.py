@@ -5,6 +5,12 @@ import torch
 from conftest import make_bart
 from hypothesis import HealthCheck, given, settings
 from reference import generate
+from transformers import (
+    MBartConfig,
+    MBartForConditionalGeneration,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 from spacy_genre import TokenTrie
 from spacy_genre.decoding import constrained_search
@@ -177,3 +183,25 @@ def test_broken_weights():
     trie, _ = TokenTrie.build([(3,)])
     with pytest.raises(ValueError, match="NaN or infinite"):
         search(model, [[4]], trie, 1)
+
+
+@pytest.mark.parametrize("kind", ["mbart", "t5"])
+def test_other_encoder_decoders(kind):
+    torch.manual_seed(0)
+    common = {"vocab_size": V, "d_model": 32, "pad_token_id": PAD, "eos_token_id": EOS}
+    if kind == "mbart":
+        half = {f"{side}_{name}": n for side in ("encoder", "decoder") for name, n in
+                (("layers", 1), ("attention_heads", 4), ("ffn_dim", 64))}  # fmt: skip
+        config = MBartConfig(**common, **half, decoder_start_token_id=EOS, forced_eos_token_id=None)
+        model = MBartForConditionalGeneration(config).eval()
+    else:
+        config = T5Config(
+            **common, d_kv=8, d_ff=64, num_layers=1, num_heads=4, decoder_start_token_id=PAD
+        )
+        model = T5ForConditionalGeneration(config).eval()
+    names = random_names(40, 7)
+    trie, _ = TokenTrie.build(names)
+    inputs = [[4, 5, 6, 7, 8], [9], [10, 11]]
+    found = search(model, inputs, trie, 4)
+    for ids, paths in zip(inputs, found, strict=True):
+        assert_same(named(paths, trie), generate(model, ids, names, 4))

@@ -1,0 +1,44 @@
+# The two commands of the README set everything up by themselves, in .venv.
+PYTHON ?= python3
+# The build for CPUs of this version; another torch of the range in setup.cfg does as well.
+TORCH ?= torch==2.13.0
+VENV ?= .venv
+BIN = $(VENV)/bin
+TEXT ?=
+
+.PHONY: demo test test-slow lint titles clean
+
+demo: $(VENV)/.demo  ## Link a page of sentences, or TEXT="a text of your own"
+	@$(BIN)/python scripts/demo.py "$$TEXT"
+
+test: $(VENV)/.dev lint  ## Run the lint, the type check and the default tests
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.dev  ## Run the tests that take minutes or large packages
+	$(BIN)/python -m pip install --quiet --no-deps gensim==4.4.0
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+titles: $(VENV)/.dev  ## Make the title set that comes with the package again
+	$(BIN)/python scripts/default_titles.py build/default_titles.jsonl
+	$(BIN)/python scripts/embed_titles.py build/default_titles.jsonl
+
+# A text comes through the environment, so that no character of it means anything to the shell.
+export TEXT
+
+$(VENV)/.python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	touch $@
+
+$(VENV)/.%: $(VENV)/.python setup.cfg
+	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo.html

@@ -1,0 +1,191 @@
+import json
+import os
+import pickle
+import shutil
+
+import pytest
+import torch
+from conftest import make_bart
+from transformers import BertConfig, BertModel, MBartConfig
+
+from spacy_genre.loading import EMBEDDED, load_name_tokenizer, load_pretrained
+from spacy_genre.model import Seq2Seq_v1, hf_from_bytes, make_batch, name_loss, shim_of
+from spacy_genre.settings import GenreSettings
+
+
+@pytest.fixture
+def folder(tiny_folder, tmp_path):
+    """A model's folder to damage."""
+    return shutil.copytree(tiny_folder, tmp_path / "model")
+
+
+def loaded(name):
+    model = Seq2Seq_v1(str(name))
+    model.initialize()
+    return model
+
+
+def same_weights(one, other):
+    states = [shim_of(model).transformer.state_dict() for model in (one, other)]
+    return all(torch.equal(value, states[1][key]) for key, value in states[0].items())
+
+
+def test_the_embedded_model():
+    hf = load_pretrained(None)
+    assert hf.transformer.config.model_type == "bart"
+    assert hf.transformer.dtype == torch.float32
+    assert not hf.transformer.training
+    settings = GenreSettings.from_config(hf.transformer.config)
+    assert settings.context_tokens == 32
+    assert settings.start_delimiter in hf.tokenizer.get_vocab()
+
+
+def test_nothing_is_loaded_before_it_is_needed():
+    assert shim_of(Seq2Seq_v1("no/such/model")).transformer is None
+
+
+@pytest.mark.parametrize("way", ["bytes", "disk", "pickle"])
+def test_round_trips(folder, tmp_path, way):
+    model = loaded(folder)
+    if way == "bytes":
+        again = Seq2Seq_v1().from_bytes(model.to_bytes())
+    elif way == "disk":
+        model.to_disk(tmp_path / "file")
+        again = Seq2Seq_v1().from_disk(tmp_path / "file")
+    else:
+        again = pickle.loads(pickle.dumps(model))
+    assert same_weights(model, again)
+    assert shim_of(again).settings == shim_of(model).settings
+    assert shim_of(again).name_tokenizer.fingerprint == shim_of(model).name_tokenizer.fingerprint
+
+
+def test_an_unloaded_model_stays_unloaded():
+    again = Seq2Seq_v1().from_bytes(Seq2Seq_v1().to_bytes())
+    assert shim_of(again).transformer is None
+
+
+def test_the_folder_is_that_of_transformers(folder, tmp_path):
+    shim_of(loaded(folder)).to_folder(tmp_path / "out")
+    assert same_weights(loaded(folder), loaded(tmp_path / "out"))
+    assert not list((tmp_path / "out").glob("*.bin"))
+
+
+def test_weights_are_halved_only_where_nothing_is_lost(folder, tmp_path):
+    half = loaded(EMBEDDED)
+    shim_of(half).to_folder(tmp_path / "half")
+    assert (tmp_path / "half" / "model.safetensors").stat().st_size == (
+        (EMBEDDED / "model.safetensors").stat().st_size
+    )
+    assert same_weights(half, loaded(tmp_path / "half"))
+
+
+def test_the_tokenizer_can_be_had_without_the_weights(folder):
+    os.remove(folder / "model.safetensors")
+    assert load_name_tokenizer(str(folder)).fingerprint == load_name_tokenizer(None).fingerprint
+
+
+def test_the_loss_is_that_of_transformers(folder):
+    model = loaded(folder)
+    batch = make_batch(model, [[101, 5, 6, 102], [101, 7, 102]], [[101, 8], [101, 9, 10, 11]])
+    logits, _ = model.begin_update(batch)
+    loss, gradient = name_loss(logits, batch.labels)
+    # Compared without dropout, which draws anew each time.
+    module = shim_of(model).transformer.eval()
+    with torch.no_grad():
+        expected = module(
+            input_ids=batch.input_ids, attention_mask=batch.attention_mask, labels=batch.labels
+        )
+    assert name_loss(expected.logits, batch.labels)[0] == pytest.approx(expected.loss.item(), 1e-5)
+    assert loss == pytest.approx(expected.loss.item(), rel=0.2)
+    assert gradient.shape == logits.shape
+    assert gradient[0, 3].abs().max() == 0  # padding
+
+
+# Bad input
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    for name in (tmp_path / "missing", "./missing", "~/missing", tmp_path):
+        with pytest.raises(ValueError, match=r"no config.json"):
+            load_pretrained(str(name))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+def test_a_folder_that_lacks_a_file(folder, name):
+    for file in folder.iterdir():
+        if file.name == name or (name == "tokenizer.json" and file.name == "vocab.txt"):
+            file.unlink()
+    with pytest.raises(ValueError, match=r"can't be loaded as an encoder-decoder.*\n?.*save_pre"):
+        load_pretrained(str(folder))
+
+
+def test_weights_that_are_cut(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="M003"):
+        load_pretrained(str(folder))
+
+
+def test_weights_of_another_size(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config["decoder_layers"] = 3
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="weights lack or do not fit"):
+        load_pretrained(str(folder))
+
+
+def test_a_model_that_does_not_generate(tmp_path):
+    BertModel(BertConfig(8, 16, 1, 1, 16)).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="type 'bert', which does not generate"):
+        load_pretrained(str(tmp_path))
+
+
+def test_a_hub_name_without_a_network():
+    with pytest.raises(ValueError, match=r"'facebook/genre-kilt'.*\n.*leave out\s*'name'"):
+        load_pretrained("facebook/genre-kilt")
+
+
+def test_bytes_of_something_else():
+    for data in (b"", b"\xc1", b"\x01", b"\x81\xa4../x\xc4\x01x"):
+        with pytest.raises(ValueError, match="M008"):
+            hf_from_bytes(data)
+
+
+# Settings
+
+
+def test_settings_of_published_checkpoints():
+    bart = GenreSettings.from_config(make_bart(50, 0).config)
+    assert (bart.start_delimiter, bart.end_delimiter) == ("[START_ENT]", "[END_ENT]")
+    assert bart.name_bos
+    mbart = GenreSettings.from_config(MBartConfig())
+    assert (mbart.start_delimiter, mbart.end_delimiter) == ("[START]", "[END]")
+    assert not mbart.name_bos
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"temperature": 0}, "'temperature'.*above 0"),
+        ({"context_tokens": -1}, "'context_tokens'.*0 or more"),
+        ({"context_tokens": 1.5}, "whole number"),
+        ({"start_delimiter": " "}, "not blank"),
+        ({"name_bos": 1}, "true or false"),
+        ({"colour": "red"}, "'colour'.*the settings are start_delimiter"),
+        (["x"], "a table"),
+    ],
+)
+def test_settings_that_are_wrong(folder, settings, message):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "genre": settings}))
+    with pytest.raises(ValueError, match=f"M005.*{message}"):
+        load_pretrained(str(folder))
+
+
+def test_settings_are_kept(folder, tmp_path):
+    config = json.loads((folder / "config.json").read_text())
+    config["genre"] = {"temperature": 0.5, "end_delimiter": "<e>"}
+    (folder / "config.json").write_text(json.dumps(config))
+    shim_of(loaded(folder)).to_folder(tmp_path / "out")
+    settings = shim_of(loaded(tmp_path / "out")).settings
+    assert (settings.temperature, settings.end_delimiter) == (0.5, "<e>")
