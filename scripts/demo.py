@@ -32,8 +32,8 @@ Twelve years later he left Germany for Princeton, and never came back to Europe.
 Bill Gates and Paul Allen founded Microsoft in Albuquerque, New Mexico, and later moved it to \
 Seattle. Its old rivals are Apple, Google and IBM.
 
-Barack Obama worked in Chicago before he became President of the United States. \
-The University of Chicago let him teach law.
+Barack Obama was born in Hawaii, studied at Harvard and worked in Chicago before he moved into the \
+White House. His opponents were John McCain and Mitt Romney.
 
 Shakespeare wrote Hamlet and Macbeth in London. Tolstoy took six years for War and Peace in Russia.
 
@@ -45,7 +45,7 @@ Moon.
 
 NASA landed Neil Armstrong on the Moon, and the Soviet Union answered with a station in orbit.
 
-Java is an island of Indonesia; Java is also what Sun Microsystems called a programming language.
+Java is an island of Indonesia. Tourists from Japan, China and Australia like Bali better.
 """
 
 
