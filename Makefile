@@ -5,11 +5,14 @@ TORCH ?= torch==2.13.0
 VENV ?= .venv
 BIN = $(VENV)/bin
 TEXT ?=
+# Through the environment and unexpanded, so that no character of a text means anything to make
+# or to the shell.
+export DEMO_TEXT := $(value TEXT)
 
 .PHONY: demo test test-slow lint titles clean
 
 demo: $(VENV)/.demo  ## Link a page of sentences, or TEXT="a text of your own"
-	@$(BIN)/python scripts/demo.py "$$TEXT"
+	@$(BIN)/python scripts/demo.py "$$DEMO_TEXT"
 
 test: $(VENV)/.dev lint  ## Run the lint, the type check and the default tests
 	$(BIN)/python -m pytest
@@ -26,9 +29,6 @@ lint: $(VENV)/.dev
 titles: $(VENV)/.dev  ## Make the title set that comes with the package again
 	$(BIN)/python scripts/default_titles.py build/default_titles.jsonl
 	$(BIN)/python scripts/embed_titles.py build/default_titles.jsonl
-
-# A text comes through the environment, so that no character of it means anything to the shell.
-export TEXT
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
