@@ -12,7 +12,7 @@ export DEMO_TEXT := $(value TEXT)
 .PHONY: demo test test-slow lint titles clean
 
 demo: $(VENV)/.demo  ## Link a page of sentences, or TEXT="a text of your own"
-	@$(BIN)/python scripts/demo.py "$$DEMO_TEXT"
+	@$(BIN)/python scripts/demo.py -- "$$DEMO_TEXT"
 
 test: $(VENV)/.dev lint  ## Run the lint, the type check and the default tests
 	$(BIN)/python -m pytest
