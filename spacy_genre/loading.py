@@ -1,9 +1,11 @@
 """Getting an encoder-decoder and its tokenizer from a folder or from the hub."""
 
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Tuple, TypeVar
+from typing import Any, Dict, Optional, Sequence
 
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import LocalEntryNotFoundError
 from spacy_transformers.data_classes import HFObjects
 from thinc.api import get_torch_default_device
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
@@ -15,7 +17,9 @@ from .settings import GenreSettings
 from .tokenization import NameTokenizer
 
 EMBEDDED = Path(__file__).parent / "assets" / "genre_mini"
-T = TypeVar("T")
+# Which files of a hub model are needed; many have the same weights in several formats.
+SMALL_FILES = ["*.json", "*.txt", "*.model"]
+WEIGHTS = ["*.safetensors", "pytorch_model*.bin"]
 
 
 def load_pretrained(
@@ -32,12 +36,13 @@ def load_pretrained(
     RETURNS (HFObjects): The tokenizer and the model, in float32, on thinc's current device.
     RAISES (ValueError): If there is no such model, it can't be loaded, or is of another kind.
     """
-    source, config = _load_config(name, transformer_config)
-    tokenizer = _load_tokenizer(source, tokenizer_config)
-    transformer, info = _locally_first(source, partial(_load_weights, source, config=config))
+    folder = find_folder(name, WEIGHTS)
+    config = _load_config(folder, transformer_config)
+    tokenizer = _load_tokenizer(folder, tokenizer_config)
+    transformer, info = _load_weights(folder, config)
     if lacking := [*info["missing_keys"], *info["mismatched_keys"]]:
         reason = f"its weights lack or do not fit {', '.join(map(str, lacking[:3]))}"
-        raise ValueError(_message(source).format(name=source, reason=reason))
+        raise ValueError(Errors.M003.format(name=folder, reason=reason))
     transformer.to(get_torch_default_device())
     return HFObjects(tokenizer, transformer.eval(), None)
 
@@ -48,9 +53,38 @@ def load_name_tokenizer(name: Optional[str]) -> NameTokenizer:
     name (Optional[str]): As in `load_pretrained`.
     RAISES (ValueError): As `load_pretrained`.
     """
-    source, config = _load_config(name, None)
-    settings = GenreSettings.from_config(config)
-    return NameTokenizer(_load_tokenizer(source, None), bos=settings.name_bos)
+    folder = find_folder(name, [])
+    settings = GenreSettings.from_config(_load_config(folder, None))
+    return NameTokenizer(_load_tokenizer(folder, None), bos=settings.name_bos)
+
+
+def find_folder(name: Optional[str], weights: Sequence[str]) -> Path:
+    """The folder of a model, after downloading what is missing of a hub model.
+
+    name (Optional[str]): As in `load_pretrained`.
+    weights (Sequence[str]): Patterns of which one file is needed: the first that has any.
+    RAISES (ValueError): If there is no such model.
+    """
+    if name is None or is_folder(name):
+        folder = EMBEDDED if name is None else Path(name).expanduser()
+        if not (folder / "config.json").is_file():
+            raise ValueError(Errors.M001.format(name=str(folder)))
+        return folder
+    # transformers asks the hub about files that are here; a folder leaves it nothing to ask.
+    try:
+        for local in (True, False):
+            for pattern in weights or ["config.json"]:
+                patterns = [*SMALL_FILES, pattern]
+                with suppress(*([LocalEntryNotFoundError] if local else [])):
+                    folder = Path(
+                        snapshot_download(name, allow_patterns=patterns, local_files_only=local)
+                    )
+                    if (folder / "config.json").is_file() and any(folder.glob(pattern)):
+                        return folder
+        reason = "it has no config.json or no weights"
+    except Exception as err:  # of the network, of the hub, of the disk
+        reason = str(err).strip().split("\n")[0]
+    raise ValueError(Errors.M002.format(name=name, reason=reason))
 
 
 def is_folder(name: str) -> bool:
@@ -59,52 +93,33 @@ def is_folder(name: str) -> bool:
     return path.exists() or path.is_absolute() or name[:1] in ".~" or name.count("/") > 1
 
 
-def _load_config(name: Optional[str], options: Optional[Dict[str, Any]]) -> Tuple[str, Any]:
-    """Where to load a model from, and its configuration."""
-    source = str(EMBEDDED) if name is None else name
-    if is_folder(source):
-        source = str(Path(source).expanduser())
-        if not (Path(source) / "config.json").is_file():
-            raise ValueError(Errors.M001.format(name=source))
-    config = _locally_first(source, partial(AutoConfig.from_pretrained, source, **(options or {})))
+def _load_config(folder: Path, options: Optional[Dict[str, Any]]) -> Any:
+    config = _load(AutoConfig, folder, options)
     if type(config) not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
-        raise ValueError(Errors.M004.format(name=source, model_type=config.model_type))
+        raise ValueError(Errors.M004.format(name=str(folder), model_type=config.model_type))
     GenreSettings.from_config(config)  # better to fail now than at the first document
-    return source, config
+    return config
 
 
-def _load_tokenizer(source: str, options: Optional[Dict[str, Any]]) -> Any:
-    return _locally_first(source, partial(AutoTokenizer.from_pretrained, source, **(options or {})))
+def _load_tokenizer(folder: Path, options: Optional[Dict[str, Any]]) -> Any:
+    return _load(AutoTokenizer, folder, options)
 
 
-def _load_weights(source: str, *, config: Any, local_files_only: bool) -> Any:
+def _load_weights(folder: Path, config: Any) -> Any:
     # Our own message about missing weights says more than the warning that they are random.
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
+    options = {"config": config, "torch_dtype": "float32", "output_loading_info": True}
     try:
-        return AutoModelForSeq2SeqLM.from_pretrained(
-            source,
-            config=config,
-            torch_dtype="float32",
-            local_files_only=local_files_only,
-            output_loading_info=True,
-        )
+        return _load(AutoModelForSeq2SeqLM, folder, options)
     finally:
         transformers_logging.set_verbosity(verbosity)
 
 
-def _locally_first(source: str, load: Callable[..., T]) -> T:
-    """Load from files that are here; only if some of a hub model are not, use the network."""
-    attempts = [True] if is_folder(source) else [True, False]
-    for local in attempts:
-        try:
-            return load(local_files_only=local)
-        # transformers and safetensors raise all of these for files that are missing or broken.
-        except Exception as err:
-            failure = err
-    reason = str(failure).strip().split("\n")[0]
-    raise ValueError(_message(source).format(name=source, reason=reason)) from failure
-
-
-def _message(source: str) -> str:
-    return Errors.M003 if is_folder(source) else Errors.M002
+def _load(auto: Any, folder: Path, options: Optional[Dict[str, Any]]) -> Any:
+    try:
+        return auto.from_pretrained(str(folder), local_files_only=True, **(options or {}))
+    # transformers, tokenizers and safetensors raise all sorts for files missing or broken.
+    except Exception as err:
+        reason = str(err).strip().split("\n")[0]
+        raise ValueError(Errors.M003.format(name=str(folder), reason=reason)) from err

@@ -20,6 +20,7 @@ from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM
 
 from .errors import Errors
+from .files import whole_folder
 from .loading import load_pretrained
 from .settings import GenreSettings
 from .tokenization import NameTokenizer
@@ -106,20 +107,22 @@ class Seq2SeqShim(HFShim):
         self.name_tokenizer = name_tokenizer(hf)
 
     def to_folder(self, path: Path) -> None:
-        """Write config.json, model.safetensors and the tokenizer's files."""
+        """Write config.json, model.safetensors and the tokenizer's files, all or nothing."""
         module = self.transformer
         # Half the size where that loses nothing, as with the weights that come with the package.
         if all(torch.equal(v.half().to(v.dtype), v) for v in module.state_dict().values()):
             module = copy.deepcopy(module).half()
-        module.save_pretrained(path, safe_serialization=True)
-        self.tokenizer.save_pretrained(path)
+        with whole_folder(path) as folder:
+            module.save_pretrained(folder, safe_serialization=True)
+            self.tokenizer.save_pretrained(folder)
 
     def to_bytes(self) -> bytes:
         if self.transformer is None:
             return srsly.msgpack_dumps({})
-        with tempfile.TemporaryDirectory() as folder:
-            self.to_folder(Path(folder))
-            files = {file.name: file.read_bytes() for file in sorted(Path(folder).iterdir())}
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / "model"
+            self.to_folder(folder)
+            files = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
         return srsly.msgpack_dumps(files)
 
     def from_bytes(self, bytes_data: bytes) -> "Seq2SeqShim":

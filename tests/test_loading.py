@@ -2,6 +2,8 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -68,6 +70,52 @@ def test_the_folder_is_that_of_transformers(folder, tmp_path):
     shim_of(loaded(folder)).to_folder(tmp_path / "out")
     assert same_weights(loaded(folder), loaded(tmp_path / "out"))
     assert not list((tmp_path / "out").glob("*.bin"))
+
+
+def test_a_folder_is_replaced_as_a_whole_or_not_at_all(folder, tmp_path, monkeypatch):
+    model = shim_of(loaded(folder))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("kept until the new one is there")
+
+    def full_disk(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model.tokenizer, "save_pretrained", full_disk)
+        with pytest.raises(OSError, match="No space"):
+            model.to_folder(out)
+    assert os.listdir(out) == ["mine.txt"]
+    assert sorted(os.listdir(tmp_path)) == ["model", "out"]
+    model.to_folder(out)
+    assert "config.json" in os.listdir(out)
+    assert "mine.txt" not in os.listdir(out)
+    assert sorted(os.listdir(tmp_path)) == ["model", "out"]
+
+
+NO_NETWORK = """
+import socket, sys
+def refuse(*args): raise AssertionError("the network was used")
+socket.socket.connect = socket.getaddrinfo = refuse
+from spacy_genre.loading import load_pretrained
+print(load_pretrained(sys.argv[1]).transformer.config.model_type)
+"""
+
+
+def test_a_hub_model_in_the_cache_needs_no_network(folder, tmp_path):
+    cache = tmp_path / "hub" / "models--someone--something"
+    shutil.copytree(folder, cache / "snapshots" / "abc")
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("abc")
+    env = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", NO_NETWORK, "someone/something"],
+        capture_output=True,
+        text=True,
+        env=env,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "bart"
 
 
 def test_weights_are_halved_only_where_nothing_is_lost(folder, tmp_path):

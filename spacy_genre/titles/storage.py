@@ -1,10 +1,9 @@
-"""One file for many arrays: safetensors, opened by memory map, replaced as a whole."""
+"""One file for many arrays: safetensors, opened by memory map."""
 
 import json
 import mmap
 import os
 import struct
-import tempfile
 from pathlib import Path
 from typing import Any, Dict, Tuple, Union
 
@@ -78,21 +77,3 @@ def read(path: Path) -> Tuple[Arrays, Dict[str, Any]]:
     except IsADirectoryError:
         raise ValueError(Errors.T002.format(path=path, reason="it is a folder")) from None
     return parse(data, str(path))
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: to a temporary sibling, moved into place at the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp's own mode shuts out everybody else
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

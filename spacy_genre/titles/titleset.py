@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Seque
 import numpy as np
 
 from ..errors import Errors
+from ..files import write_whole
 from ..tokenization import NameTokenizer
 from . import storage
 from .redirects import resolve_redirects
@@ -88,7 +89,7 @@ class TitleSet:
 
     def save(self, path: Union[str, Path]) -> None:
         """Write the set to a file, whole or not at all. A file that is there is replaced."""
-        storage.write(Path(path), self.to_bytes())
+        write_whole(Path(path), self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """The content of the file that `save` would write."""
