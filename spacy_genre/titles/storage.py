@@ -47,7 +47,8 @@ def parse(data: Union[bytes, mmap.mmap], where: str) -> Tuple[Arrays, Dict[str, 
         if 8 + size + max(ends) != len(data):
             raise ValueError("its length is not what its header says")
         arrays = {k: _array(data, 8 + size, info) for k, info in tensors.items()}
-    except (KeyError, TypeError, ValueError, AttributeError, struct.error) as err:
+    # A header that is damaged may break any of these lines, each in its own way.
+    except Exception as err:
         reason = str(err) if type(err) is ValueError else "its header can't be read"
         raise ValueError(Errors.T002.format(path=where, reason=reason)) from err
     if found != FORMAT:

@@ -138,7 +138,11 @@ class Tables:
         except KeyError as err:
             reason = f"the array {err} is missing"
             raise ValueError(Errors.T002.format(path=where, reason=reason)) from err
-        if not tables._fit():
+        try:
+            fit = tables._fit()
+        except IndexError:  # an array that must not be empty is
+            fit = False
+        if not fit:
             reason = "its arrays don't fit together"
             raise ValueError(Errors.T002.format(path=where, reason=reason))
         return tables
