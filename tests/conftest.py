@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import spacy
 import torch
+from hypothesis import settings
 from spacy.language import Language
 from spacy.tokens import Doc
 from transformers import AutoTokenizer, BartConfig, BartForConditionalGeneration
@@ -17,6 +18,12 @@ from transformers import AutoTokenizer, BartConfig, BartForConditionalGeneration
 from spacy_genre import TitleSet
 from spacy_genre.loading import EMBEDDED
 from spacy_genre.tokenization import NameTokenizer
+
+# New examples at each run of a developer, and the same ones at each run of the CI, so that a change
+# is judged by what it changes. No deadlines: machines are noisy.
+settings.register_profile("dev", deadline=None)
+settings.register_profile("fixed", deadline=None, derandomize=True)
+settings.load_profile("fixed" if os.environ.get("CI") else "dev")
 
 NAMES = [
     "Albert Einstein",

@@ -59,7 +59,7 @@ def assert_same(ours, reference, tolerance=1e-4):
 
 
 # 300 cases of 1 to 4 inputs each.
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(MODELS),
     st.one_of(NAMES, PREFIXED),

@@ -102,7 +102,6 @@ def test_ten_thousand_random_names(tokenizer):
 CHANGE = st.tuples(st.sampled_from(["add", "remove", "look"]), st.sampled_from("abcdefg"))
 
 
-@settings(deadline=None)
 @given(st.lists(CHANGE, max_size=15), st.sets(st.sampled_from("abcdefg")))
 def test_changes_agree_with_a_set_made_from_scratch(tokenizer, changes, start):
     titles = TitleSet.build(start, tokenizer, ids=[f"Q{c}" for c in start])
@@ -276,7 +275,7 @@ def test_another_format_is_refused(titles, tmp_path):
         TitleSet.open(path)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_damaged_header_never_crashes(titles_bytes, data):
     content = bytearray(titles_bytes)
