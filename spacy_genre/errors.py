@@ -76,6 +76,11 @@ class Errors:
         "[T020] {name!r} can't be added: it is a redirect to {target!r}. Remove the redirect by "
         "building the set without it."
     )
+    T021 = "[T021] trie must be 'titles' or 'titles+redirects', not {value!r}."
+    T022 = (
+        "[T022] An alias must be a non-empty string with a count of 1 or more, not {alias!r} with "
+        "{count!r}."
+    )
 
     # Models
     M001 = (

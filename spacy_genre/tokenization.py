@@ -4,7 +4,12 @@ without importing it."""
 import hashlib
 import json
 from functools import cached_property
-from typing import Any, List, Sequence
+from itertools import chain
+from typing import Any, List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
 
 # Text that tokenizers treat differently: case, accents, punctuation, scripts, spaces, emoji.
 PROBE = (
@@ -18,6 +23,8 @@ PROBE = (
 
 # More texts than this are tokenized by many threads.
 SERIAL = 2000
+# So many names are tokenized at a time: the tokenizer's objects are large.
+CHUNK = 100_000
 
 
 class NameTokenizer:
@@ -46,23 +53,43 @@ class NameTokenizer:
 
         Text that looks like a special token ("[SEP]") is split like any other text.
         """
-        if not self.hf.is_fast or len(texts) > SERIAL:
-            options = {"return_attention_mask": False, "return_token_type_ids": False}
-            return self.hf(
-                list(texts), add_special_tokens=False, split_special_tokens=True, **options
-            )["input_ids"]
-        # One by one, since a batch would start threads, and a process with threads can't be
-        # forked in safety (`nlp.pipe` with n_process does).
+        if not self.hf.is_fast:
+            return [
+                self.hf(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+                for text in texts
+            ]
+        # Not the tokenizer's own call, which wraps each text in objects that nobody looks at.
         backend = self.hf.backend_tokenizer
         backend.no_truncation()
         backend.no_padding()
         backend.encode_special_tokens = True
+        if len(texts) > SERIAL:
+            encoded = backend.encode_batch_fast(list(texts), add_special_tokens=False)
+            return [encoding.ids for encoding in encoded]
+        # One by one, since a batch would start threads, and a process with threads can't be
+        # forked in safety (`nlp.pipe` with n_process does).
         return [backend.encode(text, add_special_tokens=False).ids for text in texts]
 
     def encode(self, names: Sequence[str]) -> List[List[int]]:
         """The token ids that generate each name, without the end token. A name that becomes no
         tokens is an empty list."""
         return [[*self.prefix, *ids] if ids else [] for ids in self.pieces(names)]
+
+    def encode_ragged(
+        self, names: Sequence[str], progress: bool = False
+    ) -> Tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Like `encode`, for millions of names: all ids laid end to end, and the length of each."""
+        flats, lengths = [], []
+        with tqdm(total=len(names), desc="tokenize", unit=" names", disable=not progress) as bar:
+            for start in range(0, len(names), CHUNK):
+                encoded = self.encode(names[start : start + CHUNK])
+                length = np.fromiter(map(len, encoded), np.int64, len(encoded))
+                ids = chain.from_iterable(encoded)
+                flats.append(np.fromiter(ids, np.uint32, int(length.sum())))
+                lengths.append(length)
+                bar.update(len(encoded))
+        flat = np.concatenate([np.zeros(0, np.uint32), *flats])
+        return flat, np.concatenate([np.zeros(0, np.int64), *lengths])
 
     @cached_property
     def fingerprint(self) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import Errors
+from ..titles.overlay import AnyTrie, OverlayTrie
 from ..titles.trie import TokenTrie
 from .decoder import StepDecoder
 
@@ -44,7 +45,7 @@ def constrained_search(
     module: Any,
     input_ids: Tensor,
     attention_mask: Tensor,
-    tries: Union[TokenTrie, Sequence[TokenTrie]],
+    tries: Union[AnyTrie, Sequence[TokenTrie]],
     *,
     num_beams: int = 5,
     length_penalty: float = 1.0,
@@ -56,7 +57,7 @@ def constrained_search(
         in evaluation mode.
     input_ids (LongTensor, [B, S]): The encoder's input, padded.
     attention_mask (LongTensor, [B, S]): 0 where it is padding.
-    tries (Union[TokenTrie, Sequence[TokenTrie]]): What may be generated: one trie for all
+    tries (Union[AnyTrie, Sequence[TokenTrie]]): What may be generated: one trie for all
         inputs, or one for each. A trie without entries gives no paths.
     num_beams (int): How many unfinished sequences are followed, and the most paths returned.
         One beam is greedy search.
@@ -81,7 +82,7 @@ def constrained_search(
         logprobs = decoder.step(rows, tokens)
         rows, tokens = beams.advance(logprobs)
     paths = beams.paths()
-    if not isinstance(tries, TokenTrie):
+    if not isinstance(tries, (TokenTrie, OverlayTrie)):
         paths = [_localize(found, trie, own) for found, own in zip(paths, tries, strict=True)]
     return paths
 
@@ -98,10 +99,10 @@ def check_options(num_beams: int, length_penalty: float, early_stopping: EarlySt
 
 
 def _one_trie(
-    tries: Union[TokenTrie, Sequence[TokenTrie]], n_mentions: int
-) -> Tuple[TokenTrie, IntArray]:
+    tries: Union[AnyTrie, Sequence[TokenTrie]], n_mentions: int
+) -> Tuple[AnyTrie, IntArray]:
     """The trie to search and the node at which each mention begins."""
-    if isinstance(tries, TokenTrie):
+    if isinstance(tries, (TokenTrie, OverlayTrie)):
         # An empty trie has nothing to begin with.
         return tries, np.full(n_mentions, 0 if len(tries) else -1)
     if len(tries) != n_mentions:
@@ -109,7 +110,7 @@ def _one_trie(
     return TokenTrie.forest(tries)
 
 
-def _localize(paths: List[Path], forest: TokenTrie, trie: TokenTrie) -> List[Path]:
+def _localize(paths: List[Path], forest: AnyTrie, trie: TokenTrie) -> List[Path]:
     """Paths in a forest as paths in the trie that they come from."""
     # In the forest, the number of the trie stands before the tokens.
     nodes = [trie.find(forest.path(path.node)[1:]) for path in paths]
@@ -128,7 +129,7 @@ class _Beams:
 
     def __init__(
         self,
-        trie: TokenTrie,
+        trie: AnyTrie,
         roots: IntArray,
         eos: int,
         num_beams: int,
@@ -189,7 +190,7 @@ class _Beams:
         is_end[len(beam) :] = True
         return (
             np.concatenate([beam, ending]),
-            np.concatenate([self.trie.tokens[child], np.full(len(ending), self.eos)]),
+            np.concatenate([self.trie.token_of(child), np.full(len(ending), self.eos)]),
             np.concatenate([child, self.node[ending]]),
             is_end,
         )

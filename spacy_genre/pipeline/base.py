@@ -17,7 +17,8 @@ from ..decoding.search import MAX_BEAMS
 from ..errors import Errors
 from ..loading import load_pretrained
 from ..model import Seq2SeqShim, hf_from_bytes, name_tokenizer, pad, shim_of
-from ..titles import TitleSet, TokenTrie
+from ..titles import TitleSet
+from ..titles.overlay import AnyTrie
 from .precision import check_dtype, precision
 from .threads import use_one_thread_in_fork
 from .validation import check
@@ -113,11 +114,11 @@ class GenrePipe(TrainablePipe):
 
     # The search
 
-    def search(self, inputs: Sequence[Optional[List[int]]], trie: TokenTrie) -> List[List[Path]]:
+    def search(self, inputs: Sequence[Optional[List[int]]], trie: AnyTrie) -> List[List[Path]]:
         """The best names for each input.
 
         inputs (Sequence[Optional[List[int]]]): Token ids, or None for what can't be read.
-        trie (TokenTrie): The names that can be generated.
+        trie (AnyTrie): The names that can be generated.
         RETURNS (List[List[Path]]): Paths in the trie, best first; none for a None.
         """
         found: List[List[Path]] = [[] for _ in inputs]
@@ -154,7 +155,7 @@ class GenrePipe(TrainablePipe):
             batches[-1].append(i)
         return batches
 
-    def check_trie(self, trie: TokenTrie) -> None:
+    def check_trie(self, trie: AnyTrie) -> None:
         """RAISES (ValueError): If the trie is empty or has names that are too long."""
         if not len(trie):
             raise ValueError(Errors.T007)

@@ -7,7 +7,7 @@ from spacy.tokens import Span
 
 from ..decoding import Path
 from ..titles.choice import choose_name
-from ..titles.tables import Tables
+from ..titles.view import TitleView
 from ..types import Candidate
 
 EXTENSION = "genre_candidates"
@@ -15,7 +15,7 @@ EXTENSION = "genre_candidates"
 
 def make_candidates(
     paths: Sequence[Path],
-    tables: Tables,
+    view: TitleView,
     surface: str,
     *,
     use_ids: bool,
@@ -25,19 +25,19 @@ def make_candidates(
     """Name the paths that the search found for a mention.
 
     paths (Sequence[Path]): The paths, best first.
-    tables (Tables): The title set's tables whose trie was searched.
+    view (TitleView): The title set whose trie was searched.
     surface (str): The mention, as it is written in the document.
     use_ids (bool): Whether the kb_id is the title set's id, rather than the title; a name
         without an id then gets `nil`.
     temperature (float): Divides the scores before they become probabilities.
     RETURNS (Tuple[Candidate, ...]): One candidate for each path, in the same order.
     """
-    rows = [choose_name(tables, path.node, surface) for path in paths]
+    rows = [choose_name(view, path.node, surface) for path in paths]
     shares = _softmax([path.score / temperature for path in paths])
     return tuple(
         Candidate(
-            title := tables.names[row],
-            (tables.id_at(row) or nil) if use_ids else title,
+            title := view.name_at(row),
+            (view.id_at(row) or nil) if use_ids else title,
             path.score,
             path.logprob,
             share,

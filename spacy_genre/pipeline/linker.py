@@ -16,7 +16,7 @@ from ..errors import Errors, Warnings
 from ..mentions import span_mention
 from ..model import make_batch, name_loss
 from ..titles import TitleSet
-from ..titles.tables import Tables
+from ..titles.view import TitleView
 from ..types import LinkedSpan
 from .base import GenrePipe
 from .candidates import make_candidates, register_extension, set_candidates
@@ -188,13 +188,13 @@ class GenreLinker(GenrePipe):
         ents = [ent for doc in docs for ent in self._linkable(doc)]
         if not ents:
             return [[self._nil(ent) for ent in doc.ents] for doc in docs]
-        tables = self._searchable()
-        paths = iter(self.search(self._encode(ents), tables.trie))
+        view = self._searchable()
+        paths = iter(self.search(self._encode(ents), view.trie))
         return [
             [
                 self._nil(ent)
                 if ent.label_ in self.labels_discard
-                else self._link(ent, next(paths), tables)
+                else self._link(ent, next(paths), view)
                 for ent in doc.ents
             ]
             for doc in docs
@@ -220,13 +220,13 @@ class GenreLinker(GenrePipe):
             warnings.warn(Warnings.W001.format(component=self.name), stacklevel=2)
         return [ent for ent in doc.ents if ent.label_ not in self.labels_discard]
 
-    def _searchable(self) -> Tables:
+    def _searchable(self) -> TitleView:
         """The title set as it is now, if names can be generated from it."""
-        tables = self.titles.tables
-        self.check_trie(tables.trie)
-        if self.kb_id == "id" and tables.ids is None:
+        view = self.titles.view
+        self.check_trie(view.trie)
+        if self.kb_id == "id" and not view.has_ids:
             raise ValueError(Errors.C002)
-        return tables
+        return view
 
     def _encode(self, ents: Sequence[Span]) -> List[Optional[List[int]]]:
         shim = self.shim
@@ -244,10 +244,10 @@ class GenreLinker(GenrePipe):
     def _nil(self, ent: Span) -> LinkedSpan:
         return LinkedSpan(ent.start, ent.end, self.NIL, ())
 
-    def _link(self, ent: Span, paths: Sequence[Path], tables: Tables) -> LinkedSpan:
+    def _link(self, ent: Span, paths: Sequence[Path], view: TitleView) -> LinkedSpan:
         candidates = make_candidates(
             paths[: self.top_k],
-            tables,
+            view,
             ent.text,
             use_ids=self.kb_id == "id",
             nil=self.NIL,

@@ -1,21 +1,27 @@
 """Which of the names that share their tokens is meant."""
 
-from .tables import Tables
+from .view import TitleView
 
 
-def choose_name(tables: Tables, node: int, surface: str) -> int:
+def choose_name(view: TitleView, node: int, surface: str) -> int:
     """The row of the best name that ends at a node of the trie.
 
     Tokenizers may write several names with the same tokens ("US" and "us" in lower case). The
     one that is written exactly like the mention wins, then the one with the highest prior, then
-    the first in sorted order.
+    the first in sorted order. A redirect counts as the name that it leads to.
 
-    tables (Tables): A title set's tables.
+    view (TitleView): A title set.
     node (int): A node where at least one name ends.
     surface (str): The mention, as it is written in the document.
     RETURNS (int): The row of the name.
     """
-    rows = tables.rows_at(node)
-    if len(rows) == 1:
-        return rows[0]
-    return max(rows, key=lambda row: (tables.names[row] == surface, tables.prior_at(row), -row))
+    spellings = view.spellings_at(node)
+    if len(spellings) == 1:
+        return spellings[0][1]
+
+    def rank(spelling: tuple) -> tuple:
+        text, row = spelling
+        name = view.name_at(row)
+        return (text != surface, -view.prior_at(row), text != name, name)
+
+    return min(spellings, key=rank)[1]

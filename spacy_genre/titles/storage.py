@@ -4,6 +4,7 @@ import json
 import mmap
 import os
 import struct
+import zlib
 from pathlib import Path
 from typing import Any, Dict, Tuple, Union
 
@@ -21,17 +22,30 @@ DTYPES = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, 
 def dump(arrays: Arrays, header: Dict[str, Any]) -> bytes:
     """The content of a file that `parse` reads."""
     # One key, since safetensors writes several in any order, and equal sets shall be equal files.
-    metadata = {KIND: json.dumps({"format": FORMAT, **header})}
+    known = {"format": FORMAT, "checksum": checksum(arrays, header), "header": header}
+    metadata = {KIND: json.dumps(known)}
     return safetensors_save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata)
 
 
-def parse(data: Union[bytes, mmap.mmap], where: str) -> Tuple[Arrays, Dict[str, Any]]:
+def checksum(arrays: Arrays, header: Dict[str, Any]) -> int:
+    """A CRC-32 of everything that a file says."""
+    value = zlib.crc32(json.dumps(header, sort_keys=True).encode("utf8"))
+    for name, array in sorted(arrays.items()):
+        value = zlib.crc32(f"{name} {array.dtype.str} {len(array)}".encode(), value)
+        value = zlib.crc32(np.ascontiguousarray(array).data, value)
+    return value
+
+
+def parse(
+    data: Union[bytes, mmap.mmap], where: str, *, check: bool = False
+) -> Tuple[Arrays, Dict[str, Any]]:
     """Find the arrays in the content of a file, without copying or reading them.
 
     data (Union[bytes, mmap.mmap]): The content.
     where (str): What to call it in an error.
+    check (bool): Whether to read all of it and compare the checksum.
     RETURNS (Tuple[Dict[str, np.ndarray], Dict[str, Any]]): Read-only arrays, and the header.
-    RAISES (ValueError): If it is no such file, is cut, or has another format.
+    RAISES (ValueError): If it is no such file, is cut, has another format, or fails the check.
     """
     try:
         (size,) = struct.unpack("<Q", data[:8])
@@ -41,8 +55,8 @@ def parse(data: Union[bytes, mmap.mmap], where: str) -> Tuple[Arrays, Dict[str, 
         metadata = tensors.pop("__metadata__", {})
         if KIND not in metadata:
             raise ValueError("it is another kind of safetensors file")
-        header = json.loads(metadata[KIND])
-        found = header.pop("format")
+        known = json.loads(metadata[KIND])
+        found, header = known["format"], dict(known["header"])
         ends = [info["data_offsets"][1] for info in tensors.values()]
         if 8 + size + max(ends) != len(data):
             raise ValueError("its length is not what its header says")
@@ -53,6 +67,8 @@ def parse(data: Union[bytes, mmap.mmap], where: str) -> Tuple[Arrays, Dict[str, 
         raise ValueError(Errors.T002.format(path=where, reason=reason)) from err
     if found != FORMAT:
         raise ValueError(Errors.T003.format(path=where, found=found, expected=FORMAT))
+    if check and known.get("checksum") != checksum(arrays, header):
+        raise ValueError(Errors.T002.format(path=where, reason="its checksum is wrong"))
     return arrays, header
 
 
@@ -65,7 +81,7 @@ def _array(data: Union[bytes, mmap.mmap], base: int, info: Dict[str, Any]) -> np
     return np.frombuffer(data, dtype, length, base + start)
 
 
-def read(path: Path) -> Tuple[Arrays, Dict[str, Any]]:
+def read(path: Path, *, check: bool = False) -> Tuple[Arrays, Dict[str, Any]]:
     """Open a file by memory map: nothing is read before it is looked at, and processes that
     open the same file share its pages."""
     try:
@@ -77,4 +93,4 @@ def read(path: Path) -> Tuple[Arrays, Dict[str, Any]]:
         raise FileNotFoundError(Errors.T001.format(path=path)) from None
     except IsADirectoryError:
         raise ValueError(Errors.T002.format(path=path, reason="it is a folder")) from None
-    return parse(data, str(path))
+    return parse(data, str(path), check=check)

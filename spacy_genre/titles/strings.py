@@ -39,13 +39,22 @@ class StringTable:
     def __iter__(self) -> Iterator[str]:
         return (self[i] for i in range(len(self)))
 
+    # The strings must be sorted for what follows: by code point, as Python's own `sorted` does,
+    # which is the order of their UTF-8 bytes as well.
+
     def find(self, string: str) -> int:
-        """The index of a string, or -1. The strings must be sorted (by code point, as Python's
-        own `sorted` does, which is the order of their UTF-8 bytes as well)."""
-        try:
-            key = string.encode("utf8")
-        except UnicodeEncodeError:
-            return -1
+        """The index of a string, or -1."""
+        key = _encode(string)
+        at = self._first_from(key)
+        return at if key and at < len(self) and self.bytes_at(at) == key else -1
+
+    def prefixed(self, prefix: str) -> range:
+        """The indices of all strings that start with a prefix."""
+        key = _encode(prefix)
+        # No byte of UTF-8 is as high as 0xff.
+        return range(self._first_from(key), self._first_from(key + b"\xff"))
+
+    def _first_from(self, key: bytes) -> int:
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2
@@ -53,4 +62,9 @@ class StringTable:
                 low = middle + 1
             else:
                 high = middle
-        return low if low < len(self) and self.bytes_at(low) == key else -1
+        return low
+
+
+def _encode(string: str) -> bytes:
+    # Half of a surrogate pair, which no string here holds, sorts among the others.
+    return string.encode("utf8", "surrogatepass")

@@ -1,12 +1,13 @@
 """The arrays of a title set, made at once and never changed."""
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Errors
+from .columns import AliasTable, IdColumn
 from .storage import Arrays
 from .strings import StringTable
 from .trie import TokenTrie
@@ -14,77 +15,104 @@ from .trie import TokenTrie
 IntArray = NDArray[np.integer]
 
 
+@dataclass
+class Rows:
+    """What a title set is made of: N names, sorted, each once, and what is known of each.
+
+    ids, descriptions (List[str]): [N], "" where there is none.
+    prior (float32): [N], how common each name is, in any unit.
+    tokens (uint32): The names' token ids, end to end.
+    lengths (int64): [N], the number of token ids of each name.
+    redirects (Dict[str, str]): Other names that lead to one of the names.
+    redirect_tokens (Optional[Tuple[uint32, int64]]): Token ids and lengths of the redirects in
+        sorted order, if they are to be generated as well.
+    aliases (Dict[Tuple[str, str], int]): How often a string stood for a name.
+    """
+
+    names: List[str]
+    ids: List[str]
+    prior: NDArray[np.float32]
+    descriptions: List[str]
+    tokens: IntArray
+    lengths: IntArray
+    redirects: Dict[str, str] = field(default_factory=dict)
+    redirect_tokens: Optional[Tuple[IntArray, IntArray]] = None
+    aliases: Mapping[Tuple[str, str], int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class Tables:
     """What a title set knows, for N names. Rows of names are in the order of the names.
 
     names (StringTable): [N], sorted, each once.
-    ids (Optional[StringTable]): [N], empty where a name has none; None if no name has one.
+    ids (Optional[IdColumn]): [N], None if no name has an id.
     prior (Optional[float32]): [N], how common each name is, in any unit.
+    descriptions (Optional[StringTable]): [N], empty where there is none.
     redirects (StringTable): [R], sorted: other names that lead to one of the names.
     targets (uint32): [R], the row of the name that each redirect leads to.
-    trie (TokenTrie): The tokens of the names.
-    entry_names (uint32): [N], the row of the name that each entry of the trie stands for.
+    aliases (AliasTable): Which names a mention may stand for.
+    trie (TokenTrie): The tokens of the names, and of the redirects if they are generated.
+    entry_names (uint32): For each entry of the trie the row of its name; N and more are redirects.
     header (Dict[str, Any]): How the set was made.
     """
 
     names: StringTable
-    ids: Optional[StringTable]
+    ids: Optional[IdColumn]
     prior: Optional[NDArray[np.float32]]
+    descriptions: Optional[StringTable]
     redirects: StringTable
     targets: IntArray
+    aliases: AliasTable
     trie: TokenTrie
     entry_names: IntArray
     header: Dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def build(
-        cls,
-        rows: Mapping[str, Tuple[str, float]],
-        tokens: Tuple[IntArray, IntArray],
-        redirects: Mapping[str, str],
-        header: Dict[str, Any],
-    ) -> "Tables":
-        """Make the arrays.
-
-        rows (Mapping[str, Tuple[str, float]]): For each name, in sorted order, its id ("" for
-            none) and its prior.
-        tokens (Tuple[IntArray, IntArray]): The token ids of the names, in that order, end to
-            end; and the number of tokens of each.
-        redirects (Mapping[str, str]): Redirect to target, each target a name.
-        header (Dict[str, Any]): How the set was made.
-        """
-        names = StringTable.build(list(rows))
-        ids = [kb_id for kb_id, _ in rows.values()]
-        prior = np.fromiter((prior for _, prior in rows.values()), np.float32, len(rows))
-        sources = sorted(redirects)
-        trie, order = TokenTrie.from_ragged(*tokens)
+    def build(cls, rows: Rows, header: Dict[str, Any]) -> "Tables":
+        names = StringTable.build(rows.names)
+        sources = sorted(rows.redirects)
+        tokens, lengths = rows.tokens, rows.lengths
+        if rows.redirect_tokens is not None:
+            tokens = np.concatenate([tokens, rows.redirect_tokens[0]])
+            lengths = np.concatenate([lengths, rows.redirect_tokens[1]])
+        trie, order = TokenTrie.from_ragged(tokens, lengths)
+        pairs = {(a, names.find(name)): count for (a, name), count in rows.aliases.items()}
         return cls(
             names,
-            StringTable.build(ids) if any(ids) else None,
-            prior if prior.any() else None,
+            IdColumn.build(rows.ids),
+            rows.prior if rows.prior.any() else None,
+            StringTable.build(rows.descriptions) if any(rows.descriptions) else None,
             StringTable.build(sources),
-            np.asarray([names.find(redirects[s]) for s in sources], np.uint32),
+            np.fromiter((names.find(rows.redirects[s]) for s in sources), np.uint32, len(sources)),
+            AliasTable.build(pairs),
             trie,
             order.astype(np.uint32),
             header,
         )
 
-    def rows(self) -> Dict[str, Tuple[str, float]]:
-        """The names with their ids and priors, as `build` takes them."""
-        return {name: (self.id_at(i), self.prior_at(i)) for i, name in enumerate(self.names)}
-
-    def tokens(self) -> Tuple[IntArray, IntArray]:
-        """The names' token ids end to end, and their lengths, in the order of the names."""
+    def rows(self) -> Rows:
+        """What the tables were made of."""
+        n = len(self.names)
         flat, lengths = self.trie.sequences()
-        starts = np.cumsum(lengths) - lengths
-        entry_of_name = np.argsort(self.entry_names)
-        lengths, starts = lengths[entry_of_name], starts[entry_of_name]
-        shift = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-        return flat[np.arange(len(flat)) + shift], lengths
+        tokens, redirect_tokens = _reorder(flat, lengths, self.entry_names, n)
+        return Rows(
+            list(self.names),
+            [self.id_at(i) for i in range(n)],
+            np.zeros(n, np.float32) if self.prior is None else np.array(self.prior),
+            [self.description_at(i) for i in range(n)],
+            *tokens,
+            dict(self.redirect_items()),
+            redirect_tokens,
+            {(alias, self.names[row]): count for alias, row, count in self.aliases.pairs()},
+        )
 
-    def redirect_map(self) -> Dict[str, str]:
-        return {r: self.names[int(t)] for r, t in zip(self.redirects, self.targets, strict=True)}
+    def redirect_items(self) -> Iterator[Tuple[str, str]]:
+        """All redirects and the names they lead to."""
+        for redirect, target in zip(self.redirects, self.targets, strict=True):
+            yield redirect, self.names[int(target)]
+
+    def name_at(self, row: int) -> str:
+        return self.names[row]
 
     def id_at(self, row: int) -> str:
         return self.ids[row] if self.ids is not None else ""
@@ -92,9 +120,21 @@ class Tables:
     def prior_at(self, row: int) -> float:
         return float(self.prior[row]) if self.prior is not None else 0.0
 
-    def rows_at(self, node: int) -> List[int]:
-        """The rows of the names that end at a node of the trie."""
-        return [int(self.entry_names[entry]) for entry in self.trie.entries(node)]
+    def description_at(self, row: int) -> str:
+        return self.descriptions[row] if self.descriptions is not None else ""
+
+    def spellings_at(self, node: int) -> List[Tuple[str, int]]:
+        """What is written with the tokens that lead to a node of the trie, names or redirects,
+        and the row of the name that each leads to."""
+        n = len(self.names)
+        found = []
+        for entry in self.trie.entries(node):
+            row = int(self.entry_names[entry])
+            if row < n:
+                found.append((self.names[row], row))
+            else:
+                found.append((self.redirects[row - n], int(self.targets[row - n])))
+        return found
 
     def to_arrays(self) -> Arrays:
         arrays: Arrays = {
@@ -107,28 +147,31 @@ class Tables:
             "trie.first_child": self.trie.first_child,
             "trie.entry_nodes": self.trie.entry_nodes,
             "trie.entry_names": self.entry_names,
+            **self.aliases.to_arrays(),
         }
         if self.ids is not None:
-            arrays |= {"ids.data": self.ids.data, "ids.offsets": self.ids.offsets}
+            arrays |= self.ids.to_arrays()
         if self.prior is not None:
             arrays["prior"] = self.prior
+        if self.descriptions is not None:
+            arrays["descriptions.data"] = self.descriptions.data
+            arrays["descriptions.offsets"] = self.descriptions.offsets
         return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, header: Dict[str, Any], where: str) -> "Tables":
         """RAISES (ValueError): If arrays are missing or don't fit together."""
         try:
-            ids = (
-                StringTable(arrays["ids.data"], arrays["ids.offsets"])
-                if ("ids.data" in arrays)
-                else None
-            )
             tables = cls(
                 StringTable(arrays["names.data"], arrays["names.offsets"]),
-                ids,
+                IdColumn.from_arrays(arrays),
                 arrays.get("prior"),
+                StringTable(arrays["descriptions.data"], arrays["descriptions.offsets"])
+                if "descriptions.data" in arrays
+                else None,
                 StringTable(arrays["redirects.data"], arrays["redirects.offsets"]),
                 arrays["redirects.targets"],
+                AliasTable.from_arrays(arrays),
                 TokenTrie(
                     arrays["trie.tokens"], arrays["trie.first_child"], arrays["trie.entry_nodes"]
                 ),
@@ -149,17 +192,37 @@ class Tables:
 
     def _fit(self) -> bool:
         """Whether the arrays have the sizes that they must have (not whether each item is right:
-        that would read them all)."""
-        n, trie = len(self.names), self.trie
-        strings = [self.names, self.redirects] + ([self.ids] if self.ids is not None else [])
+        that would read them all; see `check`)."""
+        n, trie, aliases = len(self.names), self.trie, self.aliases
+        texts = [self.names, self.redirects, aliases.strings, self.descriptions]
+        if self.ids is not None:
+            texts.append(self.ids.values if isinstance(self.ids.values, StringTable) else None)
+        columns = (self.ids, self.prior, self.descriptions)
         return (
-            all(len(table) >= 0 and table.offsets[-1] == len(table.data) for table in strings)
-            and (self.ids is None or len(self.ids) == n)
-            and (self.prior is None or len(self.prior) == n)
+            all(t is None or (len(t) >= 0 and t.offsets[-1] == len(t.data)) for t in texts)
+            and all(column is None or len(column) == n for column in columns)
             and len(self.targets) == len(self.redirects)
-            and len(trie) == len(self.entry_names) == n
+            and len(aliases.first) == len(aliases.strings) + 1
+            and int(aliases.first[-1]) == len(aliases.rows) == len(aliases.counts)
+            and len(trie) == len(self.entry_names)
+            and len(trie) in (n, n + len(self.redirects))
             and trie.n_nodes >= 1
             and len(trie.first_child) == trie.n_nodes + 1
             and int(trie.first_child[-1]) == trie.n_nodes
-            and (n == 0 or int(trie.entry_nodes[-1]) < trie.n_nodes)
+            and (len(trie) == 0 or int(trie.entry_nodes[-1]) < trie.n_nodes)
         )
+
+
+def _reorder(
+    flat: IntArray, lengths: IntArray, row_of_entry: IntArray, n_names: int
+) -> Tuple[Tuple[IntArray, IntArray], Optional[Tuple[IntArray, IntArray]]]:
+    """Sequences in the order of the trie's entries as sequences in the order of names, and those
+    of redirects, if there are any."""
+    starts = np.cumsum(lengths) - lengths
+    entry_of_row = np.argsort(row_of_entry, kind="stable")
+    lengths, starts = lengths[entry_of_row], starts[entry_of_row]
+    shift = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+    flat = flat[np.arange(len(flat)) + shift]
+    cut = int(lengths[:n_names].sum())
+    names = (flat[:cut], lengths[:n_names])
+    return names, (flat[cut:], lengths[n_names:]) if len(lengths) > n_names else None

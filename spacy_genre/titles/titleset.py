@@ -4,32 +4,34 @@ import threading
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-import numpy as np
-
 from ..errors import Errors
 from ..files import write_whole
 from ..tokenization import NameTokenizer
 from . import storage
-from .redirects import resolve_redirects
+from .building import make_rows, tokens_of
+from .changes import Changes
+from .overlay import AnyTrie
 from .tables import Tables
-from .trie import TokenTrie
+from .view import Added, TitleView
 
 
 class TitleSet:
-    """The names that exist: their prefix tree, ids, priors and redirects.
+    """The names that exist: their prefix tree, ids, priors, redirects and aliases.
 
     A set is made with `TitleSet.build` and kept in one file (`save`, `open`). It can be changed
-    while it is in use: a change takes effect as a whole, at the next look at the set.
+    while it is in use: changes lie on top of the file, which is not rewritten, and take effect as
+    a whole at the next look at the set.
     """
 
     def __init__(self, tables: Tables, tokenizer: Optional[NameTokenizer] = None) -> None:
         """Not called directly: see `build`, `open` and `from_bytes`."""
-        self._tables = tables
         self._tokenizer = tokenizer
-        # Changes wait here until somebody looks: id and prior of a new name, None for a name
-        # that is gone.
-        self._changes: Dict[str, Optional[Tuple[str, float]]] = {}
         self._lock = threading.RLock()
+        self._start_from(tables)
+
+    def _start_from(self, tables: Tables) -> None:
+        self._changes = Changes(tables)
+        self._view: Optional[TitleView] = self._changes.view()  # None after a change
 
     # Making a set
 
@@ -41,8 +43,13 @@ class TitleSet:
         *,
         ids: Optional[Sequence[Optional[str]]] = None,
         prior: Optional[Sequence[float]] = None,
+        descriptions: Optional[Sequence[Optional[str]]] = None,
         redirects: Optional[Mapping[str, str]] = None,
+        aliases: Optional[Mapping[Tuple[str, str], int]] = None,
+        trie: str = "titles",
         on_invalid: str = "raise",
+        header: Optional[Mapping[str, Any]] = None,
+        progress: bool = False,
     ) -> "TitleSet":
         """Make a set of names.
 
@@ -52,26 +59,35 @@ class TitleSet:
         ids (Optional[Sequence[Optional[str]]]): The id of each name, if it has one.
         prior (Optional[Sequence[float]]): How common each name is (a count, say). Of names that
             become the same tokens the most common wins, unless one is written like the mention.
+        descriptions (Optional[Sequence[Optional[str]]]): A line about each name, if there is one.
         redirects (Optional[Mapping[str, str]]): Other names, and the name that each stands for
-            (or another redirect). They are not generated, but looked up: see `resolve`.
+            (or another redirect): see `resolve`.
+        aliases (Optional[Mapping[Tuple[str, str], int]]): How often a mention (first) was seen to
+            stand for a name or redirect (second): see `candidates`.
+        trie (str): "titles", or "titles+redirects" if redirects are to be generated as well; a
+            generated redirect counts as the name that it leads to.
         on_invalid (str): "raise", or "skip" to leave out names and redirects that can't be used.
+        header (Optional[Mapping[str, Any]]): What else is to be noted of how the set was made.
+        progress (bool): Whether to show a progress bar.
         RETURNS (TitleSet): The set; `header["dropped"]` counts what was left out.
         RAISES (ValueError): If a name can't be used: it has no tokens or too many, is not valid
             Unicode, or has two ids; or if a redirect leads to no name.
         """
-        if on_invalid not in ("raise", "skip"):
-            raise ValueError(Errors.T006.format(value=on_invalid))
         tokenizer = NameTokenizer.of(tokenizer)
-        rows = _collect(list(names), ids, prior)
-        kept, tokens, bad = _tokenize(rows, tokenizer)
-        targets, lost = resolve_redirects(redirects or {}, kept)
-        if on_invalid == "raise":
-            _complain(bad, len(rows), lost, tokenizer)
-        header = {
-            "tokenizer": tokenizer.fingerprint,
-            "dropped": {"names": len(bad), "redirects": len(lost)},
-        }
-        return cls(Tables.build(kept, tokens, targets, header), tokenizer)
+        rows, dropped = make_rows(
+            names if isinstance(names, list) else list(names),
+            tokenizer,
+            ids=ids,
+            prior=prior,
+            descriptions=descriptions,
+            redirects=redirects or {},
+            aliases=aliases or {},
+            trie=trie,
+            on_invalid=on_invalid,
+            progress=progress,
+        )
+        made = {"tokenizer": tokenizer.fingerprint, "trie": trie, "dropped": dropped}
+        return cls(Tables.build(rows, {**(header or {}), **made}), tokenizer)
 
     @classmethod
     def open(cls, path: Union[str, Path], *, tokenizer: Any = None) -> "TitleSet":
@@ -87,14 +103,28 @@ class TitleSet:
             titles.bind(tokenizer)
         return titles
 
+    @classmethod
+    def check(cls, path: Union[str, Path]) -> "TitleSet":
+        """Open a file after reading all of it, to see whether it is as it was written.
+
+        RAISES (FileNotFoundError, ValueError): As `open`; and if any of it has changed.
+        """
+        return cls(Tables.from_arrays(*storage.read(Path(path), check=True), where=str(path)))
+
     def save(self, path: Union[str, Path]) -> None:
         """Write the set to a file, whole or not at all. A file that is there is replaced."""
         write_whole(Path(path), self.to_bytes())
 
     def to_bytes(self) -> bytes:
-        """The content of the file that `save` would write."""
-        tables = self.tables
+        """The content of the file that `save` would write; changes are folded in."""
+        with self._lock:
+            tables = self._folded()
         return storage.dump(tables.to_arrays(), tables.header)
+
+    def compact(self) -> None:
+        """Fold all changes into new tables, in memory. Nothing that can be asked changes."""
+        with self._lock:
+            self._start_from(self._folded())
 
     @classmethod
     def from_bytes(cls, data: bytes, *, tokenizer: Any = None) -> "TitleSet":
@@ -126,71 +156,83 @@ class TitleSet:
     # Asking it
 
     @property
-    def tables(self) -> Tables:
-        """All arrays, as they are after every change so far. Look at it once for things that
-        must agree with each other: a change makes new tables and leaves these as they are."""
-        if self._changes:
+    def view(self) -> TitleView:
+        """The set as it is after every change so far. Take it once for things that must agree
+        with each other: a change makes another view and leaves this one as it is."""
+        view = self._view
+        if view is None:
             with self._lock:
-                self._settle()
-        return self._tables
+                view = self._view = self._changes.view()
+        return view
 
     @property
-    def trie(self) -> TokenTrie:
+    def trie(self) -> AnyTrie:
         """The prefix tree of the names' tokens."""
-        return self.tables.trie
+        return self.view.trie
 
     @property
     def fingerprint(self) -> str:
         """The fingerprint of the tokenizer that the set was made with."""
-        return str(self._tables.header.get("tokenizer", ""))
+        return str(self.header.get("tokenizer", ""))
 
     @property
     def header(self) -> Dict[str, Any]:
         """How the set was made."""
-        return dict(self._tables.header)
+        return dict(self._changes.base.header)
 
     @property
     def has_ids(self) -> bool:
-        return self.tables.ids is not None
+        return self.view.has_ids
 
     def __len__(self) -> int:
         """The number of names, redirects not counted."""
-        return len(self.tables.names)
+        return len(self.view)
 
     def __contains__(self, name: object) -> bool:
-        """Whether the name can be generated. A redirect can't: see `resolve`."""
-        return isinstance(name, str) and self.tables.names.find(name) >= 0
+        """Whether it is a name. A redirect is none: see `resolve`."""
+        return isinstance(name, str) and self.view.find(name) >= 0
 
     def __iter__(self) -> Iterator[str]:
         """The names, sorted."""
-        return iter(self.tables.names)
+        return iter(self.view)
 
     def __repr__(self) -> str:
-        n_redirects = len(self.tables.redirects)
+        n_redirects = len(self._changes.base.redirects)
         return f"<TitleSet of {len(self):,} names and {n_redirects:,} redirects>"
 
     def resolve(self, name: str) -> Optional[str]:
         """The name itself if it is in the set, the name it leads to if it is a redirect, or
         None."""
-        tables = self.tables
-        if tables.names.find(name) >= 0:
-            return name
-        row = tables.redirects.find(name)
-        return tables.names[int(tables.targets[row])] if row >= 0 else None
+        view = self.view
+        row = view.target(name)
+        return view.name_at(row) if row >= 0 else None
 
     def id_of(self, name: str) -> Optional[str]:
         """The id of a name or redirect, or None if it has none or is not in the set."""
-        target = self.resolve(name)
-        tables = self.tables
-        return (tables.id_at(tables.names.find(target)) or None) if target is not None else None
+        view = self.view
+        row = view.target(name)
+        return (view.id_at(row) or None) if row >= 0 else None
+
+    def description_of(self, name: str) -> Optional[str]:
+        """The description of a name or redirect, or None."""
+        view = self.view
+        row = view.target(name)
+        return (view.description_at(row) or None) if row >= 0 else None
 
     def names_of(self, kb_id: str) -> List[str]:
         """All names that have the id."""
-        tables = self.tables
-        if tables.ids is None or not kb_id:
-            return []
-        # A scan: nothing in linking asks for it.
-        return [tables.names[i] for i, other in enumerate(tables.ids) if other == kb_id]
+        view = self.view
+        return [view.name_at(row) for row in view.rows_of_id(kb_id)]
+
+    def candidates(self, mention: str) -> List[Tuple[str, int]]:
+        """The names that a mention may stand for, and how often it was seen to, as an alias, a
+        redirect or a name; the most frequent first."""
+        view = self.view
+        return [(view.name_at(row), count) for row, count in view.candidates(mention)]
+
+    def starting_with(self, prefix: str, limit: Optional[int] = None) -> List[str]:
+        """The names that start with a prefix, sorted; at most `limit` of them."""
+        return self.view.starting_with(prefix, limit)
 
     # Changing it
 
@@ -208,113 +250,51 @@ class TitleSet:
         if self._tokenizer is None:
             raise ValueError(Errors.T011)
         with self._lock:
-            if (found := self._find(name)) is not None:
-                if id is not None and found[0] != id:
-                    raise ValueError(Errors.T014.format(name=name, found=found[0], new=id))
+            if name in self:
+                found = self.id_of(name)
+                if id is not None and found != id:
+                    raise ValueError(Errors.T014.format(name=name, found=found, new=id))
                 return
-            if (row := self._tables.redirects.find(name)) >= 0:
-                target = self._tables.names[int(self._tables.targets[row])]
+            if (target := self.resolve(name)) is not None:
                 raise ValueError(Errors.T020.format(name=name, target=target))
-            _, _, bad = _tokenize({name: ("", 0.0)}, self._tokenizer)
-            _complain(bad, 1, {}, self._tokenizer)
-            self._changes[name] = (id or "", prior)
+            tokens = tokens_of(name, self._tokenizer)
+            self._changes.add(Added(name, id or "", prior), tokens)
+            self._view = None
+
+    def add_alias(self, alias: str, name: str, *, count: int = 1) -> None:
+        """Note that a mention may stand for a name: see `candidates`.
+
+        alias (str): The mention.
+        name (str): The name, or a redirect to it.
+        count (int): How often it was seen to; added to what was known.
+        RAISES (KeyError, ValueError): If the name is not in the set; if the alias is empty or
+            the count below 1.
+        """
+        if not isinstance(alias, str) or not alias or count < 1:
+            raise ValueError(Errors.T022.format(alias=alias, count=count))
+        with self._lock:
+            row = self.view.target(name)
+            if row < 0:
+                raise KeyError(Errors.T010.format(name=name))
+            self._changes.add_alias(alias, row, count)
+            self._view = None
 
     def remove(self, name: str) -> None:
-        """Remove a name, and the redirects that lead to it: it can't be generated any more.
+        """Remove a name, and the redirects and aliases that lead to it: it can't be generated any
+        more.
 
         RAISES (KeyError): If it is not in the set.
         """
         with self._lock:
-            if self._find(name) is None:
+            row = self.view.find(name)
+            if row < 0:
                 raise KeyError(Errors.T010.format(name=name))
-            self._changes[name] = None
+            self._changes.remove(row)
+            self._view = None
 
-    def _find(self, name: str) -> Optional[Tuple[str, float]]:
-        """The id and prior of a name, changes included, without making new tables."""
-        if name in self._changes:
-            return self._changes[name]
-        row = self._tables.names.find(name)
-        return (self._tables.id_at(row), self._tables.prior_at(row)) if row >= 0 else None
-
-    def _settle(self) -> None:
-        """Make new tables with the changes that wait."""
-        old, changes = self._tables, self._changes
-        rows = {name: row for name, row in old.rows().items() if name not in changes}
-        flat, lengths = old.tokens()
-        pieces = dict(zip(old.names, np.split(flat, np.cumsum(lengths)[:-1]), strict=False))
-        new = {name: row for name, row in changes.items() if row is not None}
-        if new:
-            assert self._tokenizer is not None  # `add` has seen to it
-            new, (flat, lengths), _ = _tokenize(new, self._tokenizer)
-            pieces |= zip(new, np.split(flat, np.cumsum(lengths)[:-1]), strict=True)
-        rows = dict(sorted({**rows, **new}.items()))
-        redirects = {r: t for r, t in old.redirect_map().items() if t in rows}
-        tokens = _ragged([pieces[name] for name in rows])
-        self._tables = Tables.build(rows, tokens, redirects, old.header)
-        self._changes = {}
-
-
-def _collect(
-    names: List[str],
-    ids: Optional[Sequence[Optional[str]]],
-    prior: Optional[Sequence[float]],
-) -> Dict[str, Tuple[str, float]]:
-    """Each name once, in sorted order, with its id and prior."""
-    for what, values in (("ids", ids), ("prior", prior)):
-        if values is not None and len(values) != len(names):
-            raise ValueError(Errors.T012.format(what=what, found=len(values), expected=len(names)))
-    rows: Dict[str, Tuple[str, float]] = {}
-    for i, name in enumerate(names):
-        kb_id = (ids[i] if ids is not None else None) or ""
-        common = float(prior[i]) if prior is not None else 0.0
-        if name in rows:
-            other, before = rows[name]
-            if kb_id and other and kb_id != other:
-                raise ValueError(Errors.T008.format(name=name, first=other, second=kb_id))
-            kb_id, common = kb_id or other, max(common, before)
-        rows[name] = (kb_id, common)
-    return dict(sorted(rows.items()))
-
-
-def _tokenize(
-    rows: Dict[str, Tuple[str, float]], tokenizer: NameTokenizer
-) -> Tuple[Dict[str, Tuple[str, float]], Tuple[np.ndarray, np.ndarray], List[str]]:
-    """Sort out the names that can be used; their tokens; and those that can't be."""
-    valid = [name for name in rows if _is_unicode(name)]
-    kept: Dict[str, Tuple[str, float]] = {}
-    tokens = []
-    for start in range(0, len(valid), 50_000):  # the tokenizer's objects are large
-        names = valid[start : start + 50_000]
-        for name, ids in zip(names, tokenizer.encode(names), strict=True):
-            if 0 < len(ids) <= tokenizer.max_tokens:
-                kept[name] = rows[name]
-                tokens.append(np.asarray(ids, np.uint32))
-    return kept, _ragged(tokens), [name for name in rows if name not in kept]
-
-
-def _ragged(tokens: List[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
-    lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
-    return np.concatenate([np.zeros(0, np.int64), *tokens]), lengths
-
-
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode("utf8")
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return True
-
-
-def _complain(
-    bad: Sequence[str], total: int, lost: Mapping[str, str], tokenizer: NameTokenizer
-) -> None:
-    if bad:
-        examples = ", ".join(ascii(name[:60]) for name in bad[:5])
-        raise ValueError(
-            Errors.T005.format(
-                count=len(bad), total=total, examples=examples, limit=tokenizer.max_tokens
-            )
-        )
-    if lost:
-        examples = "; ".join(f"{name!r}: {why}" for name, why in list(lost.items())[:5])
-        raise ValueError(Errors.T009.format(count=len(lost), examples=examples))
+    def _folded(self) -> Tables:
+        """Tables with all changes."""
+        changes = self._changes
+        if not (changes.added or changes.removed or changes.aliases):
+            return changes.base
+        return Tables.build(changes.fold(), dict(changes.base.header))

@@ -128,6 +128,10 @@ class TokenTrie:
         first_of_row = np.cumsum(count) - count
         return rows, np.arange(len(rows)) + np.repeat(start - first_of_row, count)
 
+    def token_of(self, nodes: IntArray) -> IntArray:
+        """The token on the edge into each of the nodes, [R]."""
+        return self.tokens[nodes]
+
     def is_end(self, nodes: IntArray) -> NDArray[np.bool_]:
         """Whether a sequence ends at each of the nodes, [R]."""
         nodes = np.asarray(nodes, self.entry_nodes.dtype)  # or numpy would convert all entries

@@ -15,6 +15,7 @@ from transformers import (
 from spacy_genre import TokenTrie
 from spacy_genre.decoding import constrained_search
 from spacy_genre.model import pad
+from spacy_genre.titles.overlay import TrieEditor
 
 V, BOS, EOS, PAD = 40, 0, 2, 1
 MODELS = [make_bart(V, seed, bos=BOS, eos=EOS, pad=PAD) for seed in range(4)]
@@ -205,3 +206,30 @@ def test_other_encoder_decoders(kind):
     found = search(model, inputs, trie, 4)
     for ids, paths in zip(inputs, found, strict=True):
         assert_same(named(paths, trie), generate(model, ids, names, 4))
+
+
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
+@given(NAMES, NAMES)
+def test_a_changed_trie_is_searched_like_one_made_from_scratch(names, more):
+    base, _ = TokenTrie.build(sorted(set(names)))
+    editor = TrieEditor(base)
+    kept = {name: (str(name), row) for row, name in enumerate(sorted(set(names)))}
+    at = {base.find(name): [spelling] for name, spelling in kept.items()}
+
+    def ends(node):
+        return at.get(node, [])
+
+    for row, name in enumerate(more, start=100):
+        if name in kept:
+            editor.remove(name, kept.pop(name), ends)
+        else:
+            kept[name] = (str(name), row)
+            editor.add(name, kept[name], ends)
+    changed, (fresh, _) = editor.snapshot(), TokenTrie.build(sorted(kept))
+    inputs = [[5, 6], [7]]
+    for beams in (1, 4):
+        found = search(MODELS[0], inputs, changed, beams)
+        expected = search(MODELS[0], inputs, fresh, beams)
+        assert [named(paths, changed) for paths in found] == [
+            named(paths, fresh) for paths in expected
+        ]

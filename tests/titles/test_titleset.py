@@ -20,10 +20,19 @@ NAME = st.text(min_size=1, max_size=30).filter(lambda name: name.strip(string.wh
 
 def reachable(titles):
     """Every name that some path of the trie ends at."""
-    tables = titles.tables
+    view = titles.view
     found = []
-    for node in np.unique(tables.trie.entry_nodes):
-        found += [tables.names[row] for row in tables.rows_at(int(node))]
+    for node in walk(view.trie):
+        found += [text for text, _ in view.spellings_at(node)]
+    return found
+
+
+def walk(trie):
+    """All nodes at which something ends."""
+    found, nodes = [], np.array([0])
+    while len(nodes):
+        found += nodes[trie.is_end(nodes)].tolist()
+        nodes = trie.children(nodes)[1]
     return found
 
 
@@ -47,8 +56,7 @@ def test_names_with_the_same_tokens_share_an_end(tokenizer):
     titles = TitleSet.build(["US", "us", "Us"], tokenizer, prior=[5, 1, 7])
     (node,) = np.unique(titles.trie.entry_nodes)
     chosen = {
-        s: titles.tables.names[choose_name(titles.tables, int(node), s)]
-        for s in ["US", "us", "U.S."]
+        s: titles.view.name_at(choose_name(titles.view, int(node), s)) for s in ["US", "us", "U.S."]
     }
     assert chosen == {"US": "US", "us": "us", "U.S.": "Us"}
 
@@ -56,7 +64,7 @@ def test_names_with_the_same_tokens_share_an_end(tokenizer):
 def test_without_priors_the_choice_is_fixed(tokenizer):
     titles = TitleSet.build(["us", "US", "Us"], tokenizer)
     (node,) = np.unique(titles.trie.entry_nodes)
-    assert titles.tables.names[choose_name(titles.tables, int(node), "U.S.")] == "US"
+    assert titles.view.name_at(choose_name(titles.view, int(node), "U.S.")) == "US"
 
 
 @given(st.dictionaries(NAME, st.one_of(st.none(), st.just("Q1"), st.just("Q2")), max_size=20))
@@ -66,8 +74,7 @@ def test_every_name_is_reachable_and_nothing_else(tokenizer, ids):
     assert sorted(reachable(titles)) == list(titles) == usable
     for name in usable:
         node = titles.trie.find(tokenizer.encode([name])[0])
-        rows = titles.tables.rows_at(node)
-        assert name in [titles.tables.names[row] for row in rows]
+        assert name in [text for text, _ in titles.view.spellings_at(node)]
         assert titles.id_of(name) == ids[name]
     assert titles.header["dropped"]["names"] == len(ids) - len(usable)
 
@@ -99,30 +106,170 @@ def test_ten_thousand_random_names(tokenizer):
 # Changes
 
 
-CHANGE = st.tuples(st.sampled_from(["add", "remove", "look"]), st.sampled_from("abcdefg"))
+# Words of which names share their beginnings, and some their tokens.
+WORDS = ["new", "New", "york", "city", "x"]
+A_NAME = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
+A_CHANGE = st.tuples(
+    st.sampled_from(["add", "add", "remove", "remove", "alias", "look", "compact", "save"]),
+    A_NAME,
+    st.sampled_from(["", "Q1", "Q2", "C-3"]),
+)
 
 
-@given(st.lists(CHANGE, max_size=15), st.sets(st.sampled_from("abcdefg")))
-def test_changes_agree_with_a_set_made_from_scratch(tokenizer, changes, start):
-    titles = TitleSet.build(start, tokenizer, ids=[f"Q{c}" for c in start])
-    expected = {c: f"Q{c}" for c in start}
-    for what, name in changes:
-        if what == "add":
-            titles.add(name, id=f"Q{name}")
-            expected[name] = f"Q{name}"
-        elif what == "look":
-            assert (name in titles) == (name in expected)
-        elif name in expected:
+class Plain:
+    """What a title set knows, in plain dicts."""
+
+    def __init__(self, names, redirects, aliases):
+        self.ids = dict(names)
+        self.redirects = {r: t for r, t in redirects.items() if t in names and r not in names}
+        self.aliases = {}
+        for (alias, name), count in aliases.items():
+            self.alias(alias, name, count)
+
+    def target(self, name):
+        return name if name in self.ids else self.redirects.get(name)
+
+    def alias(self, alias, name, count):
+        target = self.target(name)
+        if target is not None:
+            key = alias, target
+            self.aliases[key] = self.aliases.get(key, 0) + count
+
+    def remove(self, name):
+        del self.ids[name]
+        self.redirects = {r: t for r, t in self.redirects.items() if t != name}
+        self.aliases = {pair: n for pair, n in self.aliases.items() if pair[1] != name}
+
+    def candidates(self, mention):
+        counts = {name: n for (alias, name), n in self.aliases.items() if alias == mention}
+        if self.target(mention) is not None:
+            counts.setdefault(self.target(mention), 0)
+        return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+    def build(self, tokenizer, trie):
+        return TitleSet.build(
+            self.ids,
+            tokenizer,
+            ids=list(self.ids.values()),
+            redirects=self.redirects,
+            aliases=self.aliases,
+            trie=trie,
+        )
+
+
+def everything(titles, questions):
+    """All answers of a title set to some questions, and its trie as plain sequences."""
+    trie = titles.trie
+    ends = {tuple(trie.path(node)): sorted(titles.view.spellings_at(node)) for node in walk(trie)}
+    named = {
+        path: [(text, titles.view.name_at(row)) for text, row in found]
+        for path, found in ends.items()
+    }
+    return {
+        "names": list(titles),
+        "len": (len(titles), len(trie)),
+        "ends": named,
+        "in": [name in titles for name in questions],
+        "resolve": [titles.resolve(name) for name in questions],
+        "id_of": [titles.id_of(name) for name in questions],
+        "names_of": [sorted(titles.names_of(kb_id)) for kb_id in ("", "Q1", "Q2", "C-3")],
+        "candidates": [titles.candidates(name) for name in questions],
+        "starting_with": [titles.starting_with(name[:3], 4) for name in questions],
+        "has_ids": titles.has_ids,
+    }
+
+
+@settings(max_examples=200)
+@given(
+    st.dictionaries(A_NAME, st.sampled_from(["", "Q1", "C-3"]), max_size=6),
+    st.dictionaries(A_NAME, A_NAME, max_size=3),
+    st.dictionaries(st.tuples(A_NAME, A_NAME), st.integers(1, 5), max_size=4),
+    st.lists(A_CHANGE, max_size=12),
+    st.sampled_from(["titles", "titles+redirects"]),
+)
+def test_changes_agree_with_plain_dicts(tokenizer, names, redirects, aliases, changes, trie):
+    plain = Plain(names, redirects, aliases)
+    titles = plain.build(tokenizer, trie)
+    questions = sorted({*names, *redirects, *(name for _, name, _ in changes), "new"})
+    for what, name, kb_id in changes:
+        if what == "add" and plain.target(name) is None:
+            titles.add(name, id=kb_id or None)
+            plain.ids[name] = kb_id
+        elif what == "remove" and name in plain.ids:
             titles.remove(name)
-            del expected[name]
+            plain.remove(name)
+        elif what == "alias" and plain.target(name) is not None:
+            titles.add_alias("NYC", name, count=2)
+            plain.alias("NYC", name, 2)
+        elif what == "compact":
+            titles.compact()
+        elif what == "save":
+            titles = TitleSet.from_bytes(titles.to_bytes(), tokenizer=tokenizer)
         else:
-            with pytest.raises(KeyError):
-                titles.remove(name)
-    fresh = TitleSet.build(expected, tokenizer, ids=list(expected.values()))
-    assert list(titles) == list(fresh)
-    assert {name: titles.id_of(name) for name in titles} == expected
-    for array in ("tokens", "first_child", "entry_nodes"):
-        assert np.array_equal(getattr(titles.trie, array), getattr(fresh.trie, array))
+            assert (name in titles) == (name in plain.ids)
+    questions.append("NYC")
+    fresh = plain.build(tokenizer, trie)
+    assert everything(titles, questions) == everything(fresh, questions)
+    assert list(titles) == sorted(plain.ids)
+    assert [titles.resolve(q) for q in questions] == [plain.target(q) for q in questions]
+    assert [titles.id_of(q) for q in questions] == [
+        plain.ids.get(plain.target(q)) or None for q in questions
+    ]
+    assert [titles.candidates(q) for q in questions] == [plain.candidates(q) for q in questions]
+
+
+def test_a_view_stays_as_it_was(titles):
+    before = titles.view
+    titles.add("Paris Hilton")
+    titles.remove("Paris")
+    titles.add_alias("City of Light", "Chicago")
+    assert before.find("Paris") >= 0
+    assert before.find("Paris Hilton") == -1
+    assert before.candidates("City of Light") == []
+    assert len(before) == len(list(before)) == len(titles) == 8
+
+
+def test_aliases_and_descriptions(tokenizer):
+    titles = TitleSet.build(
+        ["Paris", "Paris, Texas"],
+        tokenizer,
+        descriptions=["capital of France", None],
+        redirects={"Lutetia": "Paris"},
+        aliases={("Paris", "Paris"): 90, ("Paris", "Paris, Texas"): 2, ("Lutèce", "Lutetia"): 1},
+    )
+    assert titles.candidates("Paris") == [("Paris", 90), ("Paris, Texas", 2)]
+    assert titles.candidates("Lutetia") == [("Paris", 0)]
+    assert titles.candidates("Lutèce") == [("Paris", 1)]
+    assert titles.candidates("Berlin") == []
+    assert titles.description_of("Lutetia") == "capital of France"
+    assert titles.description_of("Paris, Texas") is None
+    titles.add_alias("the city", "Lutetia", count=3)
+    assert titles.candidates("the city") == [("Paris", 3)]
+    with pytest.raises(KeyError, match="Nowhere"):
+        titles.add_alias("the city", "Nowhere")
+    for alias, count in (("", 1), ("x", 0)):
+        with pytest.raises(ValueError, match="T022"):
+            titles.add_alias(alias, "Paris", count=count)
+
+
+def test_redirects_can_be_generated(tokenizer):
+    names, redirects = ["European Union", "EU (film)"], {"EU": "European Union"}
+    titles = TitleSet.build(names, tokenizer, redirects=redirects, trie="titles+redirects")
+    node = titles.trie.find(tokenizer.encode(["EU"])[0])
+    assert titles.view.name_at(choose_name(titles.view, node, "EU")) == "European Union"
+    assert len(titles.trie) == 3
+    assert len(titles) == 2
+    with pytest.raises(ValueError, match="'titles' or 'titles\\+redirects'"):
+        TitleSet.build(names, tokenizer, trie="all")
+
+
+def test_ids_that_are_qids_take_four_bytes(tokenizer):
+    names = [f"name {i}" for i in range(100)]
+    qids = TitleSet.build(names, tokenizer, ids=[f"Q{10**8 + i}" for i in range(100)])
+    other = TitleSet.build(names, tokenizer, ids=[f"X{10**8 + i}" for i in range(100)])
+    assert len(other.to_bytes()) - len(qids.to_bytes()) >= 100 * 10
+    assert qids.names_of("Q100000007") == other.names_of("X100000007") == ["name 7"]
+    assert qids.names_of("X1") == other.names_of("X1") == []
 
 
 def test_add(titles):
@@ -161,8 +308,8 @@ def test_a_reader_sees_whole_changes(titles):
     def read():
         try:
             for _ in range(200):
-                tables = titles.tables
-                assert len(tables.trie) == len(tables.names) == len(tables.entry_names)
+                view = titles.view
+                assert len(view.trie) == len(view) == len(list(view))
         except Exception as err:
             errors.append(err)
 
@@ -286,9 +433,58 @@ def test_a_damaged_header_never_crashes(titles_bytes, data):
         TitleSet.from_bytes(bytes(content))
 
 
+def ask(titles):
+    """Ask about everything, as the search and the linker do."""
+    view = titles.view
+    answers = [list(view), len(view), titles.header, titles.names_of("Q1"), titles.has_ids]
+    for name in ("Paris", "Lutetia", "Nothing"):
+        answers += [titles.resolve(name), titles.id_of(name), titles.candidates(name)]
+    for node in walk(view.trie):
+        answers.append((view.trie.path(node), view.spellings_at(node)))
+    return answers
+
+
+def test_any_damage_is_found_or_harmless(titles_bytes, tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "set"
+    path.write_bytes(titles_bytes)
+    expected = ask(TitleSet.check(path))
+    found = 0
+    for _ in range(2000):
+        content = bytearray(titles_bytes)
+        position = int(rng.integers(len(content)))
+        if rng.random() < 0.8:
+            content[position] ^= int(rng.integers(1, 256))
+        else:
+            del content[position]
+        path.write_bytes(content)
+        try:
+            titles = TitleSet.check(path)
+        except ValueError as err:
+            assert "T002" in str(err) or "T003" in str(err)  # noqa: PT017
+            found += 1
+        else:
+            assert ask(titles) == expected
+        # To open without the check must not crash the interpreter, whatever comes out.
+        with suppress(Exception):
+            damaged = TitleSet.open(path)
+            damaged.view.trie.children(np.arange(3))
+            list(damaged)
+    assert found > 1900
+
+
 @pytest.fixture(scope="module")
 def titles_bytes(tokenizer):
-    return TitleSet.build(["Paris", "Chicago"], tokenizer, ids=["Q1", None]).to_bytes()
+    titles = TitleSet.build(
+        ["Paris", "Chicago"],
+        tokenizer,
+        ids=["Q1", None],
+        prior=[2, 1],
+        descriptions=["a city", None],
+        redirects={"Lutetia": "Paris"},
+        aliases={("City of Light", "Paris"): 3},
+    )
+    return titles.to_bytes()
 
 
 # Bad input

@@ -1,0 +1,174 @@
+"""From names to the rows that a title set's tables are made of."""
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ..errors import Errors
+from ..tokenization import NameTokenizer
+from .redirects import resolve_redirects
+from .tables import Rows
+
+TRIES = ("titles", "titles+redirects")
+
+
+def make_rows(
+    names: Sequence[str],
+    tokenizer: NameTokenizer,
+    *,
+    ids: Optional[Sequence[Optional[str]]],
+    prior: Optional[Sequence[float]],
+    descriptions: Optional[Sequence[Optional[str]]],
+    redirects: Mapping[str, str],
+    aliases: Mapping[Tuple[str, str], int],
+    trie: str,
+    on_invalid: str,
+    progress: bool,
+) -> Tuple[Rows, Dict[str, int]]:
+    """Sort the names, tokenize them, and see which can be used; see `TitleSet.build`.
+
+    RETURNS (Tuple[Rows, Dict[str, int]]): The rows, and how many names, redirects and aliases
+        were dropped.
+    """
+    if on_invalid not in ("raise", "skip"):
+        raise ValueError(Errors.T006.format(value=on_invalid))
+    if trie not in TRIES:
+        raise ValueError(Errors.T021.format(value=trie))
+    columns = {"ids": ids, "prior": prior, "descriptions": descriptions}
+    for what, values in columns.items():
+        if values is not None and len(values) != len(names):
+            raise ValueError(Errors.T012.format(what=what, found=len(values), expected=len(names)))
+    rows = _sort(names, ids, prior, descriptions)
+    rows, bad = _tokenize(rows, tokenizer, progress)
+    kept = set(rows.names)
+    rows.redirects, lost = resolve_redirects(redirects, kept)
+    if trie == "titles+redirects":
+        generated, unwritable = _usable(sorted(rows.redirects), tokenizer, progress)
+        for redirect in unwritable:
+            del rows.redirects[redirect]
+            lost[redirect] = "it has no tokens, or too many"
+        rows.redirect_tokens = generated
+    rows.aliases, n_aliases = _resolve_aliases(aliases, kept, rows.redirects)
+    if on_invalid == "raise":
+        complain(bad, len(rows.names) + len(bad), lost, tokenizer)
+    return rows, {"names": len(bad), "redirects": len(lost), "aliases": n_aliases}
+
+
+def _sort(
+    names: Sequence[str],
+    ids: Optional[Sequence[Optional[str]]],
+    prior: Optional[Sequence[float]],
+    descriptions: Optional[Sequence[Optional[str]]],
+) -> Rows:
+    """Each name once, in sorted order, with what is known of it; no tokens yet."""
+    first: Dict[str, int] = {}
+    again: List[int] = []
+    for i, name in enumerate(names):
+        if first.setdefault(name, i) != i:
+            again.append(i)
+    ordered = sorted(first)
+    place = [first[name] for name in ordered]
+    rows = Rows(
+        ordered,
+        [(ids[i] or "") if ids is not None else "" for i in place],
+        np.zeros(len(place), np.float32)
+        if prior is None
+        else np.asarray([float(prior[i]) for i in place], np.float32),
+        [(descriptions[i] or "") if descriptions is not None else "" for i in place],
+        np.zeros(0, np.uint32),
+        np.zeros(0, np.int64),
+    )
+    row_of = {name: row for row, name in enumerate(ordered)} if again else {}
+    for i in again:
+        row = row_of[names[i]]
+        _merge(rows, row, (ids[i] or "") if ids is not None else "", prior[i] if prior else 0.0)
+    return rows
+
+
+def _merge(rows: Rows, row: int, kb_id: str, prior: float) -> None:
+    """Take a name that comes once more."""
+    if kb_id and rows.ids[row] and kb_id != rows.ids[row]:
+        raise ValueError(
+            Errors.T008.format(name=rows.names[row], first=rows.ids[row], second=kb_id)
+        )
+    rows.ids[row] = rows.ids[row] or kb_id
+    rows.prior[row] = max(rows.prior[row], prior)
+
+
+def _tokenize(rows: Rows, tokenizer: NameTokenizer, progress: bool) -> Tuple[Rows, List[str]]:
+    (tokens, lengths), bad = _usable(rows.names, tokenizer, progress)
+    if bad:
+        gone = set(bad)
+        keep = [i for i, name in enumerate(rows.names) if name not in gone]
+        rows = Rows(
+            [rows.names[i] for i in keep],
+            [rows.ids[i] for i in keep],
+            rows.prior[keep],
+            [rows.descriptions[i] for i in keep],
+            tokens,
+            lengths,
+        )
+    rows.tokens, rows.lengths = tokens, lengths
+    return rows, bad
+
+
+def _usable(
+    names: Sequence[str], tokenizer: NameTokenizer, progress: bool = False
+) -> Tuple[Tuple[np.ndarray, np.ndarray], List[str]]:
+    """The tokens of the names that can be generated, and the names that can't be."""
+    bad = [name for name in names if not _is_unicode(name)]
+    readable = [name for name in names if _is_unicode(name)] if bad else names
+    flat, lengths = tokenizer.encode_ragged(readable, progress)
+    good = (lengths > 0) & (lengths <= tokenizer.max_tokens)
+    if not good.all():
+        bad += [readable[int(i)] for i in np.flatnonzero(~good)]
+        flat, lengths = flat[np.repeat(good, lengths)], lengths[good]
+    return (flat, lengths), bad
+
+
+def tokens_of(name: str, tokenizer: NameTokenizer) -> List[int]:
+    """The tokens of one name. RAISES (ValueError): If it can't be generated."""
+    (flat, _), bad = _usable([name], tokenizer)
+    complain(bad, 1, {}, tokenizer)
+    return flat.tolist()
+
+
+def _resolve_aliases(
+    aliases: Mapping[Tuple[str, str], int], names: Any, redirects: Mapping[str, str]
+) -> Tuple[Dict[Tuple[str, str], int], int]:
+    """Aliases of names, through redirects; and how many are of none."""
+    found: Dict[Tuple[str, str], int] = {}
+    lost = 0
+    for (alias, name), count in aliases.items():
+        target = name if name in names else redirects.get(name)
+        if target is None or not alias or not _is_unicode(alias):
+            lost += 1
+        else:
+            found[alias, target] = found.get((alias, target), 0) + count
+    return found, lost
+
+
+def _is_unicode(name: str) -> bool:
+    if name.isascii():
+        return True
+    try:
+        name.encode("utf8")
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
+
+
+def complain(
+    bad: Sequence[str], total: int, lost: Mapping[str, str], tokenizer: NameTokenizer
+) -> None:
+    """RAISES (ValueError): If there are names or redirects that can't be used."""
+    if bad:
+        examples = ", ".join(ascii(name[:60]) for name in bad[:5])
+        raise ValueError(
+            Errors.T005.format(
+                count=len(bad), total=total, examples=examples, limit=tokenizer.max_tokens
+            )
+        )
+    if lost:
+        examples = "; ".join(f"{name!r}: {why}" for name, why in list(lost.items())[:5])
+        raise ValueError(Errors.T009.format(count=len(lost), examples=examples))

@@ -1,0 +1,151 @@
+"""Columns of a title set: ids, and aliases with counts."""
+
+import re
+from dataclasses import dataclass
+from typing import Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .storage import Arrays
+from .strings import StringTable
+
+IntArray = NDArray[np.integer]
+QID = re.compile(r"Q[1-9]\d{0,8}")
+
+
+@dataclass(frozen=True, eq=False)
+class IdColumn:
+    """The id of each of N names, and the names of an id.
+
+    values (Union[uint32, StringTable]): [N]; the number of a Wikidata QID if all ids are QIDs (0
+        for none), or else the ids as they are ("" for none).
+    by_id (uint32): [M], the rows that have an id, sorted by it.
+    """
+
+    values: Union[IntArray, StringTable]
+    by_id: IntArray
+
+    @classmethod
+    def build(cls, ids: Sequence[str]) -> Optional["IdColumn"]:
+        """ids (Sequence[str]): [N], "" for none. RETURNS: None if there is no id at all."""
+        rows = [row for row, kb_id in enumerate(ids) if kb_id]
+        if not rows:
+            return None
+        if all(QID.fullmatch(ids[row]) for row in rows):
+            numbers = np.zeros(len(ids), np.uint32)
+            numbers[rows] = [int(ids[row][1:]) for row in rows]
+            by_id = np.asarray(rows)[np.argsort(numbers[rows], kind="stable")]
+            return cls(numbers, by_id.astype(np.uint32))
+        rows.sort(key=ids.__getitem__)
+        return cls(StringTable.build(ids), np.asarray(rows, np.uint32))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, row: int) -> str:
+        if isinstance(self.values, StringTable):
+            return self.values[row]
+        number = int(self.values[row])
+        return f"Q{number}" if number else ""
+
+    def rows(self, kb_id: str) -> List[int]:
+        """The rows that have an id, in the order of the names."""
+        if isinstance(self.values, StringTable):
+            key: Union[int, str] = kb_id
+            value = self.values.__getitem__
+        else:
+            if not QID.fullmatch(kb_id):
+                return []
+            key, value = int(kb_id[1:]), self.values.__getitem__
+        low, high = 0, len(self.by_id)
+        while low < high:
+            middle = (low + high) // 2
+            if value(int(self.by_id[middle])) < key:  # type: ignore[operator]
+                low = middle + 1
+            else:
+                high = middle
+        found = []
+        while low < len(self.by_id) and value(int(self.by_id[low])) == key:
+            found.append(int(self.by_id[low]))
+            low += 1
+        return found
+
+    def to_arrays(self) -> Arrays:
+        if isinstance(self.values, StringTable):
+            columns = {"ids.data": self.values.data, "ids.offsets": self.values.offsets}
+        else:
+            columns = {"ids.numbers": self.values}
+        return {**columns, "ids.by_id": self.by_id}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Optional["IdColumn"]:
+        if "ids.by_id" not in arrays:
+            return None
+        if "ids.numbers" in arrays:
+            return cls(arrays["ids.numbers"], arrays["ids.by_id"])
+        values = StringTable(arrays["ids.data"], arrays["ids.offsets"])
+        return cls(values, arrays["ids.by_id"])
+
+
+@dataclass(frozen=True, eq=False)
+class AliasTable:
+    """Which names a string may stand for, and how often it was seen to.
+
+    strings (StringTable): [A], sorted, each once.
+    first (uint32): [A + 1], the pairs of string i are first[i] to first[i + 1] - 1.
+    rows (uint32): [P], the row of the name of each pair, the most frequent first.
+    counts (uint32): [P], how often.
+    """
+
+    strings: StringTable
+    first: IntArray
+    rows: IntArray
+    counts: IntArray
+
+    @classmethod
+    def build(cls, pairs: Mapping[Tuple[str, int], int]) -> "AliasTable":
+        """pairs (Mapping[Tuple[str, int], int]): How often each string stood for each row."""
+        ordered = sorted(pairs.items(), key=lambda pair: (pair[0][0], -pair[1], pair[0][1]))
+        strings = list(dict.fromkeys(alias for (alias, _), _ in ordered))
+        place = {alias: i for i, alias in enumerate(strings)}
+        of_pair = np.fromiter((place[alias] for (alias, _), _ in ordered), np.int64, len(ordered))
+        first = np.searchsorted(of_pair, np.arange(len(strings) + 1))
+        return cls(
+            StringTable.build(strings),
+            first.astype(np.uint32),
+            np.fromiter((row for (_, row), _ in ordered), np.uint32, len(ordered)),
+            np.fromiter((count for _, count in ordered), np.uint32, len(ordered)),
+        )
+
+    def rows_of(self, alias: str) -> List[Tuple[int, int]]:
+        """The names' rows and the counts of a string, the most frequent first."""
+        i = self.strings.find(alias)
+        if i < 0:
+            return []
+        pairs = range(int(self.first[i]), int(self.first[i + 1]))
+        return [(int(self.rows[pair]), int(self.counts[pair])) for pair in pairs]
+
+    def pairs(self) -> Iterable[Tuple[str, int, int]]:
+        """All strings with the rows and counts of their names."""
+        for i, alias in enumerate(self.strings):
+            for pair in range(int(self.first[i]), int(self.first[i + 1])):
+                yield alias, int(self.rows[pair]), int(self.counts[pair])
+
+    def to_arrays(self) -> Arrays:
+        return {
+            "aliases.data": self.strings.data,
+            "aliases.offsets": self.strings.offsets,
+            "aliases.first": self.first,
+            "aliases.rows": self.rows,
+            "aliases.counts": self.counts,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> "AliasTable":
+        return cls(
+            StringTable(arrays["aliases.data"], arrays["aliases.offsets"]),
+            arrays["aliases.first"],
+            arrays["aliases.rows"],
+            arrays["aliases.counts"],
+        )
