@@ -1,15 +1,28 @@
 """`python -m spacy genre titles …`: the names that can be linked to."""
 
+import sys
 from pathlib import Path
-from typing import Annotated, List, Optional
+from typing import Annotated, Dict, List, Optional, Tuple
 
 import typer
 from wasabi import msg
 
 from ..errors import Errors
 from ..titles import TitleSet
+from ..tokenization import NameTokenizer
 
 titles_cli = typer.Typer(help="Make title sets: the names to link to.", no_args_is_help=True)
+
+TitlesArgument = Annotated[Path, typer.Argument(help="A title set.")]
+OutArgument = Annotated[Path, typer.Argument(help="The title set to write, one file.")]
+ModelOption = Annotated[
+    Optional[str],
+    typer.Option(
+        help="The model that shall generate the names: a folder, or a name on the hub. "
+        "[default: the model that comes with the package]"
+    ),
+]
+ForceOption = Annotated[bool, typer.Option("--force", "-F", help="Replace OUT if it exists.")]
 
 
 @titles_cli.callback()
@@ -23,21 +36,15 @@ def build_cli(
         Path,
         typer.Argument(help="A text file in UTF-8, one name a line. Blank lines are passed over."),
     ],
-    out: Annotated[Path, typer.Argument(help="The title set to write, one file.")],
-    model: Annotated[
-        Optional[str],
-        typer.Option(
-            help="The model that shall generate the names: a folder, or a name on the hub. "
-            "[default: the model that comes with the package]"
-        ),
-    ] = None,
+    out: OutArgument,
+    model: ModelOption = None,
     skip_invalid: Annotated[
         bool,
         typer.Option(
             "--skip-invalid", help="Leave out names that can't be used, instead of failing."
         ),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", "-F", help="Replace OUT if it exists.")] = False,
+    force: ForceOption = False,
 ) -> None:
     """Make a title set from a list of names.
 
@@ -53,6 +60,166 @@ def build_cli(
         msg.warn(f"Left out {dropped:,} names that can't be used")
     size = out.stat().st_size
     msg.good(f"Wrote {len(titles):,} names to {out} ({size:,} bytes)")
+
+
+@titles_cli.command("info")
+def info_cli(titles: TitlesArgument) -> None:
+    """Show what a title set holds and how it was made."""
+    view = _open(titles).view
+    base = view.base
+    size = titles.stat().st_size
+    msg.table(
+        [
+            ("names", f"{len(base.names):,}"),
+            ("with an id", f"{len(base.ids.by_id):,}" if base.ids is not None else "none"),
+            ("redirects", f"{len(base.redirects):,}"),
+            ("aliases", f"{len(base.aliases.strings):,}"),
+            ("nodes of the trie", f"{base.trie.n_nodes:,}"),
+            ("longest name", f"{base.trie.depth} tokens"),
+            ("file", f"{size:,} bytes, {size / max(len(base.names), 1):.0f} a name"),
+            *((key, str(value)) for key, value in base.header.items()),
+        ]
+    )
+
+
+@titles_cli.command("search")
+def search_cli(
+    titles: TitlesArgument,
+    prefix: Annotated[str, typer.Argument(help="What the names start with, or a mention.")],
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many.")] = 20,
+) -> None:
+    """Show the names that start with PREFIX, and what PREFIX itself may stand for. The exit code
+    is 1 if there are none."""
+    view = _open(titles).view
+    found = [(name, view.id_at(view.find(name))) for name in view.starting_with(prefix, limit)]
+    stands_for = [(view.name_at(row), count) for row, count in view.candidates(prefix)]
+    if found:
+        msg.table(found, header=("name", "id"))
+    if stands_for:
+        msg.table([(n, str(count)) for n, count in stands_for], header=("stands for", "times seen"))
+    if not found and not stands_for:
+        msg.warn(f"No name starts with {prefix!r}, and it stands for none", exits=1)
+
+
+@titles_cli.command("add")
+def add_cli(
+    titles: TitlesArgument,
+    name: Annotated[str, typer.Argument(help="The name to add.")],
+    kb_id: Annotated[Optional[str], typer.Option("--id", help="Its id.")] = None,
+    prior: Annotated[float, typer.Option(help="How common it is.")] = 0.0,
+    alias: Annotated[
+        List[str], typer.Option("--alias", help="What else it is called; may be repeated.")
+    ] = [],  # noqa: B006
+    model: ModelOption = None,
+) -> None:
+    """Add a name to a title set, or aliases to a name that it has."""
+    changed = _open(titles)
+    try:
+        changed.bind(_name_tokenizer(model))
+        changed.add(name, id=kb_id, prior=prior)
+        for other in alias:
+            changed.add_alias(other, name)
+        changed.save(titles)
+    except (OSError, ValueError) as err:
+        msg.fail(f"{titles} was not changed", str(err), exits=1)
+    msg.good(f"{titles} has {len(changed):,} names")
+
+
+@titles_cli.command("merge")
+def merge_cli(
+    first: TitlesArgument,
+    second: Annotated[Path, typer.Argument(help="Another title set, for the same model.")],
+    out: OutArgument,
+    model: ModelOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Make a title set of all names of two. Of what they disagree on, the first one is right."""
+    try:
+        if out.exists() and not force:
+            raise ValueError(Errors.T015.format(path=out))
+        merged = merge_titles(_open(first), _open(second), _name_tokenizer(model))
+        merged.save(out)
+    except (OSError, ValueError) as err:
+        msg.fail("No title set was written", str(err), exits=1)
+    msg.good(f"Wrote {len(merged):,} names to {out}")
+
+
+@titles_cli.command("diff")
+def diff_cli(
+    old: TitlesArgument,
+    new: Annotated[Path, typer.Argument(help="The title set to compare it with.")],
+) -> None:
+    """Show the names that are only in one of two title sets, and those whose ids differ. The exit
+    code is 1 if there are any."""
+    before, after = _open(old).view, _open(new).view
+    ids = [{name: view.id_at(view.find(name)) for name in view} for view in (before, after)]
+    for name in sorted(ids[0].keys() | ids[1].keys()):
+        if name not in ids[1]:
+            print(f"- {name}")
+        elif name not in ids[0]:
+            print(f"+ {name}")
+        elif ids[0][name] != ids[1][name]:
+            print(f"~ {name}: {ids[0][name] or 'no id'} -> {ids[1][name] or 'no id'}")
+    if ids[0] != ids[1]:
+        raise typer.Exit(1)
+
+
+@titles_cli.command("check")
+def check_cli(titles: TitlesArgument) -> None:
+    """Read all of a title set and see whether it is as it was written. The exit code is 1 if it
+    is not."""
+    try:
+        checked = TitleSet.check(titles)
+    except (OSError, ValueError) as err:
+        msg.fail(f"{titles} is no good", str(err), exits=1)
+    msg.good(f"{titles} is as it was written: {len(checked):,} names")
+
+
+def merge_titles(first: TitleSet, second: TitleSet, tokenizer: NameTokenizer) -> TitleSet:
+    """A title set of all names, redirects and aliases of two. The first one's ids, priors and
+    descriptions win, and a name of the one beats a redirect of the other.
+
+    RAISES (ValueError): If one of them was made with another tokenizer.
+    """
+    names: Dict[str, Tuple[str, float, str]] = {}
+    redirects: Dict[str, str] = {}
+    aliases: Dict[Tuple[str, str], int] = {}
+    for titles in (second, first):
+        titles.bind(tokenizer)
+        view = titles.view
+        for name in view:
+            row = view.find(name)
+            known = names.get(name, ("", 0.0, ""))
+            found = (view.id_at(row), view.prior_at(row), view.description_at(row))
+            names[name] = (found[0] or known[0], found[1] or known[1], found[2] or known[2])
+        redirects.update(view.base.redirect_items())
+        for alias, row, count in view.base.aliases.pairs():
+            pair = (alias, view.name_at(row))
+            aliases[pair] = aliases.get(pair, 0) + count
+    return TitleSet.build(
+        list(names),
+        tokenizer,
+        ids=[kb_id for kb_id, _, _ in names.values()],
+        prior=[prior for _, prior, _ in names.values()],
+        descriptions=[description for _, _, description in names.values()],
+        redirects={r: t for r, t in redirects.items() if r not in names},
+        aliases=aliases,
+    )
+
+
+def _open(path: Path) -> TitleSet:
+    try:
+        return TitleSet.open(path)
+    except (OSError, ValueError) as err:
+        msg.fail("Can't open the title set", str(err), exits=1)
+        raise  # not reached: the line above exits
+
+
+def _name_tokenizer(model: Optional[str]) -> NameTokenizer:
+    # Only when it is needed, since it takes seconds: torch and transformers.
+    from ..loading import load_name_tokenizer
+
+    return load_name_tokenizer(model)
 
 
 def build_titles(
@@ -71,11 +238,11 @@ def build_titles(
     if out.exists() and not force:
         raise ValueError(Errors.T015.format(path=out))
     lines = read_names(names)
-    # Only now, since it takes seconds: torch and transformers.
-    from ..loading import load_name_tokenizer
-
     titles = TitleSet.build(
-        lines, load_name_tokenizer(model), on_invalid="skip" if skip_invalid else "raise"
+        lines,
+        _name_tokenizer(model),
+        on_invalid="skip" if skip_invalid else "raise",
+        progress=sys.stderr.isatty(),
     )
     titles.save(out)
     return titles

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -74,6 +75,91 @@ def test_names_can_be_left_out(tmp_path):
     assert result.exit_code == 0
     assert "Left out 1 name" in result.output
     assert list(TitleSet.open(tmp_path / "out")) == ["Paris"]
+
+
+@pytest.fixture
+def sets(tmp_path, tokenizer):
+    """Two title sets that differ."""
+    paths = [tmp_path / "one", tmp_path / "two"]
+    ids = {"Paris": "Q90", "Paris, Texas": "Q1", "Chicago": ""}
+    one = TitleSet.build(ids, tokenizer, ids=list(ids.values()), redirects={"Lutetia": "Paris"})
+    one.save(paths[0])
+    ids = {"Paris": "Q91", "Lutetia": "Q2", "Chicago": "Q1297"}
+    aliases = {("the city", "Paris"): 3}
+    TitleSet.build(ids, tokenizer, ids=list(ids.values()), aliases=aliases).save(paths[1])
+    return paths
+
+
+def test_info(sets):
+    result = run("info", sets[0])
+    assert result.exit_code == 0
+    for line in (r"names +3", r"with an id +2", r"redirects +1", r"tokenizer +\w{16}"):
+        assert re.search(line, result.output), line
+
+
+def test_search(sets):
+    result = run("search", sets[0], "Par", "--limit", 5)
+    assert result.exit_code == 0
+    assert re.search(r"Paris, Texas +Q1\b", result.output)
+    assert "Chicago" not in result.output
+    assert re.search(r"Paris +3", run("search", sets[1], "the city").output)
+    assert run("search", sets[0], "Nowhere").exit_code == 1
+
+
+def test_add(sets, tokenizer):
+    args = ("add", sets[0], "Threads (social network)", "--id", "Q7", "--alias", "Threads")
+    assert run(*args, "--alias", "threads.net").exit_code == 0
+    titles = TitleSet.open(sets[0], tokenizer=tokenizer)
+    assert titles.id_of("Threads (social network)") == "Q7"
+    assert titles.candidates("threads.net") == [("Threads (social network)", 1)]
+    before = sets[0].read_bytes()
+    result = run("add", sets[0], "Paris", "--id", "Q1000")
+    assert result.exit_code == 1
+    assert "has the id" in result.output or "'Q90'" in result.output
+    assert run("add", sets[0], "\u200b").exit_code == 1
+    assert sets[0].read_bytes() == before
+
+
+def test_merge(sets, tmp_path, tokenizer):
+    out = tmp_path / "both"
+    assert run("merge", *sets, out).exit_code == 0
+    titles = TitleSet.open(out, tokenizer=tokenizer)
+    assert list(titles) == ["Chicago", "Lutetia", "Paris", "Paris, Texas"]
+    assert [titles.id_of(name) for name in titles] == ["Q1297", "Q2", "Q90", "Q1"]
+    assert titles.candidates("the city") == [("Paris", 3)]
+    assert run("merge", *sets, out).exit_code == 1
+    assert run("merge", *sets, out, "--force").exit_code == 0
+
+
+def test_diff(sets):
+    result = run("diff", *sets)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "~ Chicago: no id -> Q1297",
+        "+ Lutetia",
+        "~ Paris: Q90 -> Q91",
+        "- Paris, Texas",
+    ]
+    assert run("diff", sets[0], sets[0]).exit_code == 0
+
+
+def test_check(sets):
+    assert run("check", sets[0]).exit_code == 0
+    content = bytearray(sets[0].read_bytes())
+    content[-1] ^= 1
+    sets[0].write_bytes(content)
+    result = run("check", sets[0])
+    assert result.exit_code == 1
+    assert "checksum is wrong" in result.output
+
+
+@pytest.mark.parametrize("command", ["info", "search", "add", "merge", "diff", "check"])
+def test_files_that_are_no_title_sets(command, tmp_path, names):
+    more = {"search": ["x"], "add": ["x"], "merge": [names, tmp_path / "out"], "diff": [names]}
+    for path in (names, tmp_path / "missing"):
+        result = run(command, path, *more.get(command, []))
+        assert result.exit_code == 1
+        assert "[T00" in result.output
 
 
 def test_the_command_is_spacys():
