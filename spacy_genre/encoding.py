@@ -27,9 +27,7 @@ class MentionEncoder:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.context_tokens = context_tokens
-        hf = tokenizer.hf
-        special = list(hf.build_inputs_with_special_tokens([]))
-        self.prefix, self.suffix = special[:-1], special[-1:]
+        self.prefix, self.suffix = tokenizer.before, tokenizer.after
         # Some tokenizers write a word at the very beginning differently than behind a space.
         self.start_of_text = self._delimiter(settings.start_delimiter, "")
         self.start = self._delimiter(settings.start_delimiter, " ")
@@ -50,7 +48,7 @@ class MentionEncoder:
         mentions (Sequence[Mention]): The mentions.
         RETURNS (List[Optional[List[int]]]): The token ids, cut to `context_tokens` a side and
             to `max_length` in all. The mention itself is never cut: where it alone is too long
-            for the model, or has no token at all, the entry is None.
+            for the model, or nothing of it is known to the tokenizer, the entry is None.
         """
         # One space between the parts, as in the text that the models were trained on.
         parts = [(m.left.rstrip(), f" {m.text}", f" {m.right.lstrip()}") for m in mentions]
@@ -59,7 +57,8 @@ class MentionEncoder:
 
     def _join(self, left: List[int], mention: List[int], right: List[int]) -> Optional[List[int]]:
         room = self.max_length - self.n_frame - len(mention)
-        if not mention or room < 0:
+        unknown = self.tokenizer.hf.unk_token_id
+        if room < 0 or all(token == unknown for token in mention):
             return None
         # What one side does not need, the other may have.
         n_left = min(len(left), self.context_tokens, max(room // 2, room - len(right)))

@@ -66,16 +66,18 @@ class Errors:
         "[T016] {path}, line {line}: {reason}. The file must be UTF-8 text with one name a line. "
         "Nothing was written."
     )
-    T017 = "[T017] {path} has no names: no line of it has any text. Nothing was written."
+    T017 = "[T017] {path} has no names that can be used. Nothing was written."
     T018 = (
         "[T018] titles must be a TitleSet, not {found}. Open one with TitleSet.open(path) or "
         "build one with TitleSet.build(names, tokenizer)."
     )
-    T019 = "[T019] A name that is added must be a non-empty string, not {found!r}."
+    T019 = "[T019] A name must be a non-empty text, not {found!r}."
     T020 = (
         "[T020] {name!r} can't be added: it is a redirect to {target!r}. Remove the redirect by "
         "building the set without it."
     )
+    T023 = "[T023] The {what} of the name {name!r} is {value!r}; it must be {allowed}."
+    T024 = "[T024] names must be a list of names, not a single text: [{names!r}]."
     T021 = "[T021] trie must be 'titles' or 'titles+redirects', not {value!r}."
     T022 = (
         "[T022] An alias must be a non-empty string with a count of 1 or more, not {alias!r} with "
@@ -116,9 +118,15 @@ class Errors:
     )
     M008 = "[M008] The bytes are not those of a spacy_genre model ({reason}). Nothing was changed."
 
+    M009 = (
+        "[M009] The token id {found} is beyond the model's vocabulary of {size}: the tokenizer or "
+        "the title set is not this model's. Load a folder in which model and tokenizer were saved "
+        "together."
+    )
+
     # The search
     S001 = "[S001] num_beams must be a whole number from 1 to {limit}, not {value!r}."
-    S002 = "[S002] length_penalty must be a finite number, not {value!r}."
+    S002 = "[S002] length_penalty must be a number from -10 to 10, not {value!r}."
     S003 = '[S003] early_stopping must be True, False or "never", not {value!r}.'
     S004 = (
         "[S004] There are {tries} tries for {mentions} mentions. Give one trie for all mentions, "
@@ -135,11 +143,6 @@ class Errors:
         '[C003] dtype = "float16" works on a GPU only. Call spacy.require_gpu() before the '
         'pipeline is loaded, or set dtype to "auto", "float32" or "bfloat16".'
     )
-    C004 = (
-        "[C004] No gold entity of the {count} examples has a kb_id that leads to a name of the "
-        "title set, so {component!r} can't learn from them. Annotate entities with kb_ids (the "
-        'title, or the id if kb_id = "id") and check that they are in the title set.'
-    )
 
 
 class Warnings:
@@ -149,4 +152,9 @@ class Warnings:
         "[W001] {component!r} got a Doc whose entities were never set, so there is nothing to "
         "link. Put a component that sets doc.ents before it, such as 'ner' (any trained "
         "pipeline with named entities has it) or 'entity_ruler', or set doc.ents yourself."
+    )
+    W002 = (
+        "[W002] None of the {count} gold kb_ids of the first examples ({examples}, ...) leads to a "
+        "name of the title set, so {component!r} can't learn from them. Annotate entities with "
+        "the title, or with the id if kb_id = 'id', and check that they are in the title set."
     )

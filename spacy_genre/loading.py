@@ -1,8 +1,9 @@
 """Getting an encoder-decoder and its tokenizer from a folder or from the hub."""
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, TypeVar
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
@@ -20,6 +21,7 @@ EMBEDDED = Path(__file__).parent / "assets" / "genre_mini"
 # Which files of a hub model are needed; many have the same weights in several formats.
 SMALL_FILES = ["*.json", "*.txt", "*.model"]
 WEIGHTS = ["*.safetensors", "pytorch_model*.bin"]
+T = TypeVar("T")
 
 
 def load_pretrained(
@@ -36,15 +38,8 @@ def load_pretrained(
     RETURNS (HFObjects): The tokenizer and the model, in float32, on thinc's current device.
     RAISES (ValueError): If there is no such model, it can't be loaded, or is of another kind.
     """
-    folder = find_folder(name, WEIGHTS)
-    config = _load_config(folder, transformer_config)
-    tokenizer = _load_tokenizer(folder, tokenizer_config)
-    transformer, info = _load_weights(folder, config)
-    if lacking := [*info["missing_keys"], *info["mismatched_keys"]]:
-        reason = f"its weights lack or do not fit {', '.join(map(str, lacking[:3]))}"
-        raise ValueError(Errors.M003.format(name=folder, reason=reason))
-    transformer.to(get_torch_default_device())
-    return HFObjects(tokenizer, transformer.eval(), None)
+    options = (tokenizer_config, transformer_config)
+    return _with_folder(name, WEIGHTS, partial(_load_all, options=options))
 
 
 def load_name_tokenizer(name: Optional[str]) -> NameTokenizer:
@@ -53,38 +48,59 @@ def load_name_tokenizer(name: Optional[str]) -> NameTokenizer:
     name (Optional[str]): As in `load_pretrained`.
     RAISES (ValueError): As `load_pretrained`.
     """
-    folder = find_folder(name, [])
-    settings = GenreSettings.from_config(_load_config(folder, None))
-    return NameTokenizer(_load_tokenizer(folder, None), bos=settings.name_bos)
+    return _with_folder(name, ["config.json"], _load_names)
 
 
-def find_folder(name: Optional[str], weights: Sequence[str]) -> Path:
-    """The folder of a model, after downloading what is missing of a hub model.
+def _with_folder(name: Optional[str], needed: Sequence[str], load: Callable[[Path], T]) -> T:
+    """Load from a model's folder; only if a hub model is not here, or not all of it, use the
+    network.
 
-    name (Optional[str]): As in `load_pretrained`.
-    weights (Sequence[str]): Patterns of which one file is needed: the first that has any.
-    RAISES (ValueError): If there is no such model.
+    needed (Sequence[str]): Patterns of which one file is needed: the first that has any.
     """
     if name is None or is_folder(name):
         folder = EMBEDDED if name is None else Path(name).expanduser()
         if not (folder / "config.json").is_file():
             raise ValueError(Errors.M001.format(name=str(folder)))
-        return folder
+        return load(folder)
     # transformers asks the hub about files that are here; a folder leaves it nothing to ask.
+    with suppress(_Incomplete, LocalEntryNotFoundError):
+        return load(_snapshot(name, needed, local=True))
     try:
-        for local in (True, False):
-            for pattern in weights or ["config.json"]:
-                patterns = [*SMALL_FILES, pattern]
-                with suppress(*([LocalEntryNotFoundError] if local else [])):
-                    folder = Path(
-                        snapshot_download(name, allow_patterns=patterns, local_files_only=local)
-                    )
-                    if (folder / "config.json").is_file() and any(folder.glob(pattern)):
-                        return folder
-        reason = "it has no config.json or no weights"
+        return load(_snapshot(name, needed, local=False))
     except Exception as err:  # of the network, of the hub, of the disk
         reason = str(err).strip().split("\n")[0]
-    raise ValueError(Errors.M002.format(name=name, reason=reason))
+        raise ValueError(Errors.M002.format(name=name, reason=reason)) from err
+
+
+def _snapshot(name: str, needed: Sequence[str], *, local: bool) -> Path:
+    """The folder of a hub model in the local cache."""
+    for pattern in needed:
+        patterns = [*SMALL_FILES, pattern]
+        folder = Path(snapshot_download(name, allow_patterns=patterns, local_files_only=local))
+        if (folder / "config.json").is_file() and any(folder.glob(pattern)):
+            return folder
+    raise _Incomplete(Errors.M003.format(name=name, reason="config.json or weights are missing"))
+
+
+class _Incomplete(ValueError):
+    """Files of a model are missing or broken."""
+
+
+def _load_all(folder: Path, *, options: Tuple) -> HFObjects:
+    tokenizer_config, transformer_config = options
+    config = _load_config(folder, transformer_config)
+    tokenizer = _load(AutoTokenizer, folder, tokenizer_config)
+    transformer, info = _load_weights(folder, config)
+    if lacking := [*info["missing_keys"], *info["mismatched_keys"]]:
+        reason = f"its weights lack or do not fit {', '.join(map(str, lacking[:3]))}"
+        raise _Incomplete(Errors.M003.format(name=str(folder), reason=reason))
+    transformer.to(get_torch_default_device())
+    return HFObjects(tokenizer, transformer.eval(), None)
+
+
+def _load_names(folder: Path) -> NameTokenizer:
+    settings = GenreSettings.from_config(_load_config(folder, None))
+    return NameTokenizer(_load(AutoTokenizer, folder, None), bos=settings.name_bos)
 
 
 def is_folder(name: str) -> bool:
@@ -99,10 +115,6 @@ def _load_config(folder: Path, options: Optional[Dict[str, Any]]) -> Any:
         raise ValueError(Errors.M004.format(name=str(folder), model_type=config.model_type))
     GenreSettings.from_config(config)  # better to fail now than at the first document
     return config
-
-
-def _load_tokenizer(folder: Path, options: Optional[Dict[str, Any]]) -> Any:
-    return _load(AutoTokenizer, folder, options)
 
 
 def _load_weights(folder: Path, config: Any) -> Any:
@@ -122,4 +134,4 @@ def _load(auto: Any, folder: Path, options: Optional[Dict[str, Any]]) -> Any:
     # transformers, tokenizers and safetensors raise all sorts for files missing or broken.
     except Exception as err:
         reason = str(err).strip().split("\n")[0]
-        raise ValueError(Errors.M003.format(name=str(folder), reason=reason)) from err
+        raise _Incomplete(Errors.M003.format(name=str(folder), reason=reason)) from err

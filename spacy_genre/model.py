@@ -101,10 +101,10 @@ class Seq2SeqShim(HFShim):
 
     def set_hf(self, hf: HFObjects) -> None:
         """Take a model that was loaded."""
-        self._hfmodel = hf
-        self._model = hf.transformer
         self.settings = GenreSettings.from_config(hf.transformer.config)
         self.name_tokenizer = name_tokenizer(hf)
+        self._model = hf.transformer
+        self._hfmodel = hf  # last, since other threads take it as the sign that all is there
 
     def to_folder(self, path: Path) -> None:
         """Write config.json, model.safetensors and the tokenizer's files, all or nothing."""
@@ -152,7 +152,11 @@ def hf_from_bytes(bytes_data: bytes) -> Optional[HFObjects]:
         files = srsly.msgpack_loads(bytes_data)
     except ValueError as err:
         raise ValueError(Errors.M008.format(reason="they can't be unpacked")) from err
-    if not isinstance(files, dict) or any(Path(name).name != name for name in files):
+    good = isinstance(files, dict) and all(
+        isinstance(name, str) and Path(name).name == name and isinstance(content, bytes)
+        for name, content in files.items()
+    )
+    if not good:
         raise ValueError(Errors.M008.format(reason="they hold something else"))
     if not files:
         return None

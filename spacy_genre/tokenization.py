@@ -38,10 +38,22 @@ class NameTokenizer:
     def __init__(self, hf: Any, *, bos: bool = True) -> None:
         self.hf = hf
         self.bos = bos
-        special = list(hf.build_inputs_with_special_tokens([]))
-        self.prefix: List[int] = special[:-1] if bos else []
+        self.before, self.after = self._special_tokens()
+        self.prefix: List[int] = self.before if bos else []
         # What a model can't read, it can't generate either; some tokenizers set no limit.
-        self.max_tokens = min(int(hf.model_max_length), 1024) - len(special)
+        n_special = len(self.before) + len(self.after)
+        self.max_tokens = min(int(hf.model_max_length), 1024) - n_special
+
+    def _special_tokens(self) -> Tuple[List[int], List[int]]:
+        """What the tokenizer puts before and behind a text. Seen by what it does: not every kind
+        of tokenizer can tell."""
+        (plain,) = self.pieces(["a"])
+        whole = list(self.hf("a", split_special_tokens=True)["input_ids"])
+        for start in range(len(whole) - len(plain) + 1):
+            if whole[start : start + len(plain)] == plain:
+                return whole[:start], whole[start + len(plain) :]
+        special = list(self.hf.build_inputs_with_special_tokens([]))
+        return special[:-1], special[-1:]
 
     @classmethod
     def of(cls, tokenizer: Any) -> "NameTokenizer":

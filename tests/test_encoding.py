@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from tokenizers import ByteLevelBPETokenizer
-from transformers import BartTokenizerFast
+from transformers import BartTokenizerFast, PreTrainedTokenizerFast
 
 from spacy_genre import Mention
 from spacy_genre.encoding import MentionEncoder
@@ -152,6 +152,13 @@ def test_delimiters_are_those_of_the_model(bpe):
     settings = GenreSettings(start_delimiter="[START]", end_delimiter="[END]")
     (ids,) = make_encoder(bpe, settings=settings).encode([Mention("a ", "b", " c")])
     assert bpe.hf.decode(ids) == "<s>a [START] b [END] c</s>"
+
+
+def test_what_stands_around_a_text_is_seen_by_what_the_tokenizer_does(tokenizer, tmp_path):
+    tokenizer.hf.save_pretrained(tmp_path)
+    generic = NameTokenizer(PreTrainedTokenizerFast.from_pretrained(tmp_path))
+    assert (generic.before, generic.after) == (tokenizer.before, tokenizer.after) == ([101], [102])
+    assert generic.fingerprint == tokenizer.fingerprint
 
 
 # Names

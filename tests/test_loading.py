@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import spacy
 import torch
-from conftest import make_bart
+from conftest import make_bart, make_doc
 from transformers import BertConfig, BertModel, MBartConfig
 
 from spacy_genre.loading import EMBEDDED, load_name_tokenizer, load_pretrained
@@ -118,6 +119,21 @@ def test_a_hub_model_in_the_cache_needs_no_network(folder, tmp_path):
     assert done.stdout.strip() == "bart"
 
 
+def test_a_hub_model_that_is_only_partly_here_is_completed(folder, tmp_path, monkeypatch):
+    calls = []
+    part = shutil.copytree(folder, tmp_path / "part")
+    for name in ("tokenizer.json", "vocab.txt"):
+        (part / name).unlink()
+
+    def download(name, allow_patterns, local_files_only):
+        calls.append(local_files_only)
+        return str(part if local_files_only else folder)
+
+    monkeypatch.setattr("spacy_genre.loading.snapshot_download", download)
+    assert load_pretrained("someone/something").transformer is not None
+    assert calls == [True, False]
+
+
 def test_weights_are_halved_only_where_nothing_is_lost(folder, tmp_path):
     half = loaded(EMBEDDED)
     shim_of(half).to_folder(tmp_path / "half")
@@ -197,6 +213,15 @@ def test_bytes_of_something_else():
     for data in (b"", b"\xc1", b"\x01", b"\x81\xa4../x\xc4\x01x"):
         with pytest.raises(ValueError, match="M008"):
             hf_from_bytes(data)
+
+
+def test_a_tokenizer_that_is_larger_than_the_model(tmp_path, hf_tokenizer):
+    make_bart(1000, 0).save_pretrained(tmp_path)
+    hf_tokenizer.save_pretrained(tmp_path)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("genre_linker", config={"model": {"name": str(tmp_path)}})
+    with pytest.raises(ValueError, match=r"M009.*beyond the model's vocabulary of 1000"):
+        nlp(make_doc(nlp))
 
 
 # Settings

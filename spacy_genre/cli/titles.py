@@ -244,6 +244,8 @@ def build_titles(
         on_invalid="skip" if skip_invalid else "raise",
         progress=sys.stderr.isatty(),
     )
+    if not len(titles):
+        raise ValueError(Errors.T017.format(path=names))
     titles.save(out)
     return titles
 

@@ -5,7 +5,6 @@ prefix_allowed_tokens_fn=...)`. There, in a batch, the neighbours decide when a 
 here each mention stops by itself, so that its result never depends on its batch.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, List, Sequence, Tuple, Union
 
@@ -75,6 +74,9 @@ def constrained_search(
     trie, roots = _one_trie(tries, len(input_ids))
     eos = module.config.eos_token_id
     beams = _Beams(trie, roots, eos, num_beams, length_penalty, early_stopping)
+    size = module.get_input_embeddings().num_embeddings
+    if len(input_ids) and int(input_ids.max()) >= size:
+        raise ValueError(Errors.M009.format(found=int(input_ids.max()), size=size))
     rows, tokens = beams.start(module.config.decoder_start_token_id)
     if len(rows):
         decoder = StepDecoder(module, input_ids, attention_mask)
@@ -92,7 +94,7 @@ def check_options(num_beams: int, length_penalty: float, early_stopping: EarlySt
     is_int = isinstance(num_beams, int) and not isinstance(num_beams, bool)
     if not is_int or not 1 <= num_beams <= MAX_BEAMS:
         raise ValueError(Errors.S001.format(limit=MAX_BEAMS, value=num_beams))
-    if not isinstance(length_penalty, (int, float)) or not math.isfinite(length_penalty):
+    if not isinstance(length_penalty, (int, float)) or not abs(length_penalty) <= 10:
         raise ValueError(Errors.S002.format(value=length_penalty))
     if early_stopping not in (True, False, "never"):
         raise ValueError(Errors.S003.format(value=early_stopping))
@@ -197,6 +199,8 @@ class _Beams:
 
     @staticmethod
     def _gather(logprobs: Tensor, beam: IntArray, token: IntArray) -> FloatArray:
+        if len(token) and token.max() >= logprobs.shape[1]:
+            raise ValueError(Errors.M009.format(found=token.max(), size=logprobs.shape[1]))
         flat = beam * logprobs.shape[1] + token
         index = torch.from_numpy(flat.astype(np.int64)).to(logprobs.device)
         return logprobs.reshape(-1)[index].cpu().numpy()

@@ -1,7 +1,8 @@
 """What the components share: a model, a title set, searching, and saving both."""
 
+import threading
 from pathlib import Path as FilePath
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import srsly
 import torch
@@ -25,6 +26,10 @@ from .validation import check
 
 # The longest input of models that set no limit themselves (T5).
 DEFAULT_MAX_LENGTH = 512
+# At most so many log-probabilities at once (float32), however many beams there are.
+MAX_LOGPROBS = 2**24
+# Components are loaded when they are first used, by whichever thread comes first.
+LOADING = threading.RLock()
 
 
 class GenrePipe(TrainablePipe):
@@ -55,10 +60,6 @@ class GenrePipe(TrainablePipe):
         dtype (str): "float32", "bfloat16", "float16" (on a GPU only) or "auto".
         """
         super().__init__(vocab, model, name)
-        self._check("num_beams", num_beams, f"from 1 to {MAX_BEAMS}", 1, MAX_BEAMS)
-        self._check("length_penalty", length_penalty, "a finite number", -1e6, 1e6)
-        self._check("batch_tokens", batch_tokens, "1 or more", 1)
-        check_dtype(name, dtype)
         self.num_beams = num_beams
         self.length_penalty = length_penalty
         self.batch_tokens = batch_tokens
@@ -66,23 +67,50 @@ class GenrePipe(TrainablePipe):
         self._load_titles = titles
         self._titles: Optional[TitleSet] = None
 
-    def _check(self, key: str, value: Any, allowed: str, low: float, high: float = 1e18) -> None:
-        check(
-            self.name,
-            key,
-            value,
-            allowed,
-            isinstance(value, (int, float)) and (low <= value <= high),
-        )
+    # Settings
+
+    # The attributes that may be set at any time.
+    SETTINGS: Tuple[str, ...] = ("num_beams", "length_penalty", "batch_tokens", "dtype")
+
+    def settings(self) -> Dict[str, Any]:
+        """The settings as they are now."""
+        return {key: getattr(self, key) for key in self.SETTINGS}
+
+    def check_settings(self) -> None:
+        """RAISES (ValueError): If a setting is out of range."""
+        self._check_number("num_beams", f"a whole number from 1 to {MAX_BEAMS}", 1, MAX_BEAMS)
+        self._check_number("length_penalty", "from -10 to 10", -10, 10, whole=False)
+        self._check_number("batch_tokens", "a whole number, 1 or more", 1)
+        check_dtype(self.name, self.dtype)
+
+    def _check_number(
+        self, key: str, allowed: str, low: float, high: float = 1e18, *, whole: bool = True
+    ) -> None:
+        value = getattr(self, key)
+        good = isinstance(value, int if whole else (int, float)) and low <= value <= high
+        check(self.name, key, value, allowed, good and not isinstance(value, bool))
+
+    def _changed_settings(self) -> Dict[str, Any]:
+        """The settings that are not those of the config any more. Only these are saved with the
+        component, so that what `spacy.load` overrides in the config counts for all others."""
+        return {key: v for key, v in self.settings().items() if v != self._configured[key]}
+
+    def _apply_settings(self, changed: Dict[str, Any]) -> None:
+        for key, value in changed.items():
+            if key in self.SETTINGS:
+                setattr(self, key, value)
+        self.check_settings()
 
     # The parts
 
     @property
     def shim(self) -> Seq2SeqShim:
         """The loaded model: the torch module, its tokenizer and settings."""
+        use_one_thread_in_fork()
         shim = shim_of(self.model)
         if shim.transformer is None:
-            self.model.initialize()
+            with LOADING:
+                self.model.initialize()
         return shim
 
     @property
@@ -95,7 +123,9 @@ class GenrePipe(TrainablePipe):
         """The names that can be generated. The set may be changed (`titles.add("Name")`), and
         replaced by another that was made with the model's tokenizer."""
         if self._titles is None:
-            self.titles = self._load_titles()
+            with LOADING:
+                if self._titles is None:
+                    self.titles = self._load_titles()
         assert self._titles is not None
         return self._titles
 
@@ -122,9 +152,9 @@ class GenrePipe(TrainablePipe):
         RETURNS (List[List[Path]]): Paths in the trie, best first; none for a None.
         """
         found: List[List[Path]] = [[] for _ in inputs]
-        use_one_thread_in_fork()
         module = self.shim.transformer.eval()
-        for batch in self.pack(inputs):
+        rows = MAX_LOGPROBS // (self.num_beams * module.config.vocab_size)
+        for batch in self.pack(inputs, max_rows=max(rows, 1)):
             ids, mask = pad(
                 [inputs[i] or [] for i in batch], module.config.pad_token_id, self.shim.device
             )
@@ -141,7 +171,9 @@ class GenrePipe(TrainablePipe):
                 found[i] = path
         return found
 
-    def pack(self, inputs: Sequence[Optional[List[int]]]) -> List[List[int]]:
+    def pack(
+        self, inputs: Sequence[Optional[List[int]]], *, max_rows: Optional[int] = None
+    ) -> List[List[int]]:
         """Indices of inputs in batches of similar length, each of at most `batch_tokens`."""
         batches: List[List[int]] = []
         lengths = [len(ids) if ids is not None else 0 for ids in inputs]
@@ -149,7 +181,9 @@ class GenrePipe(TrainablePipe):
         for i in sorted(range(len(inputs)), key=lambda i: -lengths[i]):
             if not lengths[i]:
                 break
-            if not batches or widest * (len(batches[-1]) + 1) > self.batch_tokens:
+            n_rows = len(batches[-1]) + 1 if batches else 0
+            full = widest * n_rows > self.batch_tokens or n_rows > (max_rows or n_rows)
+            if not batches or full:
                 batches.append([])
                 widest = lengths[i]
             batches[-1].append(i)
@@ -168,6 +202,7 @@ class GenrePipe(TrainablePipe):
         """The component as bytes, with the model and the title set."""
         shim, titles = self.shim, self.titles
         serialize = {
+            "cfg": lambda: srsly.json_dumps(self._changed_settings()),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
             "model": shim.to_bytes,
             "titles": titles.to_bytes,
@@ -181,11 +216,19 @@ class GenrePipe(TrainablePipe):
         nothing is changed then."""
         loaded: Dict[str, Any] = {}
         deserialize = {
+            "cfg": lambda b: loaded.update(settings=srsly.json_loads(b)),
             "model": lambda b: loaded.update(hf=hf_from_bytes(b)),
             "titles": lambda b: loaded.update(titles=TitleSet.from_bytes(b)),
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
         }
-        util.from_bytes(bytes_data, deserialize, exclude)
+        try:
+            msg = srsly.msgpack_loads(bytes_data)
+            missing = [key for key in deserialize if key not in {*msg, *exclude, "vocab"}]
+        except (ValueError, TypeError) as err:
+            raise ValueError(Errors.M008.format(reason="they can't be unpacked")) from err
+        if missing:
+            raise ValueError(Errors.M008.format(reason=f"{', '.join(missing)} are missing"))
+        util.from_dict(msg, deserialize, exclude)
         self._install(**loaded)
         return self
 
@@ -197,12 +240,13 @@ class GenrePipe(TrainablePipe):
         shim, titles = self.shim, self.titles
         path = FilePath(path)
         serialize: Dict[str, Callable[[FilePath], None]] = {
+            "cfg": lambda p: srsly.write_json(p, self._changed_settings()),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
             "model": shim.to_folder,
             "titles.safetensors": titles.save,
         }
         util.to_disk(path, serialize, exclude)
-        forget_sources(path.parent / "config.cfg", self.name)
+        forget_sources(path, self.name)
 
     def from_disk(
         self, path: Union[str, FilePath], *, exclude: Iterable[str] = SimpleFrozenList()
@@ -211,37 +255,53 @@ class GenrePipe(TrainablePipe):
         damaged; nothing is changed then."""
         loaded: Dict[str, Any] = {}
         deserialize = {
+            "cfg": lambda p: loaded.update(settings=srsly.read_json(p)),
             "model": lambda p: loaded.update(hf=load_pretrained(str(p))),
-            "titles.safetensors": lambda p: loaded.update(titles=TitleSet.open(p)),
+            "titles.safetensors": lambda p: loaded.update(titles=TitleSet.check(p)),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
         }
         util.from_disk(util.ensure_path(path), deserialize, exclude)
         self._install(**loaded)
         return self
 
-    def _install(self, hf: Optional[HFObjects] = None, titles: Optional[TitleSet] = None) -> None:
-        """Take a model and a title set that were loaded, if they fit together."""
+    def _install(
+        self,
+        hf: Optional[HFObjects] = None,
+        titles: Optional[TitleSet] = None,
+        settings: Optional[Dict[str, Any]] = None,
+    ) -> None:
+        """Take a model, a title set and settings that were loaded, if they fit together."""
         titles = self._titles if titles is None else titles
         if titles is not None:
             titles.bind(self.shim.name_tokenizer if hf is None else name_tokenizer(hf))
+        self._apply_settings(settings or {})
         if hf is not None:
             shim_of(self.model).set_hf(hf)
         self._titles = titles
 
 
-def forget_sources(config_path: FilePath, name: str) -> None:
-    """Take the files that a component was made from out of a saved pipeline's config: the
-    pipeline brings its own copies, and a package should hold no path of the machine that built
-    it. (`nlp.to_disk` writes the config before the components.)
+def forget_sources(folder: FilePath, name: str) -> None:
+    """Take the files that a component was made from out of the config of the pipeline that it is
+    saved with: the pipeline brings its own copies, and a package should hold no path of the
+    machine that built it. (`nlp.to_disk` writes the config before the components.)
+
+    folder (FilePath): The component's own folder. Nothing is done unless it is in the folder of a
+        saved pipeline, whose config is as spaCy has written it, and no other file is touched.
     """
-    if not config_path.is_file():
+    path = folder.parent / "config.cfg"
+    if folder.name != name or not path.is_file() or not (folder.parent / "meta.json").is_file():
         return
-    config = Config().from_disk(config_path, interpolate=False)
-    block = config.get("components", {}).get(name, {})
-    before = srsly.json_dumps(block)
-    if "path" in block.get("titles", {}):
+    text = path.read_text(encoding="utf8")
+    try:
+        config = Config().from_str(text, interpolate=False)
+    except ValueError:
+        return
+    block = config.get("components", {}).get(name)
+    if not isinstance(block, dict) or config.to_str(interpolate=False) != text:
+        return
+    if isinstance(block.get("titles"), dict) and "path" in block["titles"]:
         block["titles"]["path"] = None
-    if "name" in block.get("model", {}):
+    if isinstance(block.get("model"), dict) and "name" in block["model"]:
         block["model"]["name"] = None
-    if srsly.json_dumps(block) != before:
-        config.to_disk(config_path, interpolate=False)
+    if config.to_str(interpolate=False) != text:
+        config.to_disk(path, interpolate=False)

@@ -1,7 +1,7 @@
 """Candidates of a span: from the search's paths, and to and from the Doc."""
 
 import math
-from typing import Any, Iterable, List, Sequence, Tuple
+from typing import Any, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.tokens import Span
 
@@ -18,6 +18,7 @@ def make_candidates(
     view: TitleView,
     surface: str,
     *,
+    unknown: Optional[int],
     use_ids: bool,
     nil: str,
     temperature: float,
@@ -27,12 +28,15 @@ def make_candidates(
     paths (Sequence[Path]): The paths, best first.
     view (TitleView): The title set whose trie was searched.
     surface (str): The mention, as it is written in the document.
+    unknown (Optional[int]): The tokenizer's token for what it can't read. A name with such a token
+        is a candidate only where it is written exactly like the mention: it may mean anything.
     use_ids (bool): Whether the kb_id is the title set's id, rather than the title; a name
         without an id then gets `nil`.
     temperature (float): Divides the scores before they become probabilities.
-    RETURNS (Tuple[Candidate, ...]): One candidate for each path, in the same order.
+    RETURNS (Tuple[Candidate, ...]): One candidate for each path, in the same order, without those
+        that are unreadable.
     """
-    rows = [choose_name(view, path.node, surface) for path in paths]
+    paths, rows = _choose(paths, view, surface, unknown)
     shares = _softmax([path.score / temperature for path in paths])
     return tuple(
         Candidate(
@@ -44,6 +48,18 @@ def make_candidates(
         )
         for path, row, share in zip(paths, rows, shares, strict=True)
     )
+
+
+def _choose(
+    paths: Sequence[Path], view: TitleView, surface: str, unknown: Optional[int]
+) -> Tuple[List[Path], List[int]]:
+    """The paths that lead to a name, and the row of each name."""
+    chosen = []
+    for path in paths:
+        readable = unknown is None or unknown not in view.trie.path(path.node)
+        if readable or surface in (text for text, _ in view.spellings_at(path.node)):
+            chosen.append((path, choose_name(view, path.node, surface)))
+    return [path for path, _ in chosen], [row for _, row in chosen]
 
 
 def _softmax(scores: Sequence[float]) -> List[float]:

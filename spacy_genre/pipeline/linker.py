@@ -142,7 +142,8 @@ class GenreLinker(GenrePipe):
         use_gold_ents (bool): Whether to train and to evaluate on the entities of the reference.
             If not, another component must set entities.
         threshold (Optional[float]): An entity whose best candidate has a lower probability, 0
-            to 1, gets "NIL". None links every entity.
+            to 1, gets "NIL". None links every entity. The probability is a share among the
+            candidates, so it needs some: a lone one (one beam, or one name) always has 1.
         dtype (str): What the model computes in: "float32", "bfloat16", "float16" (on a GPU
             only), or "auto": bfloat16 on a GPU that has it, float32 anywhere else.
         scorer (Optional[Callable]): The scoring method.
@@ -158,20 +159,39 @@ class GenreLinker(GenrePipe):
             batch_tokens=batch_tokens,
             dtype=dtype,
         )
-        self._check("top_k", num_beams if top_k is None else top_k, "null, or 1 or more", 1)
-        if context_tokens is not None:
-            self._check("context_tokens", context_tokens, "null, or 0 or more", 0)
-        if threshold is not None:
-            self._check("threshold", threshold, "null, or from 0 to 1", 0, 1)
-        check(name, "kb_id", kb_id, '"title" or "id"', kb_id in ("title", "id"))
         self.top_k = top_k
         self.context_tokens = context_tokens
         self.kb_id = kb_id
         self.overwrite = overwrite
-        self.labels_discard = frozenset(labels_discard)
+        self.labels_discard = list(labels_discard)
         self.use_gold_ents = use_gold_ents
         self.threshold = threshold
         self.scorer = scorer
+        self.check_settings()
+        self._configured = self.settings()
+
+    SETTINGS = (
+        *GenrePipe.SETTINGS,
+        "top_k",
+        "context_tokens",
+        "kb_id",
+        "overwrite",
+        "labels_discard",
+        "use_gold_ents",
+        "threshold",
+    )
+
+    def check_settings(self) -> None:
+        """RAISES (ValueError): If a setting is out of range."""
+        super().check_settings()
+        if self.top_k is not None:
+            self._check_number("top_k", "null, or a whole number, 1 or more", 1)
+        if self.context_tokens is not None:
+            self._check_number("context_tokens", "null, or a whole number, 0 or more", 0)
+        if self.threshold is not None:
+            self._check_number("threshold", "null, or from 0 to 1", 0, 1, whole=False)
+        is_known = self.kb_id in ("title", "id")
+        check(self.name, "kb_id", self.kb_id, '"title" or "id"', is_known)
 
     # Linking
 
@@ -184,6 +204,7 @@ class GenreLinker(GenrePipe):
             or too long for the model.
         RAISES (ValueError): If the title set is empty or does not fit the model.
         """
+        self.check_settings()
         docs = [docs] if isinstance(docs, Doc) else list(docs)
         ents = [ent for doc in docs for ent in self._linkable(doc)]
         if not ents:
@@ -210,10 +231,11 @@ class GenreLinker(GenrePipe):
         for doc, found in zip(docs, links, strict=True):
             for link in found:
                 span = doc[link.start : link.end]
+                if any(token.ent_kb_id for token in span) and not self.overwrite:
+                    continue
                 set_candidates(span, link.candidates)
                 for token in span:
-                    if self.overwrite or not token.ent_kb_id:
-                        token.ent_kb_id_ = link.kb_id
+                    token.ent_kb_id_ = link.kb_id
 
     def _linkable(self, doc: Doc) -> List[Span]:
         if len(doc) and not doc.has_annotation("ENT_IOB"):
@@ -246,34 +268,42 @@ class GenreLinker(GenrePipe):
 
     def _link(self, ent: Span, paths: Sequence[Path], view: TitleView) -> LinkedSpan:
         candidates = make_candidates(
-            paths[: self.top_k],
+            paths,
             view,
             ent.text,
+            unknown=self.tokenizer.unk_token_id,
             use_ids=self.kb_id == "id",
             nil=self.NIL,
             temperature=self.shim.settings.temperature,
         )
         best = candidates[0] if candidates else None
         if best is None or (self.threshold is not None and best.probability < self.threshold):
-            return LinkedSpan(ent.start, ent.end, self.NIL, candidates)
-        return LinkedSpan(ent.start, ent.end, best.kb_id, candidates)
+            kb_id = self.NIL
+        else:
+            kb_id = best.kb_id
+        return LinkedSpan(ent.start, ent.end, kb_id, candidates[: self.top_k])
 
     # Training and evaluation
 
     def initialize(
         self, get_examples: Callable[[], Iterable[Example]], *, nlp: Optional[Language] = None
     ) -> None:
-        """Load the model and the title set, and see that examples can be learnt from.
+        """Load the model and the title set.
 
-        get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples.
+        get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples. If it has
+            links, and none of the first ones leads to a name of the title set, there is a warning.
         nlp (Optional[Language]): The pipeline.
-        RAISES (ValueError): If no gold entity of the sample leads to a name of the title set.
         """
         validate_get_examples(get_examples, "GenreLinker.initialize")
         self._searchable()
-        examples = list(islice(get_examples(), 10))
-        if not self._pairs(self._with_gold_ents(examples)):
-            raise ValueError(Errors.C004.format(count=len(examples), component=self.name))
+        examples = self._with_gold_ents(islice(get_examples(), 100))
+        gold = [ent.kb_id_ for eg in examples for ent in eg.reference.ents]
+        gold = [kb_id for kb_id in gold if kb_id and kb_id != self.NIL]
+        if gold and not any(map(self._gold_name, gold)):
+            message = Warnings.W002.format(
+                component=self.name, count=len(gold), examples=", ".join(map(repr, gold[:3]))
+            )
+            warnings.warn(message, stacklevel=2)
 
     def update(
         self,
@@ -355,7 +385,6 @@ class GenreLinker(GenrePipe):
             return {}
         if self.use_gold_ents:
             examples = self._with_gold_ents(examples)
-            docs = self.pipe(eg.predicted for eg in examples)
-            for eg, doc in zip(examples, docs, strict=True):
-                eg.predicted = doc
+            for _ in self.pipe(eg.predicted for eg in examples):
+                pass  # the docs are linked in place
         return self.scorer(examples, **kwargs)

@@ -1,5 +1,6 @@
 """From names to the rows that a title set's tables are made of."""
 
+import math
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -42,6 +43,9 @@ def make_rows(
     rows, bad = _tokenize(rows, tokenizer, progress)
     kept = set(rows.names)
     rows.redirects, lost = resolve_redirects(redirects, kept)
+    for redirect in [text for text in rows.redirects if not _is_unicode(text)]:
+        del rows.redirects[redirect]
+        lost[redirect] = "it is no valid Unicode"
     if trie == "titles+redirects":
         generated, unwritable = _usable(sorted(rows.redirects), tokenizer, progress)
         for redirect in unwritable:
@@ -54,6 +58,21 @@ def make_rows(
     return rows, {"names": len(bad), "redirects": len(lost), "aliases": n_aliases}
 
 
+def check_values(name: str, kb_id: Any, prior: Any, description: Any = None) -> None:
+    """RAISES (ValueError): If what is known of a name can't be kept."""
+    for what, text in (("id", kb_id), ("description", description)):
+        if text is not None and not (isinstance(text, str) and _is_unicode(text)):
+            allowed = "a text, or None"
+            raise ValueError(Errors.T023.format(what=what, name=name, value=text, allowed=allowed))
+    try:
+        good = math.isfinite(prior)
+    except TypeError:
+        good = False
+    if not good:
+        allowed = "a finite number"
+        raise ValueError(Errors.T023.format(what="prior", name=name, value=prior, allowed=allowed))
+
+
 def _sort(
     names: Sequence[str],
     ids: Optional[Sequence[Optional[str]]],
@@ -64,6 +83,15 @@ def _sort(
     first: Dict[str, int] = {}
     again: List[int] = []
     for i, name in enumerate(names):
+        if not isinstance(name, str):
+            raise ValueError(Errors.T019.format(found=name))
+        if ids is not None or prior is not None or descriptions is not None:
+            check_values(
+                name,
+                ids[i] if ids is not None else None,
+                prior[i] if prior is not None else 0.0,
+                descriptions[i] if descriptions is not None else None,
+            )
         if first.setdefault(name, i) != i:
             again.append(i)
     ordered = sorted(first)

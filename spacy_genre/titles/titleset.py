@@ -8,7 +8,7 @@ from ..errors import Errors
 from ..files import write_whole
 from ..tokenization import NameTokenizer
 from . import storage
-from .building import make_rows, tokens_of
+from .building import check_values, make_rows, tokens_of
 from .changes import Changes
 from .overlay import AnyTrie
 from .tables import Tables
@@ -73,6 +73,8 @@ class TitleSet:
         RAISES (ValueError): If a name can't be used: it has no tokens or too many, is not valid
             Unicode, or has two ids; or if a redirect leads to no name.
         """
+        if isinstance(names, str):
+            raise ValueError(Errors.T024.format(names=names))
         tokenizer = NameTokenizer.of(tokenizer)
         rows, dropped = make_rows(
             names if isinstance(names, list) else list(names),
@@ -98,7 +100,7 @@ class TitleSet:
         RAISES (FileNotFoundError, ValueError): If there is no such file; if it is cut, not a
             title set or of another format; or if it was made with another tokenizer.
         """
-        titles = cls(Tables.from_arrays(*storage.read(Path(path)), where=str(path)))
+        titles = cls(Tables.from_arrays(*storage.read(Path(path).expanduser()), where=str(path)))
         if tokenizer is not None:
             titles.bind(tokenizer)
         return titles
@@ -257,8 +259,9 @@ class TitleSet:
                 return
             if (target := self.resolve(name)) is not None:
                 raise ValueError(Errors.T020.format(name=name, target=target))
+            check_values(name, id, prior)
             tokens = tokens_of(name, self._tokenizer)
-            self._changes.add(Added(name, id or "", prior), tokens)
+            self._changes.add(Added(name, id or "", float(prior)), tokens)
             self._view = None
 
     def add_alias(self, alias: str, name: str, *, count: int = 1) -> None:

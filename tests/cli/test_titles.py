@@ -50,8 +50,8 @@ def test_an_existing_file_is_kept(names, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "has no names"),
-        (b"\n \n\t\n", "has no names"),
+        (b"", "has no names that can be used"),
+        (b"\n \n\t\n", "has no names that can be used"),
         (b"Paris\nM\xfcnchen\n", "line 2: byte 1 of the line is not UTF-8"),
         (b"Paris\n\x00\x01", "line 2: it has a zero byte"),
         ("Paris\n\u200b\n".encode(), "1 of 2 names can't be used"),

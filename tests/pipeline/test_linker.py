@@ -2,6 +2,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -104,6 +105,10 @@ def test_pipe_as_tuples(nlp, expected):
 
 def test_pipe_with_two_processes(nlp, expected):
     # The parent has computed before it forks, which is what makes torch hang.
+    fresh = spacy.blank("en")
+    fresh.add_pipe("genre_linker")  # is loaded in the workers
+    (doc, _) = fresh.pipe([make_doc(fresh), make_doc(fresh)], n_process=2, batch_size=1)
+    assert doc.ents[0].kb_id_ == "Albert Einstein"
     docs = list(nlp.pipe(make_docs(nlp) * 3, n_process=2, batch_size=2))
     assert kb_ids(docs) == expected * 3
     assert docs[0].ents[0]._.genre_candidates[0].title == "Albert Einstein"
@@ -121,6 +126,14 @@ def test_bytes(nlp, expected):
     again.add_pipe("genre_linker")
     again.from_bytes(nlp.to_bytes())
     assert kb_ids(again.pipe(make_docs(again))) == expected
+
+
+def test_threads_that_come_first(nlp):
+    fresh = spacy.blank("en")
+    fresh.add_pipe("genre_linker")
+    with ThreadPoolExecutor(4) as pool:
+        docs = list(pool.map(fresh, [make_doc(fresh) for _ in range(8)]))
+    assert {doc.ents[0].kb_id_ for doc in docs} == {"Albert Einstein"}
 
 
 def test_pickle(nlp, expected):
@@ -165,6 +178,30 @@ def test_a_saved_pipeline_holds_no_path_of_this_machine(titles, tiny_folder, tmp
     (tmp_path / "secret_titles").unlink()
     again = spacy.load(tmp_path / "nlp")
     assert kb_ids(again.pipe(make_docs(again))) == found
+
+
+CONFIG = """
+# A comment of mine.
+[nlp]
+lang = "en"
+
+[components.genre_linker]
+factory = "genre_linker"
+
+[components.genre_linker.model]
+name = "mine"
+"""
+
+
+def test_saving_touches_no_file_outside(nlp, linker, tmp_path):
+    (tmp_path / "config.cfg").write_text(CONFIG)
+    (tmp_path / "meta.json").write_text("{}")
+    linker.to_disk(tmp_path / "genre_linker")
+    linker.to_disk(tmp_path / "other")
+    assert (tmp_path / "config.cfg").read_text() == CONFIG
+    (tmp_path / "config.cfg").write_text("not [ a config")
+    linker.to_disk(tmp_path / "genre_linker")
+    assert (tmp_path / "config.cfg").read_text() == "not [ a config"
 
 
 def test_transformers_can_load_the_saved_model(nlp, linker, tmp_path):
@@ -256,7 +293,7 @@ def test_context_tokens(nlp, linker):
         ("num_beams", 0, "from 1 to 1000"),
         ("num_beams", 1001, "from 1 to 1000"),
         ("top_k", 0, "1 or more"),
-        ("length_penalty", 1e9, "a finite number"),
+        ("length_penalty", 11, "from -10 to 10"),
         ("batch_tokens", 0, "1 or more"),
         ("context_tokens", -1, "0 or more"),
         ("kb_id", "qid", '"title" or "id"'),
@@ -281,6 +318,48 @@ def test_float16_needs_a_gpu(nlp, linker):
 def test_bfloat16_finds_the_same(nlp, linker):
     linker.dtype = "bfloat16"
     assert kb_ids([nlp(make_doc(nlp))]) == [EXPECTED]
+
+
+@pytest.mark.parametrize("way", ["disk", "bytes"])
+def test_settings_that_were_changed_are_saved(nlp, linker, tmp_path, way):
+    linker.kb_id, linker.labels_discard = "id", ["NORP"]
+    expected = kb_ids([nlp(make_doc(nlp))])
+    assert expected == [["Q0", "NIL", "Q5"]]
+    if way == "disk":
+        nlp.to_disk(tmp_path / "nlp")
+        overrides = {"components": {"genre_linker": {"num_beams": 3}}}
+        again = spacy.load(tmp_path / "nlp", config=overrides)
+        assert again.get_pipe("genre_linker").num_beams == 3
+    else:
+        again = spacy.blank("en")
+        again.add_pipe("genre_linker")
+        again.from_bytes(nlp.to_bytes())
+    assert kb_ids([again(make_doc(again))]) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("top_k", 2.5), ("num_beams", 0), ("kb_id", "qid"), ("dtype", "int8"), ("threshold", 7)],
+)
+def test_settings_are_checked_when_they_are_used(nlp, linker, key, value):
+    setattr(linker, key, value)
+    with pytest.raises(ValueError, match=f"C001.*'{key}'"):
+        nlp(make_doc(nlp))
+
+
+def test_top_k_does_not_change_who_is_linked(nlp, linker):
+    linker.threshold = 0.7
+    doc = make_doc(nlp, "Xyzzy Plughson met nobody.", [(0, 2, "PERSON")])
+    assert kb_ids([nlp(doc)]) == [["NIL"]]
+    linker.top_k = 1
+    assert kb_ids([nlp(doc)]) == [["NIL"]]
+    assert len(doc.ents[0]._.genre_candidates) == 1
+
+
+def test_many_beams_are_searched_in_smaller_batches(nlp, linker, monkeypatch):
+    expected = kb_ids([nlp(make_doc(nlp))])
+    monkeypatch.setattr("spacy_genre.pipeline.base.MAX_LOGPROBS", 1)
+    assert kb_ids([nlp(make_doc(nlp))]) == expected
 
 
 # Ordinary and extraordinary text
@@ -404,8 +483,20 @@ def test_a_damaged_pipeline_changes_nothing(nlp, linker, tmp_path):
         linker.from_disk(tmp_path / "nlp" / "genre_linker", exclude=["vocab"])
     assert (linker.titles, linker.shim.transformer) == before
     with pytest.raises(ValueError, match=r"can't be unpacked|not a title set"):
-        linker.from_bytes(srsly.msgpack_dumps({"model": b"\xc1", "titles": b""}))
+        linker.from_bytes(srsly.msgpack_dumps({"cfg": b"{}", "model": b"\xc1", "titles": b""}))
     assert (linker.titles, linker.shim.transformer) == before
+    for data in (b"junk" * 10, srsly.msgpack_dumps({}), nlp.to_bytes()):
+        with pytest.raises(ValueError, match="M008"):
+            linker.from_bytes(data)
+
+
+def test_a_saved_title_set_with_a_hole_is_refused(nlp, linker, tmp_path):
+    nlp.to_disk(tmp_path / "nlp")
+    path = tmp_path / "nlp" / "genre_linker" / "titles.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[:-200] + bytes(200))
+    with pytest.raises(ValueError, match="its checksum is wrong"):
+        spacy.load(tmp_path / "nlp")
 
 
 # Training and evaluation
@@ -447,9 +538,14 @@ def test_update_learns_from_ids_and_redirects(nlp, linker):
     assert linker._gold_name("NIL") is linker._gold_name("") is linker._gold_name("Q99") is None
 
 
-def test_initialize_wants_examples_that_can_be_learnt_from(nlp):
-    with pytest.raises(ValueError, match="No gold entity of the 1 examples"):
+def test_initialize_warns_of_links_that_lead_nowhere(nlp):
+    with pytest.warns(UserWarning, match="None of the 2 gold kb_ids"):
         nlp.initialize(lambda: [gold(nlp, ("Nobody", "Nothing", "NIL"))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        empty = nlp.make_doc("Nothing here.")
+        nlp.initialize(lambda: [Example(empty, empty)] * 10 + [gold(nlp)])
+        nlp.initialize()
 
 
 # Registration

@@ -510,6 +510,23 @@ def test_ids_and_priors_that_do_not_fit(tokenizer):
         TitleSet.build(["a", "a"], tokenizer, ids=["Q1", "Q2"])
 
 
+def test_values_of_the_wrong_kind(titles, tokenizer):
+    for values in ({"id": 123}, {"id": "\ud800"}, {"prior": "high"}, {"prior": float("nan")}):
+        with pytest.raises(ValueError, match=r"T023.*'Threads'"):
+            titles.add("Threads", **values)
+    assert "Threads" not in titles
+    for values in ({"ids": [9]}, {"prior": [None]}, {"descriptions": [b"x"]}):
+        with pytest.raises(ValueError, match=r"T023"):
+            TitleSet.build(["Threads"], tokenizer, **values)
+    for names in ([None], ["a", 1]):
+        with pytest.raises(ValueError, match="T019"):
+            TitleSet.build(names, tokenizer, on_invalid="skip")
+    with pytest.raises(ValueError, match=r"\['Paris'\]"):
+        TitleSet.build("Paris", tokenizer)
+    skipped = TitleSet.build(["a"], tokenizer, redirects={"\ud800": "a"}, on_invalid="skip")
+    assert len(skipped.header["dropped"]) == 3
+
+
 def test_redirects(tokenizer):
     titles = TitleSet.build(["C"], tokenizer, redirects={"A": "B", "B": "C"})
     assert titles.resolve("A") == titles.resolve("B") == "C"
