@@ -1,6 +1,6 @@
 """What a model wants its input to look like: the `genre` block of its config.json."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Dict, Optional
 
 from .errors import Errors
@@ -48,9 +48,6 @@ class GenreSettings:
             if allowed is not None:
                 raise ValueError(Errors.M005.format(key=key, value=value, allowed=allowed))
         return cls(**values)
-
-    def to_dict(self) -> Dict[str, Any]:
-        return asdict(self)
 
 
 def _allowed(kind: Any, value: Any) -> Optional[str]:
