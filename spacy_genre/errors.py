@@ -62,10 +62,6 @@ class Errors:
         "(titles.remove(name)) to give it the id {new!r}."
     )
     T015 = "[T015] The path {path} already exists. Give another, or --force to replace it."
-    T016 = (
-        "[T016] {path}, line {line}: {reason}. The file must be UTF-8 text with one name a line. "
-        "Nothing was written."
-    )
     T017 = "[T017] {path} has no names that can be used. Nothing was written."
     T018 = (
         "[T018] titles must be a TitleSet, not {found}. Open one with TitleSet.open(path) or "
@@ -122,6 +118,58 @@ class Errors:
         "[M009] The token id {found} is beyond the model's vocabulary of {size}: the tokenizer or "
         "the title set is not this model's. Load a folder in which model and tokenizer were saved "
         "together."
+    )
+
+    # Files that names are read from
+    F001 = "[F001] Can't read {path}: there is no such file. Nothing was written."
+    F002 = (
+        "[F002] {path} is cut or damaged at byte {offset}: {reason}. Nothing was written. Download "
+        "or copy it again, and compare its checksum with the one that is published with it."
+    )
+    F003 = (
+        "[F003] {path} is a web page, not a list of names: perhaps the message of a download that "
+        "failed. Nothing was written. Look at it in a browser, and download the file again."
+    )
+    F004 = (
+        "[F004] {path} can't be read: {reason}. Nothing was written. Names are read from "
+        "Wikimedia's *-page.sql.gz, *-redirect.sql.gz, *-page_props.sql.gz, "
+        "*-all-titles-in-ns0.gz and *-pages-articles*.xml.bz2, and from your own lists as plain "
+        "text, TSV or JSONL."
+    )
+    F005 = (
+        "[F005] {path}, line {line}, byte {offset} of what is unpacked: {reason}. Nothing was "
+        "written. Download the dump again, and compare its checksum with the one that is "
+        "published with it."
+    )
+    F006 = (
+        "[F006] {path} is no well-formed XML, or is cut, before byte {offset}: {reason}. Nothing "
+        "was written. Download the dump again, and compare its checksum with the one that is "
+        "published with it."
+    )
+    F007 = (
+        "[F007] {path} does not begin with a <siteinfo> that lists namespaces, so articles can't "
+        "be told from other pages. Nothing was written. Give the dump as Wikimedia publishes it."
+    )
+    F008 = (
+        "[F008] {path} holds the table {table!r}, which tells nothing of names. Nothing was "
+        "written. The tables that do are page, redirect and page_props."
+    )
+    F009 = (
+        "[F009] {path} holds the table {table!r}, which names pages by their numbers only. Nothing "
+        "was written. Give the dump that numbers them as well: *-page.sql.gz of the same wiki and "
+        "date (or its *-pages-articles*.xml.bz2)."
+    )
+    F010 = (
+        "[F010] {path}, line {line}: {reason}. Nothing was written. Correct the line (files are "
+        "read as UTF-8) or remove it."
+    )
+    F011 = (
+        "[F011] {path} can't be written: {reason}. Nothing was written, and a file that was there "
+        "is as it was. It needs {size} bytes."
+    )
+    F012 = (
+        "[F012] The package {package!r} is missing, and without it Wikipedia's XML can't be read. "
+        'Install what title sets need: pip install "spacy_genre[titles]"'
     )
 
     # The search

@@ -7,10 +7,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
+from .errors import Errors
+
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file: to a temporary sibling first, moved into place at the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file: to a temporary sibling first, moved into place at the end.
+
+    RAISES (OSError): If it can't be written; nothing is left then.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, content)
+    except OSError as err:
+        reason = err.strerror or str(err)
+        message = Errors.F011.format(path=path, reason=reason, size=len(content))
+        raise type(err)(err.errno, message) from err
+
+
+def _write_whole(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

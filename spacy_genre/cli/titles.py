@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
+from ..sources import Options, build_from_sources
 from ..titles import TitleSet
 from ..tokenization import NameTokenizer
 
@@ -32,34 +33,124 @@ def titles() -> None:
 
 @titles_cli.command("build")
 def build_cli(
-    names: Annotated[
-        Path,
-        typer.Argument(help="A text file in UTF-8, one name a line. Blank lines are passed over."),
+    sources: Annotated[
+        List[Path],
+        typer.Argument(help="What to read names from, in any combination; see above."),
     ],
     out: OutArgument,
     model: ModelOption = None,
+    trie: Annotated[
+        str,
+        typer.Option(
+            help="What the model may write: 'titles', or 'titles+redirects' (a redirect then "
+            "stands for the name that it leads to)."
+        ),
+    ] = "titles",
+    links: Annotated[
+        bool,
+        typer.Option(
+            help="Read the texts of articles (XML) for what links point to, how often and in which "
+            "words. This takes nearly all of the time."
+        ),
+    ] = True,
+    linked: Annotated[
+        bool,
+        typer.Option(
+            "--linked", help="Take titles that links point to as names even without their page."
+        ),
+    ] = False,
+    exclude_disambiguation: Annotated[
+        bool,
+        typer.Option(
+            "--exclude-disambiguation", help="Leave out pages that only list what they may mean."
+        ),
+    ] = False,
+    exclude_lists: Annotated[
+        bool, typer.Option("--exclude-lists", help="Leave out 'List of ...' and the like.")
+    ] = False,
+    exclude_without_id: Annotated[
+        bool, typer.Option("--exclude-without-id", help="Leave out a wiki's titles without an id.")
+    ] = False,
+    shared_ids: Annotated[
+        bool,
+        typer.Option("--shared-ids", help="Let several names of your own lists have one id."),
+    ] = False,
     skip_invalid: Annotated[
         bool,
         typer.Option(
-            "--skip-invalid", help="Leave out names that can't be used, instead of failing."
+            "--skip-invalid",
+            help="Leave out names of your own lists that can't be used, instead of failing.",
         ),
     ] = False,
+    n_process: Annotated[
+        int, typer.Option("--n-process", "-p", min=1, help="Processes that read articles' texts.")
+    ] = 1,
     force: ForceOption = False,
 ) -> None:
-    """Make a title set from a list of names.
+    """Make a title set of Wikimedia's files and your own lists.
+
+    What a file is is seen by its content; it may be packed (.gz, .bz2):
+
+    - *-page.sql.gz: the titles of a wiki. With *-redirect.sql.gz redirects lead to their targets,
+    with *-page_props.sql.gz titles get their Wikidata ids and short descriptions.
+
+    - *-all-titles-in-ns0.gz: all titles of a wiki, redirects among them.
+
+    - *-pages-articles*.xml.bz2: titles, redirects, and what links call them, how often.
+
+    - your own list: plain text, one name a line; TSV with the columns name, id, aliases, redirects
+    (separated by |), description, count; or JSONL with the same keys, where aliases and redirects
+    are lists.
+
+    The English Wikipedia with Wikidata's ids:
+
+    python -m spacy genre titles build enwiki-latest-page.sql.gz enwiki-latest-redirect.sql.gz
+    enwiki-latest-page_props.sql.gz enwiki.titles --exclude-disambiguation
 
     Use it with: nlp.add_pipe("genre_linker", config={"titles":
     {"@misc": "spacy_genre.TitleSet.v1", "path": "OUT"}})
     """
+    options = Options(
+        links=links,
+        linked=linked,
+        exclude_disambiguation=exclude_disambiguation,
+        exclude_lists=exclude_lists,
+        exclude_without_id=exclude_without_id,
+        shared_ids=shared_ids,
+    )
     try:
-        titles = build_titles(names, out, model=model, skip_invalid=skip_invalid, force=force)
-    except (OSError, ValueError) as err:
-        msg.fail("No title set was written", str(err), exits=1)
-    dropped = titles.header["dropped"]["names"]
+        if out.exists() and not force:
+            raise ValueError(Errors.T015.format(path=out))
+        titles = build_from_sources(
+            sources,
+            _name_tokenizer(model),
+            options,
+            trie=trie,
+            skip_invalid=skip_invalid,
+            n_process=n_process,
+            progress=sys.stderr.isatty(),
+        )
+        titles.save(out)
+    except (OSError, ValueError, ImportError) as err:
+        msg.fail("No title set was written", _reason(err), exits=1)
+    _report(titles, out)
+
+
+def _report(titles: TitleSet, out: Path) -> None:
+    """Print what went into a title set and what was left out."""
+    header = titles.header
+    counts = [(what, f"{n:,}") for what, n in header["counts"].items() if n]
+    left_out = {**header["left_out"]}
+    for what, n in header["dropped"].items():
+        left_out[f"{what} that can't be used"] = n
+    msg.table(counts, header=("found", "number"), aligns=("l", "r"))
+    if any(left_out.values()):
+        lost = [(what, f"{n:,}") for what, n in left_out.items() if n]
+        msg.table(lost, header=("left out", "number"), aligns=("l", "r"))
+    dropped = header["dropped"]["names"]
     if dropped:
         msg.warn(f"Left out {dropped:,} names that can't be used")
-    size = out.stat().st_size
-    msg.good(f"Wrote {len(titles):,} names to {out} ({size:,} bytes)")
+    msg.good(f"Wrote {len(titles):,} names to {out} ({out.stat().st_size:,} bytes)")
 
 
 @titles_cli.command("info")
@@ -121,7 +212,7 @@ def add_cli(
             changed.add_alias(other, name)
         changed.save(titles)
     except (OSError, ValueError) as err:
-        msg.fail(f"{titles} was not changed", str(err), exits=1)
+        msg.fail(f"{titles} was not changed", _reason(err), exits=1)
     msg.good(f"{titles} has {len(changed):,} names")
 
 
@@ -140,7 +231,7 @@ def merge_cli(
         merged = merge_titles(_open(first), _open(second), _name_tokenizer(model))
         merged.save(out)
     except (OSError, ValueError) as err:
-        msg.fail("No title set was written", str(err), exits=1)
+        msg.fail("No title set was written", _reason(err), exits=1)
     msg.good(f"Wrote {len(merged):,} names to {out}")
 
 
@@ -171,7 +262,7 @@ def check_cli(titles: TitlesArgument) -> None:
     try:
         checked = TitleSet.check(titles)
     except (OSError, ValueError) as err:
-        msg.fail(f"{titles} is no good", str(err), exits=1)
+        msg.fail(f"{titles} is no good", _reason(err), exits=1)
     msg.good(f"{titles} is as it was written: {len(checked):,} names")
 
 
@@ -211,7 +302,7 @@ def _open(path: Path) -> TitleSet:
     try:
         return TitleSet.open(path)
     except (OSError, ValueError) as err:
-        msg.fail("Can't open the title set", str(err), exits=1)
+        msg.fail("Can't open the title set", _reason(err), exits=1)
         raise  # not reached: the line above exits
 
 
@@ -222,52 +313,6 @@ def _name_tokenizer(model: Optional[str]) -> NameTokenizer:
     return load_name_tokenizer(model)
 
 
-def build_titles(
-    names: Path,
-    out: Path,
-    *,
-    model: Optional[str] = None,
-    skip_invalid: bool = False,
-    force: bool = False,
-) -> TitleSet:
-    """Make a title set from a list of names and save it.
-
-    RAISES (OSError, ValueError): If a file can't be read or written, or a name can't be used;
-        nothing is written then.
-    """
-    if out.exists() and not force:
-        raise ValueError(Errors.T015.format(path=out))
-    lines = read_names(names)
-    titles = TitleSet.build(
-        lines,
-        _name_tokenizer(model),
-        on_invalid="skip" if skip_invalid else "raise",
-        progress=sys.stderr.isatty(),
-    )
-    if not len(titles):
-        raise ValueError(Errors.T017.format(path=names))
-    titles.save(out)
-    return titles
-
-
-def read_names(path: Path) -> List[str]:
-    """The lines of a text file that have any text, without the white space around it.
-
-    RAISES (OSError, ValueError): If the file can't be read or is not UTF-8, or has no names.
-    """
-    names = []
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf8").strip()
-            except UnicodeDecodeError as err:
-                reason = f"byte {err.start} of the line is not UTF-8"
-                raise ValueError(Errors.T016.format(path=path, line=number, reason=reason)) from err
-            if "\0" in text:
-                reason = "it has a zero byte, so it is no text file"
-                raise ValueError(Errors.T016.format(path=path, line=number, reason=reason))
-            if text:
-                names.append(text)
-    if not names:
-        raise ValueError(Errors.T017.format(path=path))
-    return names
+def _reason(err: Exception) -> str:
+    # Without the number that an OSError puts in front.
+    return getattr(err, "strerror", None) or str(err)

@@ -1,7 +1,7 @@
 """From names to the rows that a title set's tables are made of."""
 
 import math
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ def make_rows(
     aliases: Mapping[Tuple[str, str], int],
     trie: str,
     on_invalid: str,
+    where: Optional[Callable[[str], str]],
     progress: bool,
 ) -> Tuple[Rows, Dict[str, int]]:
     """Sort the names, tokenize them, and see which can be used; see `TitleSet.build`.
@@ -54,7 +55,7 @@ def make_rows(
         rows.redirect_tokens = generated
     rows.aliases, n_aliases = _resolve_aliases(aliases, kept, rows.redirects)
     if on_invalid == "raise":
-        complain(bad, len(rows.names) + len(bad), lost, tokenizer)
+        complain(bad, len(rows.names) + len(bad), lost, tokenizer, where)
     return rows, {"names": len(bad), "redirects": len(lost), "aliases": n_aliases}
 
 
@@ -187,16 +188,25 @@ def _is_unicode(name: str) -> bool:
 
 
 def complain(
-    bad: Sequence[str], total: int, lost: Mapping[str, str], tokenizer: NameTokenizer
+    bad: Sequence[str],
+    total: int,
+    lost: Mapping[str, str],
+    tokenizer: NameTokenizer,
+    where: Optional[Callable[[str], str]] = None,
 ) -> None:
     """RAISES (ValueError): If there are names or redirects that can't be used."""
+
+    def shown(text: str) -> str:
+        place = where(text) if where is not None else ""
+        return ascii(text[:60]) + (f" ({place})" if place else "")
+
     if bad:
-        examples = ", ".join(ascii(name[:60]) for name in bad[:5])
+        examples = ", ".join(shown(name) for name in bad[:5])
         raise ValueError(
             Errors.T005.format(
                 count=len(bad), total=total, examples=examples, limit=tokenizer.max_tokens
             )
         )
     if lost:
-        examples = "; ".join(f"{name!r}: {why}" for name, why in list(lost.items())[:5])
+        examples = "; ".join(f"{shown(name)}: {why}" for name, why in list(lost.items())[:5])
         raise ValueError(Errors.T009.format(count=len(lost), examples=examples))

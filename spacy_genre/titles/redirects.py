@@ -2,6 +2,8 @@
 
 from typing import Container, Dict, Mapping, Tuple
 
+LEADS_TO_ITSELF = "it leads to itself"
+
 
 def resolve_redirects(
     redirects: Mapping[str, str], names: Container[str]
@@ -27,7 +29,7 @@ def resolve_redirects(
         elif target in names:
             resolved[redirect] = target
         elif target in redirects:
-            lost[redirect] = "it leads to itself"
+            lost[redirect] = LEADS_TO_ITSELF
         else:
             lost[redirect] = f"its target {target!r} is no name of the set"
     return resolved, lost

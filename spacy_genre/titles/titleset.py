@@ -2,7 +2,19 @@
 
 import threading
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from ..errors import Errors
 from ..files import write_whole
@@ -48,6 +60,7 @@ class TitleSet:
         aliases: Optional[Mapping[Tuple[str, str], int]] = None,
         trie: str = "titles",
         on_invalid: str = "raise",
+        where: Optional[Callable[[str], str]] = None,
         header: Optional[Mapping[str, Any]] = None,
         progress: bool = False,
     ) -> "TitleSet":
@@ -67,6 +80,8 @@ class TitleSet:
         trie (str): "titles", or "titles+redirects" if redirects are to be generated as well; a
             generated redirect counts as the name that it leads to.
         on_invalid (str): "raise", or "skip" to leave out names and redirects that can't be used.
+        where (Optional[Callable[[str], str]]): Tells where a name comes from (a file and line,
+            say), for errors.
         header (Optional[Mapping[str, Any]]): What else is to be noted of how the set was made.
         progress (bool): Whether to show a progress bar.
         RETURNS (TitleSet): The set; `header["dropped"]` counts what was left out.
@@ -86,6 +101,7 @@ class TitleSet:
             aliases=aliases or {},
             trie=trie,
             on_invalid=on_invalid,
+            where=where,
             progress=progress,
         )
         made = {"tokenizer": tokenizer.fingerprint, "trie": trie, "dropped": dropped}

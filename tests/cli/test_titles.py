@@ -55,7 +55,7 @@ def test_an_existing_file_is_kept(names, tmp_path):
         (b"Paris\nM\xfcnchen\n", "line 2: byte 1 of the line is not UTF-8"),
         (b"Paris\n\x00\x01", "line 2: it has a zero byte"),
         ("Paris\n\u200b\n".encode(), "1 of 2 names can't be used"),
-        (None, "No such file"),
+        (None, "there is no such file"),
     ],
 )
 def test_bad_lists(tmp_path, content, message):

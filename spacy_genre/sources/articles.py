@@ -1,0 +1,136 @@
+"""Reading dumps of whole articles in MediaWiki's XML format (`pages-articles`)."""
+
+import multiprocessing
+from collections import deque
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+from typing import Any, Deque, Dict, Iterable, Iterator, List, Tuple
+from xml.etree.ElementTree import ParseError
+
+from ..errors import Errors
+from .found import Found
+from .interwiki import NAMESPACE_ALIASES
+from .mediawiki import NotAnArticle, Wiki
+from .opening import SourceFile
+from .wikitext import Article, read_article
+
+try:
+    import mwxml
+    from mwxml.errors import MalformedXML
+except ImportError as err:
+    raise ImportError(Errors.F012.format(package=err.name)) from err
+
+# So many pages go to another process at a time.
+BATCH = 50
+OTHER_NAMESPACE = "pages that are no articles (of another namespace)"
+
+
+def read_articles(
+    source: SourceFile, found: Found, *, links: bool = True, n_process: int = 1
+) -> None:
+    """Read a dump of articles.
+
+    source (SourceFile): The dump, at its beginning.
+    found (Found): What it tells goes here.
+    links (bool): Whether to read the articles' texts as well: what links point to and in which
+        words, and which pages are disambiguation pages. This takes nearly all of the time.
+    n_process (int): How many processes read texts.
+    RAISES (ValueError): If it is no such dump, or is cut or damaged.
+    """
+    try:
+        dump = mwxml.Dump.from_file(source.stream)
+        wiki = wiki_of(dump.site_info, str(source.path))
+        texts = _pages(dump, wiki, found)
+        if not links:
+            for title, _ in texts:
+                found.titles[title] = None
+            return
+        for title, article in _read(texts, wiki, n_process):
+            _take(title, article, found)
+    except (MalformedXML, ParseError) as err:
+        message = Errors.F006.format(path=source.path, reason=err, offset=source.raw.position)
+        raise ValueError(message) from err
+
+
+def wiki_of(site_info: Any, where: str) -> Wiki:
+    """What the <siteinfo> of a dump tells of its wiki.
+
+    RAISES (ValueError): If it names no namespaces.
+    """
+    spaces = list(getattr(site_info, "namespaces", None) or ())
+    names = {space.id: space.name for space in spaces}
+    if not names:
+        raise ValueError(Errors.F007.format(path=where))
+    aliases = {alias: names[id_] for alias, id_ in NAMESPACE_ALIASES.items() if id_ in names}
+    named = {name.lower(): name for id_, name in names.items() if id_ != 0}
+    language = (site_info.dbname or "").removesuffix("wiki").replace("_", "-")
+    own = {language, "w"} if language == "en" else {language}  # [[w:…]] is English Wikipedia's
+    return Wiki({**aliases, **named}, frozenset(own), site_info.case != "case-sensitive")
+
+
+def _pages(dump: Any, wiki: Wiki, found: Found) -> Iterator[Tuple[str, str]]:
+    """The articles and their texts; redirects and other pages are dealt with here."""
+    for page in dump:
+        # By number: some versions of mwxml cut the namespace off the title.
+        if page.namespace != 0:
+            found.dropped[OTHER_NAMESPACE] += 1
+            continue
+        try:
+            title = wiki.article_title(page.title)
+        except NotAnArticle as reason:
+            found.dropped[f"pages: {reason}"] += 1
+            continue
+        found.pages.add(page.id, title)
+        if page.redirect:
+            found.redirects[title] = _target(page.redirect, wiki)
+            continue
+        # Dumps of this kind hold one revision of a page. In the others the newest comes last.
+        text = ""
+        for revision in page:
+            text = revision.text or ""
+        yield title, text
+
+
+def _target(redirect: str, wiki: Wiki) -> str:
+    try:
+        return wiki.article_title(redirect)
+    except NotAnArticle:
+        return ""
+
+
+def _read(
+    texts: Iterable[Tuple[str, str]], wiki: Wiki, n_process: int
+) -> Iterator[Tuple[str, Article]]:
+    if n_process == 1:
+        for title, text in texts:
+            yield title, read_article(title, text, wiki)
+        return
+    # Not forked: threads of this process would be cut off in the middle.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_process, mp_context=context) as pool:
+        texts = iter(texts)
+        waiting: Deque[Future[List[Tuple[str, Article]]]] = deque()
+        while batch := list(islice(texts, BATCH)):
+            waiting.append(pool.submit(_read_batch, batch, wiki))
+            if len(waiting) > 4 * n_process:  # or all of the dump would come into memory
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def _read_batch(batch: List[Tuple[str, str]], wiki: Wiki) -> List[Tuple[str, Article]]:
+    return [(title, read_article(title, text, wiki)) for title, text in batch]
+
+
+def _take(title: str, article: Article, found: Found) -> None:
+    found.titles[title] = None
+    if article.is_disambiguation:
+        found.disambiguations.add(title)
+    found.dropped.update(article.dropped)
+    targets: Dict[str, int] = {}
+    for (anchor, target), count in article.anchors.items():
+        targets[target] = targets.get(target, 0) + count
+        if anchor:
+            found.aliases[anchor, target] += count
+    for target, count in targets.items():
+        found.counts[target] += count

@@ -1,0 +1,200 @@
+"""From sources to a title set."""
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from ..errors import Errors
+from ..titles import TitleSet
+from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
+from ..tokenization import NameTokenizer
+from .formats import kind_of
+from .found import Found
+from .lists import find_line, read_jsonl, read_lines, read_tsv
+from .opening import SourceFile, open_source
+from .tables import read_page, read_page_props, read_redirect, read_title_list
+
+DISAMBIGUATION_SUFFIX = " (disambiguation)"
+LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
+LISTS: Dict[str, Callable[[SourceFile, Found], None]] = {
+    "lines": read_lines,
+    "tsv": read_tsv,
+    "jsonl": read_jsonl,
+}
+# In the order in which they must be read: what names pages by number after what numbers them, and
+# the user's own lists at the end.
+READERS: Dict[str, Callable[[SourceFile, Found], None]] = {
+    "page": read_page,
+    "articles": lambda source, found: None,  # see `_reader`
+    "titles": read_title_list,
+    "redirect": read_redirect,
+    "page_props": read_page_props,
+    **LISTS,
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is taken from the sources.
+
+    links (bool): Whether to read the texts of articles, for what links point to and in which words.
+    linked (bool): Whether titles that links point to are names even if their page was not seen.
+    exclude_disambiguation (bool): Whether to leave out pages that only list what they may mean.
+    exclude_lists (bool): Whether to leave out English Wikipedia's "List of ..." and the like.
+    exclude_without_id (bool): Whether to leave out a wiki's titles that have no id.
+    shared_ids (bool): Whether two names of the user's own lists may have one id.
+    """
+
+    links: bool = True
+    linked: bool = False
+    exclude_disambiguation: bool = False
+    exclude_lists: bool = False
+    exclude_without_id: bool = False
+    shared_ids: bool = False
+
+
+def build_from_sources(
+    paths: Sequence[Path],
+    tokenizer: NameTokenizer,
+    options: Options = Options(),
+    *,
+    trie: str = "titles",
+    skip_invalid: bool = False,
+    n_process: int = 1,
+    progress: bool = False,
+) -> TitleSet:
+    """Make a title set of Wikimedia's files and the user's own lists, in any combination.
+
+    paths (Sequence[Path]): The files; what each is is seen by its content (see `kind_of`).
+    tokenizer (NameTokenizer): Of the model that shall generate the names.
+    options (Options): What to take from them.
+    trie (str): As `TitleSet.build`.
+    skip_invalid (bool): Whether to leave out names of the user's own lists that can't be used.
+        Those of a wiki are always left out.
+    n_process (int): How many processes read the texts of articles.
+    progress (bool): Whether to show progress bars.
+    RETURNS (TitleSet): The set; its header tells the sources, options and counts.
+    RAISES (OSError, ValueError): If a file can't be read, has an error or contradicts another.
+    """
+    found = Found(shared_ids=options.shared_ids)
+    sources = read_sources(paths, found, options, n_process=n_process, progress=progress)
+    names, redirects = settle(found, options)
+    if not names:
+        raise ValueError(Errors.T017.format(path=", ".join(map(str, paths))))
+    ids = {**found.ids, **found.listed_ids}
+    lists = [path for path, source in zip(paths, sources, strict=True) if source["kind"] in LISTS]
+    return TitleSet.build(
+        names,
+        tokenizer,
+        ids=[ids.get(name) for name in names] if ids else None,
+        prior=[found.counts.get(name, 0) for name in names] if found.counts else None,
+        descriptions=[found.descriptions.get(name) for name in names]
+        if found.descriptions
+        else None,
+        redirects=redirects,
+        aliases=found.aliases,
+        trie=trie,
+        on_invalid="raise" if lists and not skip_invalid else "skip",
+        where=partial(find_line, lists),
+        header={
+            "sources": sources,
+            "options": asdict(options),
+            "counts": _counts(found, names, redirects, ids),
+            "left_out": dict(sorted(found.dropped.items())),
+        },
+        progress=progress,
+    )
+
+
+def read_sources(
+    paths: Sequence[Path], found: Found, options: Options, *, n_process: int, progress: bool
+) -> List[Dict[str, Any]]:
+    """Read files into `found`.
+
+    RETURNS (List[Dict[str, Any]]): The name, kind, size and SHA-256 of each.
+    """
+    kinds = [kind_of(path) for path in paths]
+    for path, kind in zip(paths, kinds, strict=True):
+        if kind in ("redirect", "page_props") and not {"page", "articles"} & set(kinds):
+            raise ValueError(Errors.F009.format(path=path, table=kind))
+    order = sorted(range(len(paths)), key=lambda i: list(READERS).index(kinds[i]))
+    sources: List[Dict[str, Any]] = [{} for _ in paths]
+    for i in order:
+        path, kind = paths[i], kinds[i]
+        with open_source(path, progress=progress) as source:
+            _reader(kind, options, n_process)(source, found)
+            digest = source.finish()
+        sources[i] = {
+            "file": path.name,
+            "kind": kind,
+            "bytes": path.stat().st_size,
+            "sha256": digest,
+        }
+    return sources
+
+
+def _reader(kind: str, options: Options, n_process: int) -> Callable[[SourceFile, Found], None]:
+    if kind != "articles":
+        return READERS[kind]
+    # Only when it is needed: the packages that read it are an extra.
+    from .articles import read_articles
+
+    return partial(read_articles, links=options.links, n_process=n_process)
+
+
+def settle(found: Found, options: Options) -> Tuple[List[str], Dict[str, str]]:
+    """Decide what is a name, and where redirects lead; see `Options`.
+
+    found (Found): All that the sources say. What is left out is counted in it, and the counts of
+        redirects are added to those of their names.
+    RETURNS (Tuple[List[str], Dict[str, str]]): The names, and redirect to name.
+    """
+    names = dict(found.listed)
+    linked = found.counts if options.linked else ()
+    for title in chain(found.titles, linked):
+        if title not in names:
+            reason = _why_not(title, found, options)
+            if reason is None:
+                names[title] = None
+            else:
+                found.dropped[reason] += 1
+    of_the_wiki = {r: t for r, t in found.redirects.items() if r not in names}
+    redirects, lost = resolve_redirects(of_the_wiki, names)
+    for reason in lost.values():
+        kind = "in a circle" if reason == LEADS_TO_ITSELF else "to no name of the set"
+        found.dropped[f"redirects {kind}"] += 1
+    for redirect, name in redirects.items():
+        if count := found.counts.pop(redirect, 0):
+            found.counts[name] += count
+    return list(names), {**redirects, **found.listed_redirects}
+
+
+def _why_not(title: str, found: Found, options: Options) -> Optional[str]:
+    """Why a title of a wiki is no name, or None if it is one."""
+    if title in found.redirects:
+        return "titles that are redirects"
+    if options.exclude_disambiguation and (
+        title in found.disambiguations or title.endswith(DISAMBIGUATION_SUFFIX)
+    ):
+        return "disambiguation pages"
+    if options.exclude_lists and title.startswith(LIST_PREFIXES):
+        return "lists"
+    if options.exclude_without_id and title not in found.ids:
+        return "titles without an id"
+    return None
+
+
+def _counts(
+    found: Found, names: List[str], redirects: Dict[str, str], ids: Dict[str, str]
+) -> Dict[str, int]:
+    return {
+        "names": len(names),
+        "of own lists": len(found.listed),
+        "with an id": sum(name in ids for name in names),
+        "with a description": sum(name in found.descriptions for name in names),
+        "redirects": len(redirects),
+        "links": sum(found.aliases.values()),
+        "disambiguation pages": len(found.disambiguations),
+    }

@@ -1,0 +1,108 @@
+"""Files that are read as a stream, packed or not, with a checksum and a progress bar."""
+
+import bz2
+import gzip
+import hashlib
+import io
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Iterator, cast
+
+from tqdm import tqdm
+
+from ..errors import Errors
+
+BLOCK = 1 << 20
+
+
+class SourceFile:
+    """A source while it is read.
+
+    path (Path): The file.
+    stream (BinaryIO): Its content, unpacked.
+    """
+
+    def __init__(self, path: Path, raw: "_Counted", stream: BinaryIO) -> None:
+        self.path = path
+        self.raw = raw
+        self.stream = stream
+
+    def finish(self) -> str:
+        """Read what is left, and give the SHA-256 of the whole file (of the packed bytes)."""
+        while self.stream.read(BLOCK):
+            pass
+        while self.raw.read(BLOCK):
+            pass
+        return self.raw.digest.hexdigest()
+
+
+class _Counted(io.RawIOBase):
+    """A file that is hashed and counted while it is read."""
+
+    def __init__(self, file: BinaryIO, bar: Any) -> None:
+        self.file, self.bar = file, bar
+        self.digest = hashlib.sha256()
+        self.position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        n = self.file.readinto(buffer)  # type: ignore[attr-defined]
+        self.digest.update(memoryview(buffer)[:n])
+        self.position += n
+        self.bar.update(n)
+        return int(n)
+
+
+@contextmanager
+def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
+    """Open a file, packed with gzip or bzip2 (in one or many streams) or not packed; which of
+    them is seen by its first bytes, not by its name.
+
+    path (Path): The file.
+    progress (bool): Whether to show a bar with the rate and the time left, in bytes of the file.
+    YIELDS (SourceFile): What to read.
+    RAISES (OSError, ValueError): If it can't be read, or if what is packed is cut or damaged.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise FileNotFoundError(Errors.F001.format(path=path)) from None
+    except IsADirectoryError:
+        raise ValueError(Errors.F004.format(path=path, reason="it is a folder")) from None
+    size = path.stat().st_size
+    bar = tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=not progress)
+    with file, bar:
+        magic = file.read(6)
+        file.seek(0)
+        raw = _Counted(cast(BinaryIO, file), bar)
+        try:
+            yield SourceFile(path, raw, _unpacked(path, raw, magic))
+        except (EOFError, gzip.BadGzipFile, zlib.error) as err:
+            message = Errors.F002.format(path=path, reason=err, offset=raw.position)
+            raise ValueError(message) from err
+        except OSError as err:
+            if err.errno is not None:  # of the disk, not of bzip2
+                raise
+            message = Errors.F002.format(path=path, reason=err, offset=raw.position)
+            raise ValueError(message) from err
+
+
+def _unpacked(path: Path, raw: _Counted, magic: bytes) -> BinaryIO:
+    packed = io.BufferedReader(raw, BLOCK)
+    if magic.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=packed), BLOCK))
+    if magic.startswith(b"BZh"):
+        return cast(BinaryIO, io.BufferedReader(bz2.BZ2File(packed), BLOCK))
+    for start, kind in (
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"\xfd7zXZ\0", "xz"),
+        (b"7z\xbc\xaf\x27\x1c", "7z"),
+        (b"PK\x03\x04", "zip"),
+    ):
+        if magic.startswith(start):
+            reason = f"it is packed as {kind}; unpack it first, or get it as .gz or .bz2"
+            raise ValueError(Errors.F004.format(path=path, reason=reason))
+    return packed
