@@ -18,7 +18,6 @@ test: $(VENV)/.dev lint  ## Run the lint, the type check and the default tests
 	$(BIN)/python -m pytest
 
 test-slow: $(VENV)/.dev  ## Run the tests that take minutes or large packages
-	$(BIN)/python -m pip install --quiet --no-deps gensim==4.4.0
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.dev
@@ -27,8 +26,10 @@ lint: $(VENV)/.dev
 	$(BIN)/python -m mypy
 
 titles: $(VENV)/.dev  ## Make the title set that comes with the package again
-	$(BIN)/python scripts/default_titles.py build/default_titles.jsonl
-	$(BIN)/python scripts/embed_titles.py build/default_titles.jsonl
+	$(BIN)/python scripts/default_titles.py build/titles
+	$(BIN)/python -m spacy genre titles build build/titles/enwiki-sample.xml.bz2 \
+		build/titles/vital.jsonl spacy_genre/assets/titles.safetensors \
+		--linked --exclude-disambiguation --no-anchors --force
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +39,12 @@ $(VENV)/.python:
 
 $(VENV)/.%: $(VENV)/.python setup.cfg
 	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.python setup.cfg
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	# For its sample of a dump of Wikipedia, not to be run: so without what it would need for that.
+	$(BIN)/python -m pip install --quiet --no-deps gensim==4.4.0
 	touch $@
 
 clean:

@@ -2,6 +2,7 @@
 of Wikipedia."""
 
 import gzip
+from html import escape
 from pathlib import Path
 from typing import Iterable, Optional, Sequence, Tuple, Union
 
@@ -103,6 +104,36 @@ ESCAPES = {
     b'"': b'\\"',
     b"\x1a": b"\\Z",
 }
+# As a dump of English Wikipedia begins, with some of its namespaces.
+SITEINFO = """
+  <siteinfo>
+    <sitename>Wikipedia</sitename>
+    <dbname>enwiki</dbname>
+    <base>https://en.wikipedia.org/wiki/Main_Page</base>
+    <generator>MediaWiki 1.27.0-wmf.22</generator>
+    <case>first-letter</case>
+    <namespaces>
+      <namespace key="-2" case="first-letter">Media</namespace>
+      <namespace key="-1" case="first-letter">Special</namespace>
+      <namespace key="0" case="first-letter" />
+      <namespace key="1" case="first-letter">Talk</namespace>
+      <namespace key="2" case="first-letter">User</namespace>
+      <namespace key="3" case="first-letter">User talk</namespace>
+      <namespace key="4" case="first-letter">Wikipedia</namespace>
+      <namespace key="5" case="first-letter">Wikipedia talk</namespace>
+      <namespace key="6" case="first-letter">File</namespace>
+      <namespace key="7" case="first-letter">File talk</namespace>
+      <namespace key="8" case="first-letter">MediaWiki</namespace>
+      <namespace key="10" case="first-letter">Template</namespace>
+      <namespace key="12" case="first-letter">Help</namespace>
+      <namespace key="14" case="first-letter">Category</namespace>
+      <namespace key="100" case="first-letter">Portal</namespace>
+      <namespace key="118" case="first-letter">Draft</namespace>
+      <namespace key="710" case="first-letter">TimedText</namespace>
+      <namespace key="828" case="first-letter">Module</namespace>
+    </namespaces>
+  </siteinfo>"""
+
 # mysqldump begins another INSERT when the statement would become longer.
 STATEMENT_BYTES = 1_000_000
 
@@ -178,3 +209,41 @@ def write_title_list(path: Path, titles: Iterable[str]) -> None:
         file.write(b"page_title\n")
         for title in titles:
             file.write(title.replace(" ", "_").encode("utf8") + b"\n")
+
+
+def articles_xml(
+    pages: Sequence[Tuple[str, int, Optional[str], str]], siteinfo: str = SITEINFO
+) -> bytes:
+    """A dump of articles.
+
+    pages (Sequence[Tuple[str, int, Optional[str], str]]): Title, namespace, the target if it is a
+        redirect, and wikitext. Their numbers begin at 10.
+    """
+    namespace = "http://www.mediawiki.org/xml/export-0.11/"
+    body = "".join(page_xml(number, *page) for number, page in enumerate(pages, start=10))
+    head = f'<mediawiki xmlns="{namespace}" version="0.11" xml:lang="en">'
+    return f"{head}{siteinfo}{body}\n</mediawiki>\n".encode()
+
+
+def page_xml(number: int, title: str, namespace: int, redirect: Optional[str], text: str) -> str:
+    """One page of such a dump."""
+    target = "" if redirect is None else f'\n    <redirect title="{escape(redirect)}" />'
+    return f"""
+  <page>
+    <title>{escape(title)}</title>
+    <ns>{namespace}</ns>
+    <id>{number}</id>{target}
+    <revision>
+      <id>{number + 1000}</id>
+      <parentid>{number + 100}</parentid>
+      <timestamp>2016-04-22T10:19:33Z</timestamp>
+      <contributor>
+        <username>Paine Ellsworth</username>
+        <id>9092818</id>
+      </contributor>
+      <model>wikitext</model>
+      <format>text/x-wiki</format>
+      <text xml:space="preserve">{escape(text)}</text>
+      <sha1>4ro7vvppa5kmm0o1egfjztzcwd0vabw</sha1>
+    </revision>
+  </page>"""

@@ -53,10 +53,15 @@ def build_cli(
             "words. This takes nearly all of the time."
         ),
     ] = True,
+    anchors: Annotated[
+        bool, typer.Option(help="Keep the words of links as aliases, with counts.")
+    ] = True,
     linked: Annotated[
         bool,
         typer.Option(
-            "--linked", help="Take titles that links point to as names even without their page."
+            "--linked",
+            help="Take titles that links or redirects point to as names even without their page: "
+            "for a dump that holds a part of a wiki.",
         ),
     ] = False,
     exclude_disambiguation: Annotated[
@@ -112,6 +117,7 @@ def build_cli(
     """
     options = Options(
         links=links,
+        anchors=anchors,
         linked=linked,
         exclude_disambiguation=exclude_disambiguation,
         exclude_lists=exclude_lists,

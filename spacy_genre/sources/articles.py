@@ -4,7 +4,7 @@ import multiprocessing
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
-from typing import Any, Deque, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Deque, Iterable, Iterator, List, Tuple
 from xml.etree.ElementTree import ParseError
 
 from ..errors import Errors
@@ -26,7 +26,12 @@ OTHER_NAMESPACE = "pages that are no articles (of another namespace)"
 
 
 def read_articles(
-    source: SourceFile, found: Found, *, links: bool = True, n_process: int = 1
+    source: SourceFile,
+    found: Found,
+    *,
+    links: bool = True,
+    anchors: bool = True,
+    n_process: int = 1,
 ) -> None:
     """Read a dump of articles.
 
@@ -34,6 +39,7 @@ def read_articles(
     found (Found): What it tells goes here.
     links (bool): Whether to read the articles' texts as well: what links point to and in which
         words, and which pages are disambiguation pages. This takes nearly all of the time.
+    anchors (bool): Whether to keep those words as aliases.
     n_process (int): How many processes read texts.
     RAISES (ValueError): If it is no such dump, or is cut or damaged.
     """
@@ -46,7 +52,7 @@ def read_articles(
                 found.titles[title] = None
             return
         for title, article in _read(texts, wiki, n_process):
-            _take(title, article, found)
+            _take(title, article, found, anchors)
     except (MalformedXML, ParseError) as err:
         message = Errors.F006.format(path=source.path, reason=err, offset=source.raw.position)
         raise ValueError(message) from err
@@ -122,15 +128,12 @@ def _read_batch(batch: List[Tuple[str, str]], wiki: Wiki) -> List[Tuple[str, Art
     return [(title, read_article(title, text, wiki)) for title, text in batch]
 
 
-def _take(title: str, article: Article, found: Found) -> None:
+def _take(title: str, article: Article, found: Found, anchors: bool) -> None:
     found.titles[title] = None
     if article.is_disambiguation:
         found.disambiguations.add(title)
     found.dropped.update(article.dropped)
-    targets: Dict[str, int] = {}
     for (anchor, target), count in article.anchors.items():
-        targets[target] = targets.get(target, 0) + count
-        if anchor:
-            found.aliases[anchor, target] += count
-    for target, count in targets.items():
         found.counts[target] += count
+        if anchor and anchors:
+            found.aliases[anchor, target] += count

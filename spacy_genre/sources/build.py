@@ -40,7 +40,9 @@ class Options:
     """What is taken from the sources.
 
     links (bool): Whether to read the texts of articles, for what links point to and in which words.
-    linked (bool): Whether titles that links point to are names even if their page was not seen.
+    anchors (bool): Whether to keep the words of links as aliases.
+    linked (bool): Whether titles that links or redirects point to are names even if their page
+        was not seen: for a dump that holds a part of a wiki.
     exclude_disambiguation (bool): Whether to leave out pages that only list what they may mean.
     exclude_lists (bool): Whether to leave out English Wikipedia's "List of ..." and the like.
     exclude_without_id (bool): Whether to leave out a wiki's titles that have no id.
@@ -48,6 +50,7 @@ class Options:
     """
 
     links: bool = True
+    anchors: bool = True
     linked: bool = False
     exclude_disambiguation: bool = False
     exclude_lists: bool = False
@@ -141,7 +144,7 @@ def _reader(kind: str, options: Options, n_process: int) -> Callable[[SourceFile
     # Only when it is needed: the packages that read it are an extra.
     from .articles import read_articles
 
-    return partial(read_articles, links=options.links, n_process=n_process)
+    return partial(read_articles, links=options.links, anchors=options.anchors, n_process=n_process)
 
 
 def settle(found: Found, options: Options) -> Tuple[List[str], Dict[str, str]]:
@@ -152,9 +155,9 @@ def settle(found: Found, options: Options) -> Tuple[List[str], Dict[str, str]]:
     RETURNS (Tuple[List[str], Dict[str, str]]): The names, and redirect to name.
     """
     names = dict(found.listed)
-    linked = found.counts if options.linked else ()
+    linked = chain(found.counts, found.redirects.values()) if options.linked else ()
     for title in chain(found.titles, linked):
-        if title not in names:
+        if title and title not in names:
             reason = _why_not(title, found, options)
             if reason is None:
                 names[title] = None

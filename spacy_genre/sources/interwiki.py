@@ -8,9 +8,9 @@ LANGUAGE_PREFIXES = """
 aa ab ace ady af ak als alt am ami an ang ann anp ar arc ary arz as ast atj av avk awa ay az azb ba
 ban bar bat-smg bbc bcl bdr be be-tarask be-x-old bew bg bh bi bjn blk bm bn bo bpy br bs btm bug
 bxr ca cbk-zam cdo ce ceb ch cho chr chy ckb cmn co cr crh cs csb cu cv cy cz da dag de dga din diq
-dk dsb dtp dty dv dz ee egl el eml eo epo es et eu ext fa fat ff fi fiu-vro fj fo fon fr frp frr fur
-fy ga gag gan gcr gd gl glk gn gom gor got gpe gsw gu guc gur guw gv ha hak haw he hi hif ho hr hsb
-ht hu hy hyw hz ia iba id ie ig igl ii ik ilo inh io is it iu ja jam jbo jp jv ka kaa kab kaj kbd
+dk dsb dtp dty dv dz ee egl el eml en eo epo es et eu ext fa fat ff fi fiu-vro fj fo fon fr frp frr
+fur fy ga gag gan gcr gd gl glk gn gom gor got gpe gsw gu guc gur guw gv ha hak haw he hi hif ho hr
+hsb ht hu hy hyw hz ia iba id ie ig igl ii ik ilo inh io is it iu ja jam jbo jp jv ka kaa kab kaj kbd
 kbp kcg kg kge ki kj kk kl km kn knc ko koi kr krc ks ksh ku kus kv kw ky la lad lb lbe lez lfn lg
 li lij lld lmo ln lo lrc lt ltg lv lzh mad mai map-bms mdf mg mh mhr mi min minnan mk ml mn mni mnw
 mo mos mr mrj ms mt mus mwl my myv mzn na nah nan nap nb nds nds-nl ne new ng nia nl nn no nov nqo
@@ -26,7 +26,7 @@ PROJECT_PREFIXES = """
 b betawikiversity bugzilla c commons d f foundation incubator m mail mediawikiwiki meta metawiki
 metawikimedia metawikipedia mw n nost nostalgia oldwikisource outreach outreachwiki phab phabricator
 q quality s sep11 species strategy tenwiki test2wiki testwiki toolforge toollabs translatewiki
-usability v voy wikia wikibooks wikidata wikifunctions wikimania wikimedia wikinews wikiquote
+usability v voy w wikia wikibooks wikidata wikifunctions wikimania wikimedia wikinews wikiquote
 wikisource wikispecies wikitech wikiversity wikivoyage wikt wiktionary wmf arxiv bibcode citizendium
 doi google gutenberg hdl iarchive imdbname imdbtitle issn jstor memoryalpha oclc oeis openlibrary
 orthodoxwiki planetmath pmid rfc sourceforge uncyclopedia unihan viaf wookieepedia

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Iterator, Tuple
 
 from ..errors import Errors
@@ -68,8 +69,7 @@ def wikilinks(code: Any) -> Iterator[Tuple[Any, str]]:
     {{main|Algebra}} does, cannot be known from the page alone.)
     """
     nodes = mwparserfromhell.nodes
-    following = [*code.nodes[1:], None]
-    for node, after in zip(code.nodes, following, strict=True):
+    for node, after in zip_longest(code.nodes, code.nodes[1:]):
         if isinstance(node, nodes.Wikilink):
             trail = TRAIL.match(str(after)) if isinstance(after, nodes.Text) else None
             yield node, trail[0] if trail else ""

@@ -1,6 +1,7 @@
 """The names that can come out of the model, and what each of them leads to."""
 
 import threading
+from importlib.metadata import version
 from pathlib import Path
 from typing import (
     Any,
@@ -104,7 +105,12 @@ class TitleSet:
             where=where,
             progress=progress,
         )
-        made = {"tokenizer": tokenizer.fingerprint, "trie": trie, "dropped": dropped}
+        made = {
+            "tokenizer": tokenizer.fingerprint,
+            "trie": trie,
+            "dropped": dropped,
+            "version": version("spacy_genre"),
+        }
         return cls(Tables.build(rows, {**(header or {}), **made}), tokenizer)
 
     @classmethod
