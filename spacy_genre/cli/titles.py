@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Dict, List, Optional, Tuple
+from typing import Annotated, Any, Dict, Iterator, List, Optional, Tuple
 
 import typer
 from wasabi import msg
@@ -149,10 +149,10 @@ def _report(titles: TitleSet, out: Path) -> None:
     left_out = {**header["left_out"]}
     for what, n in header["dropped"].items():
         left_out[f"{what} that can't be used"] = n
-    msg.table(counts, header=("found", "number"), aligns=("l", "r"))
+    msg.table(counts, header=("found", "number"), aligns=("l", "r"), max_col=60)
     if any(left_out.values()):
         lost = [(what, f"{n:,}") for what, n in left_out.items() if n]
-        msg.table(lost, header=("left out", "number"), aligns=("l", "r"))
+        msg.table(lost, header=("left out", "number"), aligns=("l", "r"), max_col=60)
     dropped = header["dropped"]["names"]
     if dropped:
         msg.warn(f"Left out {dropped:,} names that can't be used")
@@ -174,9 +174,25 @@ def info_cli(titles: TitlesArgument) -> None:
             ("nodes of the trie", f"{base.trie.n_nodes:,}"),
             ("longest name", f"{base.trie.depth} tokens"),
             ("file", f"{size:,} bytes, {size / max(len(base.names), 1):.0f} a name"),
-            *((key, str(value)) for key, value in base.header.items()),
-        ]
+            *(row for key, value in base.header.items() for row in _header_rows(key, value)),
+        ],
+        max_col=80,
     )
+
+
+def _header_rows(key: str, value: Any) -> Iterator[Tuple[str, str]]:
+    """An item of the header for the table: a line for each thing that it holds."""
+    if key == "sources":
+        for source in value:
+            kind, n_bytes = source["kind"], source["bytes"]
+            yield "source", f"{source['file']} ({kind}, {n_bytes:,} bytes)"
+            yield "", f"sha256 {source['sha256']}"
+    elif isinstance(value, dict):
+        shown = [what if n is True else f"{what}: {n:,}" for what, n in value.items() if n]
+        for i, line in enumerate(shown or ["none"]):
+            yield "" if i else key.replace("_", " "), line
+    else:
+        yield key, str(value)
 
 
 @titles_cli.command("search")
