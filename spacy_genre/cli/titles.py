@@ -294,6 +294,7 @@ def merge_titles(first: TitleSet, second: TitleSet, tokenizer: NameTokenizer) ->
 
     RAISES (ValueError): If one of them was made with another tokenizer.
     """
+    tries = {titles.header.get("trie", "titles") for titles in (first, second)}
     names: Dict[str, Tuple[str, float, str]] = {}
     redirects: Dict[str, str] = {}
     aliases: Dict[Tuple[str, str], int] = {}
@@ -316,6 +317,7 @@ def merge_titles(first: TitleSet, second: TitleSet, tokenizer: NameTokenizer) ->
         prior=[prior for _, prior, _ in names.values()],
         descriptions=[description for _, _, description in names.values()],
         redirects={r: t for r, t in redirects.items() if r not in names},
+        trie="titles+redirects" if "titles+redirects" in tries else "titles",
         aliases=aliases,
     )
 

@@ -97,6 +97,20 @@ def test_info(sets):
         assert re.search(line, result.output), line
 
 
+def test_how_a_set_was_made(tmp_path):
+    path = tmp_path / "own.tsv"
+    path.write_text("name\tid\taliases\nAcme Corporation\tC1\tAcme|ACME\nAcme Inn\t\t\n")
+    result = run("build", path, tmp_path / "out", "--trie", "titles+redirects")
+    assert result.exit_code == 0, result.output
+    for line in (r"names +2", r"with an id +1", r"Wrote 2 names"):
+        assert re.search(line, result.output), line
+    shown = run("info", tmp_path / "out").output
+    for line in (r"source +own\.tsv \(tsv, \d+ bytes\)", r"sha256 \w{64}", r"aliases +2"):
+        assert re.search(line, shown), line
+    assert re.search(r"trie +titles\+redirects", shown)
+    assert run("build", path, tmp_path / "other", "--trie", "names").exit_code == 1
+
+
 def test_search(sets):
     result = run("search", sets[0], "Par", "--limit", 5)
     assert result.exit_code == 0
