@@ -1,7 +1,7 @@
 """Sequences of unequal length as two arrays: all items end to end, and the length of each."""
 
-from itertools import chain
-from typing import Sequence, Tuple
+from array import array
+from typing import Iterable, List, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,15 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.integer]
 
 
-def flatten(sequences: Sequence[Sequence[int]]) -> Tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Lists of token ids as items, uint32, and lengths, [len(sequences)]."""
-    lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
-    return np.fromiter(chain.from_iterable(sequences), np.uint32, int(lengths.sum())), lengths
+def flatten(sequences: Iterable[List[int]]) -> Tuple[IntArray, IntArray]:
+    """Lists of token ids as items, uint32, and lengths, int64."""
+    # None of the lists is kept: many would make Python's garbage collector look through all
+    # objects again and again, which takes longer than the rest.
+    flat, lengths = array("I"), array("q")
+    for sequence in sequences:
+        flat.fromlist(sequence)
+        lengths.append(len(sequence))
+    return np.asarray(flat, np.uint32), np.asarray(lengths, np.int64)
 
 
 def take(flat: IntArray, lengths: IntArray, rows: IntArray) -> Tuple[IntArray, IntArray]:

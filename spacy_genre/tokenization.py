@@ -3,10 +3,11 @@ without importing it."""
 
 import hashlib
 import json
+from array import array
 from collections import defaultdict
 from functools import cached_property
-from itertools import chain, count, islice
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from itertools import count, islice
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from tqdm import tqdm
@@ -28,6 +29,7 @@ PROBE = (
 SERIAL = 2000
 # So many names are tokenized at a time: the tokenizer's objects are large.
 CHUNK = 100_000
+Pieces = Callable[[Sequence[str]], Iterable[List[int]]]
 
 
 class NameTokenizer:
@@ -68,11 +70,12 @@ class NameTokenizer:
 
         Text that looks like a special token ("[SEP]") is split like any other text.
         """
+        return list(self._pieces(texts))
+
+    def _pieces(self, texts: Sequence[str]) -> Iterator[List[int]]:
         if not self.hf.is_fast:
-            return [
-                self.hf(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-                for text in texts
-            ]
+            options = {"add_special_tokens": False, "split_special_tokens": True}
+            return (self.hf(text, **options)["input_ids"] for text in texts)
         # Not the tokenizer's own call, which wraps each text in objects that nobody looks at.
         backend = self.hf.backend_tokenizer
         backend.no_truncation()
@@ -80,15 +83,15 @@ class NameTokenizer:
         backend.encode_special_tokens = True
         if len(texts) > SERIAL:
             encoded = backend.encode_batch_fast(list(texts), add_special_tokens=False)
-            return [encoding.ids for encoding in encoded]
+            return (encoding.ids for encoding in encoded)
         # One by one, since a batch would start threads, and a process with threads can't be
         # forked in safety (`nlp.pipe` with n_process does).
-        return [backend.encode(text, add_special_tokens=False).ids for text in texts]
+        return (backend.encode(text, add_special_tokens=False).ids for text in texts)
 
     def encode(self, names: Sequence[str]) -> List[List[int]]:
         """The token ids that generate each name, without the end token. A name that becomes no
         tokens is an empty list."""
-        return [[*self.prefix, *ids] if ids else [] for ids in self.pieces(names)]
+        return [[*self.prefix, *ids] if ids else [] for ids in self._pieces(names)]
 
     def encode_ragged(
         self, names: Sequence[str], progress: bool = False
@@ -97,7 +100,7 @@ class NameTokenizer:
         space = space_between_words(self.hf)
         # Few names have too few words in common, and may have more than SERIAL of them.
         by_words = space is not None and len(names) > SERIAL
-        write = WordPieces(self.pieces, space or "") if by_words else self._flat_pieces
+        write = WordPieces(self._pieces, space or "") if by_words else self._flat_pieces
         flats, lengths = [], []
         with tqdm(total=len(names), desc="tokenize", unit=" names", disable=not progress) as bar:
             for start in range(0, len(names), CHUNK):
@@ -109,7 +112,7 @@ class NameTokenizer:
         return flat, np.concatenate([np.zeros(0, np.int64), *lengths])
 
     def _flat_pieces(self, names: Sequence[str]) -> Tuple[IntArray, IntArray]:
-        return ragged.flatten(self.pieces(names))
+        return ragged.flatten(self._pieces(names))
 
     def _with_prefix(self, flat: IntArray, lengths: IntArray) -> Tuple[IntArray, IntArray]:
         """Put the prefix in front of each name that has any ids."""
@@ -156,11 +159,11 @@ class WordPieces:
     """The token ids of names, of which each different word is tokenized once: six million names
     have two million words.
 
-    pieces (Callable[[Sequence[str]], List[List[int]]]): The token ids of texts.
+    pieces (Callable[[Sequence[str]], Iterable[List[int]]]): The token ids of texts.
     space (str): See `space_between_words`.
     """
 
-    def __init__(self, pieces: Callable[[Sequence[str]], List[List[int]]], space: str) -> None:
+    def __init__(self, pieces: Pieces, space: str) -> None:
         self.pieces = pieces
         self.space = space
         self.numbers: Dict[str, int] = defaultdict(count().__next__)  # numbered as they come
@@ -169,18 +172,22 @@ class WordPieces:
 
     def __call__(self, names: Sequence[str]) -> Tuple[IntArray, IntArray]:
         """The ids of all names laid end to end, without prefix, and the length of each."""
-        known = len(self.numbers)
-        words = [self._words(name) for name in names]
-        numbers = np.fromiter(map(self.numbers.__getitem__, chain.from_iterable(words)), np.int64)
+        known, n_words = len(self.numbers), array("q")
+        numbers = np.fromiter(self._numbers(names, n_words), np.int64)
         new, new_lengths = ragged.flatten(self.pieces(list(islice(self.numbers, known, None))))
         self.flat = np.concatenate([self.flat, new])
         self.lengths = np.concatenate([self.lengths, new_lengths])
         flat, lengths = ragged.take(self.flat, self.lengths, numbers)
-        n_words = np.fromiter(map(len, words), np.int64, len(words))
-        return flat, np.add.reduceat(lengths, np.cumsum(n_words) - n_words)
+        per_name = np.asarray(n_words, np.int64)
+        return flat, np.add.reduceat(lengths, np.cumsum(per_name) - per_name)
 
-    def _words(self, name: str) -> List[str]:
-        words = name.split(" ")
-        if words != name.split():  # there is other white space: the name is one word
-            return [name]
-        return [words[0], *(self.space + word for word in words[1:])] if self.space else words
+    def _numbers(self, names: Sequence[str], n_words: "array[int]") -> Iterator[int]:
+        """The numbers of the words of all names; how many words each name has goes to `n_words`."""
+        for name in names:
+            words = name.split(" ")
+            if words != name.split():  # there is other white space: the name is one word
+                words = [name]
+            elif self.space:
+                words[1:] = [self.space + word for word in words[1:]]
+            n_words.append(len(words))
+            yield from map(self.numbers.__getitem__, words)

@@ -29,16 +29,22 @@ class IdColumn:
     @classmethod
     def build(cls, ids: Sequence[str]) -> Optional["IdColumn"]:
         """ids (Sequence[str]): [N], "" for none. RETURNS: None if there is no id at all."""
-        rows = [row for row, kb_id in enumerate(ids) if kb_id]
-        if not rows:
+        if not any(ids):
             return None
-        if all(QID.fullmatch(ids[row]) for row in rows):
-            numbers = np.zeros(len(ids), np.uint32)
-            numbers[rows] = [int(ids[row][1:]) for row in rows]
-            by_id = np.asarray(rows)[np.argsort(numbers[rows], kind="stable")]
-            return cls(numbers, by_id.astype(np.uint32))
+        if all(map(QID.fullmatch, filter(None, ids))):
+            return cls.of_numbers(
+                np.fromiter((int(i[1:]) if i else 0 for i in ids), np.uint32, len(ids))
+            )
+        rows = [row for row, kb_id in enumerate(ids) if kb_id]
         rows.sort(key=ids.__getitem__)
         return cls(StringTable.build(ids), np.asarray(rows, np.uint32))
+
+    @classmethod
+    def of_numbers(cls, numbers: IntArray) -> "IdColumn":
+        """numbers (uint32): [N], of QIDs, 0 for none."""
+        rows = np.flatnonzero(numbers)
+        by_id = rows[np.argsort(numbers[rows], kind="stable")]
+        return cls(numbers, by_id.astype(np.uint32))
 
     def __len__(self) -> int:
         return len(self.values)
