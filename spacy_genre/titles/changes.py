@@ -48,12 +48,13 @@ class Changes:
     def _base_spellings(self, row: int) -> List[Tuple[int, Tuple[str, int]]]:
         """The nodes at which a name of the tables and its redirects end, and as what."""
         base, n = self.base, len(self.base.names)
-        rows = [row]
+        is_its = base.entry_names == row
         if len(base.entry_names) > n:  # redirects are generated too
-            rows += (np.flatnonzero(base.targets == row) + n).tolist()
+            lead_here = np.concatenate([np.zeros(n, bool), base.targets == row])
+            is_its |= lead_here[base.entry_names]
         found = []
-        for which in rows:
-            (entry,) = np.flatnonzero(base.entry_names == which)
+        for entry in np.flatnonzero(is_its):
+            which = int(base.entry_names[entry])
             text = base.names[which] if which < n else base.redirects[which - n]
             found.append((int(base.trie.entry_nodes[entry]), (text, row)))
         return found
