@@ -330,6 +330,14 @@ def test_removing_a_name_takes_its_redirects_along(titles):
     assert "Einstein" in titles
 
 
+def test_removing_the_only_name_with_an_id(tokenizer):
+    titles = TitleSet.build(["a", "b"], tokenizer, ids=["Q1", None])
+    titles.remove("a")
+    assert not titles.has_ids
+    titles.add("a", id="Q1")
+    assert titles.has_ids
+
+
 def test_adding_needs_the_tokenizer(titles):
     copy = TitleSet.from_bytes(titles.to_bytes())
     with pytest.raises(ValueError, match="needs the model's tokenizer"):
