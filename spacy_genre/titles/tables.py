@@ -90,22 +90,6 @@ class Tables:
             header,
         )
 
-    def rows(self) -> Rows:
-        """What the tables were made of."""
-        n = len(self.names)
-        flat, lengths = self.trie.sequences()
-        tokens, redirect_tokens = _reorder(flat, lengths, self.entry_names, n)
-        return Rows(
-            list(self.names),
-            [self.id_at(i) for i in range(n)],
-            np.zeros(n, np.float32) if self.prior is None else np.array(self.prior),
-            [self.description_at(i) for i in range(n)],
-            *tokens,
-            dict(self.redirect_items()),
-            redirect_tokens,
-            {(alias, self.names[row]): count for alias, row, count in self.aliases.pairs()},
-        )
-
     def redirect_items(self) -> Iterator[Tuple[str, str]]:
         """All redirects and the names they lead to."""
         for redirect, target in zip(self.redirects, self.targets, strict=True):
@@ -211,18 +195,3 @@ class Tables:
             and int(trie.first_child[-1]) == trie.n_nodes
             and (len(trie) == 0 or int(trie.entry_nodes[-1]) < trie.n_nodes)
         )
-
-
-def _reorder(
-    flat: IntArray, lengths: IntArray, row_of_entry: IntArray, n_names: int
-) -> Tuple[Tuple[IntArray, IntArray], Optional[Tuple[IntArray, IntArray]]]:
-    """Sequences in the order of the trie's entries as sequences in the order of names, and those
-    of redirects, if there are any."""
-    starts = np.cumsum(lengths) - lengths
-    entry_of_row = np.argsort(row_of_entry, kind="stable")
-    lengths, starts = lengths[entry_of_row], starts[entry_of_row]
-    shift = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-    flat = flat[np.arange(len(flat)) + shift]
-    cut = int(lengths[:n_names].sum())
-    names = (flat[:cut], lengths[:n_names])
-    return names, (flat[cut:], lengths[n_names:]) if len(lengths) > n_names else None

@@ -322,4 +322,4 @@ class TitleSet:
         changes = self._changes
         if not (changes.added or changes.removed or changes.aliases):
             return changes.base
-        return Tables.build(changes.fold(), dict(changes.base.header))
+        return changes.fold()

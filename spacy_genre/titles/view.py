@@ -68,7 +68,10 @@ class TitleView:
 
     @property
     def has_ids(self) -> bool:
-        return self.base.ids is not None or any(added.id for added in self.added.values())
+        """Whether any name has an id."""
+        left = self.base.ids.by_id if self.base.ids is not None else ()
+        added = any(added.id for added in self.added.values())
+        return added or any(int(row) not in self.removed for row in left)
 
     def spellings_at(self, node: int) -> List[Tuple[str, int]]:
         """As `Tables.spellings_at`."""

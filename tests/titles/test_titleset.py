@@ -210,12 +210,48 @@ def test_changes_agree_with_plain_dicts(tokenizer, names, redirects, aliases, ch
     questions.append("NYC")
     fresh = plain.build(tokenizer, trie)
     assert everything(titles, questions) == everything(fresh, questions)
+    assert titles.to_bytes() == fresh.to_bytes()
     assert list(titles) == sorted(plain.ids)
     assert [titles.resolve(q) for q in questions] == [plain.target(q) for q in questions]
     assert [titles.id_of(q) for q in questions] == [
         plain.ids.get(plain.target(q)) or None for q in questions
     ]
     assert [titles.candidates(q) for q in questions] == [plain.candidates(q) for q in questions]
+
+
+KNOWN = st.fixed_dictionaries(
+    {
+        "ids": st.sampled_from([None, None, "Q1", "Q2", "Q30", "P1", "x"]),
+        "prior": st.sampled_from([0.0, 0.0, 1.5]),
+        "descriptions": st.sampled_from([None, None, "", "a city"]),
+    }
+)
+KNOWN_COLUMNS = ["ids", "prior", "descriptions"]
+
+
+@settings(max_examples=300)
+@given(
+    st.dictionaries(A_NAME, KNOWN, max_size=8),
+    st.dictionaries(A_NAME, KNOWN, max_size=5),
+    st.lists(A_NAME, max_size=5),
+)
+def test_a_changed_set_is_the_file_of_one_built_from_scratch(tokenizer, names, more, gone):
+    def build(names):
+        columns = {key: [known[key] for known in names.values()] for key in KNOWN_COLUMNS}
+        return TitleSet.build(names, tokenizer, **columns)
+
+    titles = build(names)
+    for name in gone:
+        if name in titles:
+            titles.remove(name)
+            del names[name]
+    for name, known in more.items():
+        if name not in titles:
+            titles.add(name, id=known["ids"], prior=known["prior"])
+            names[name] = {**known, "descriptions": None}
+    assert titles.to_bytes() == build(names).to_bytes()
+    titles.compact()
+    assert titles.to_bytes() == build(names).to_bytes()
 
 
 def test_a_view_stays_as_it_was(titles):
@@ -292,6 +328,14 @@ def test_removing_a_name_takes_its_redirects_along(titles):
     assert titles.resolve("Einstein") is None
     titles.add("Einstein")
     assert "Einstein" in titles
+
+
+def test_removing_the_only_name_with_an_id(tokenizer):
+    titles = TitleSet.build(["a", "b"], tokenizer, ids=["Q1", None])
+    titles.remove("a")
+    assert not titles.has_ids
+    titles.add("a", id="Q1")
+    assert titles.has_ids
 
 
 def test_adding_needs_the_tokenizer(titles):
