@@ -125,9 +125,12 @@ class TokenTrie:
         nodes (IntArray): [R] node numbers.
         RETURNS (Tuple[IntArray, IntArray]): For each of the C children in all, the row of
             `nodes` that is its parent, [C], ascending; and the child's own number, [C].
+        RAISES (ValueError): If the arrays are damaged.
         """
         start = self.first_child[nodes].astype(np.int64)
         count = self.first_child[np.asarray(nodes) + 1] - start
+        if count.max(initial=0) > self.n_nodes:  # or a damaged file would fill the memory
+            raise ValueError(Errors.T025)
         rows = np.repeat(np.arange(len(start)), count)
         first_of_row = np.cumsum(count) - count
         return rows, np.arange(len(rows)) + np.repeat(start - first_of_row, count)
@@ -174,7 +177,10 @@ class TokenTrie:
         while node > 0:
             tokens.append(int(self.tokens[node]))
             key = self.first_child.dtype.type(node)  # or numpy would convert all of them
-            node = int(np.searchsorted(self.first_child, key, side="right")) - 1
+            parent = int(np.searchsorted(self.first_child, key, side="right")) - 1
+            if parent >= node:  # or a damaged file would lead around for ever
+                raise ValueError(Errors.T025)
+            node = parent
         return tokens[::-1]
 
     def sequences(self) -> Tuple[IntArray, IntArray]:
