@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from safetensors.numpy import save_file
 
 from spacy_genre import TitleSet
+from spacy_genre.titles import titleset
 from spacy_genre.titles.choice import choose_name
+from spacy_genre.titles.folding import fold
 from spacy_genre.tokenization import NameTokenizer
 
 NAME = st.text(min_size=1, max_size=30).filter(lambda name: name.strip(string.whitespace))
@@ -366,6 +368,21 @@ def test_a_reader_sees_whole_changes(titles):
         thread.join()
     assert not errors
     assert len(titles) == 58
+
+
+def test_a_set_can_be_changed_while_it_is_saved(titles, monkeypatch):
+    def add_and_fold(view):
+        thread = threading.Thread(target=titles.add, args=("Zebra",))
+        thread.start()
+        thread.join(60)
+        return fold(view)
+
+    monkeypatch.setattr(titleset, "fold", add_and_fold)
+    titles.remove("Paris")
+    saved = TitleSet.from_bytes(titles.to_bytes())
+    assert "Zebra" in titles
+    assert "Zebra" not in saved
+    assert "Paris" not in saved
 
 
 # Files
