@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from safetensors.numpy import save_file
 
 from spacy_genre import TitleSet
+from spacy_genre.ragged import Edit
 from spacy_genre.titles import titleset
 from spacy_genre.titles.choice import choose_name
 from spacy_genre.titles.folding import fold
+from spacy_genre.titles.strings import StringTable
 from spacy_genre.tokenization import NameTokenizer
 
 NAME = st.text(min_size=1, max_size=30).filter(lambda name: name.strip(string.whitespace))
@@ -254,6 +256,14 @@ def test_a_changed_set_is_the_file_of_one_built_from_scratch(tokenizer, names, m
     assert titles.to_bytes() == build(names).to_bytes()
     titles.compact()
     assert titles.to_bytes() == build(names).to_bytes()
+
+
+@given(st.lists(A_NAME, max_size=5), st.lists(A_NAME, max_size=5))
+def test_tables_of_strings_beyond_four_gigabytes_are_edited_too(strings, new):
+    small = StringTable.build(strings)
+    large = StringTable(small.data, small.offsets.astype(np.uint64))
+    edit = Edit.between(np.ones(len(strings), bool), [0] * len(new))
+    assert list(large.edited(edit, StringTable.build(new))) == new + strings
 
 
 def test_a_view_stays_as_it_was(titles):
