@@ -104,12 +104,11 @@ def measure(names: List[str], folder: Path) -> Tuple[Dict[str, Figures], Dict[st
 
 def compare(tries: Dict[str, Trie], n_names: int) -> Dict[str, Figures]:
     """The same figures of each trie."""
-    rounds = 3 if n_names <= MILLION else 1
-    build, built = in_turns({kind: trie.build for kind, trie in tries.items()}, rounds)
+    build, built = in_turns({kind: trie.build for kind, trie in tries.items()}, 3)
     for kind, trie in tries.items():
         trie.hold(built.pop(kind))
     look_up, _ = in_turns({kind: trie.look_up for kind, trie in tries.items()}, 25)
-    opened, _ = in_turns({kind: trie.open for kind, trie in tries.items()}, rounds)
+    opened, _ = in_turns({kind: trie.open for kind, trie in tries.items()}, 3)
     return {
         kind: {
             "build s": build[kind],
@@ -165,11 +164,10 @@ def in_turns(calls: Dict[str, Callable[[], Any]], rounds: int) -> Tuple[Figures,
     results: Dict[str, Any] = {}
     for _ in range(rounds):
         for what, call in calls.items():
+            results.pop(what, None)  # freed before the clock starts
             start = time.perf_counter()
-            result = call()
+            results[what] = call()
             seconds[what].append(time.perf_counter() - start)
-            results[what] = result  # the one before is freed here, outside of the time
-            del result
     return {what: float(np.median(found)) for what, found in seconds.items()}, results
 
 

@@ -1,10 +1,9 @@
 """The changes to a title set that have not been folded into its tables."""
 
-from typing import Dict, List, Sequence, Set, Tuple
+from typing import Dict, List, Set, Tuple
 
 import numpy as np
 
-from .folding import fold
 from .overlay import TrieEditor
 from .tables import Tables
 from .view import Added, TitleView
@@ -20,23 +19,22 @@ class Changes:
         self.base = base
         self.editor = TrieEditor(base.trie)
         self.added: Dict[int, Added] = {}
-        self.tokens: Dict[int, Sequence[int]] = {}
         self.removed: Set[int] = set()
         self.aliases: Dict[str, Dict[int, int]] = {}
         self.next_row = len(base.names) + len(base.redirects)
 
-    def add(self, name: Added, tokens: Sequence[int]) -> None:
+    def add(self, name: Added) -> None:
         """Add a name that is not there."""
         row = self.next_row
         self.next_row += 1
-        self.added[row], self.tokens[row] = name, tokens
-        self.editor.add(tokens, (name.name, row), self.base.spellings_at)
+        self.added[row] = name
+        self.editor.add(name.tokens, (name.name, row), self.base.spellings_at)
 
     def remove(self, row: int) -> None:
         """Remove a name that is there, with its redirects and aliases."""
         if row in self.added:
-            spelling = (self.added.pop(row).name, row)
-            self.editor.remove(self.tokens.pop(row), spelling, self.base.spellings_at)
+            name = self.added.pop(row)
+            self.editor.remove(name.tokens, (name.name, row), self.base.spellings_at)
         else:
             self.removed.add(row)
             for node, spelling in self._base_spellings(row):
@@ -75,7 +73,3 @@ class Changes:
             {alias: dict(counts) for alias, counts in self.aliases.items()},
             {added.name: row for row, added in self.added.items()},
         )
-
-    def fold(self) -> Tables:
-        """Tables that have the changes in them."""
-        return fold(self.base, self.removed, self.added, self.tokens, self.aliases)

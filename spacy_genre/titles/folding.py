@@ -1,6 +1,6 @@
 """Changes folded into the tables: array by array, with no Python object for each name."""
 
-from typing import Collection, List, Mapping, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,29 +10,18 @@ from .columns import IdColumn
 from .strings import StringTable
 from .tables import Tables
 from .trie import TokenTrie
-from .view import Added
+from .view import TitleView
 
 
-def fold(
-    base: Tables,
-    removed: Collection[int],
-    added: Mapping[int, Added],
-    tokens: Mapping[int, Sequence[int]],
-    aliases: Mapping[str, Mapping[int, int]],
-) -> Tables:
-    """The tables that `Tables.build` would make of the names, redirects and aliases that are left
-    and those that were added.
-
-    base (Tables): Tables with N names.
-    removed (Collection[int]): The rows of names that are gone, and with them their redirects.
-    added (Mapping[int, Added]): The added names by row, N and above.
-    tokens (Mapping[int, Sequence[int]]): Their token ids.
-    aliases (Mapping[str, Mapping[int, int]]): How often a string stands for rows besides.
-    """
+def fold(view: TitleView) -> Tables:
+    """The tables that `Tables.build` would make of all that a view knows."""
+    base, added = view.base, view.added
+    if not (added or view.removed or view.aliases):
+        return base
     rows = sorted(added, key=lambda row: added[row].name)
     new = [added[row] for row in rows]
     keep = np.ones(len(base.names), bool)
-    keep[list(removed)] = False
+    keep[list(view.removed)] = False
     names = Edit.between(keep, [base.names.place_of(name.name) for name in new])
     redirects = Edit.between(keep[base.targets], [])
     place = dict(zip(rows, names.new_place.tolist(), strict=True))
@@ -40,9 +29,9 @@ def fold(
         alias: {
             int(place[row] if row in place else names.place[row]): n for row, n in counts.items()
         }
-        for alias, counts in aliases.items()
+        for alias, counts in view.aliases.items()
     }
-    trie, entry_names = _fold_trie(base, names, redirects, [tokens[row] for row in rows])
+    trie, entry_names = _fold_trie(base, names, redirects, [name.tokens for name in new])
     return Tables(
         base.names.edited(names, StringTable.build([name.name for name in new])),
         _fold_ids(base.ids, names, [name.id for name in new]),

@@ -35,8 +35,13 @@ class StringTable:
 
     def edited(self, edit: Edit, new: "StringTable") -> "StringTable":
         """The table with some strings gone and others in between."""
-        old = (self.data, np.diff(self.offsets))
-        return self.from_ragged(*edit.sequences(old, (new.data, np.diff(new.offsets))))
+        old = (self.data, self.lengths)
+        return self.from_ragged(*edit.sequences(old, (new.data, new.lengths)))
+
+    @property
+    def lengths(self) -> IntArray:
+        """The bytes of each string, [N]."""
+        return np.diff(self.offsets).astype(np.int64)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

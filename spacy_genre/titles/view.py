@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass, field
 from heapq import merge
-from typing import Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .overlay import AnyTrie
 from .tables import Tables
 
 
 class Added(NamedTuple):
-    """A name that was added."""
+    """A name that was added, and its token ids."""
 
     name: str
     id: str
     prior: float
+    tokens: Sequence[int]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,11 @@ from hypothesis import given, settings
 from safetensors.numpy import save_file
 
 from spacy_genre import TitleSet
+from spacy_genre.ragged import Edit
+from spacy_genre.titles import titleset
 from spacy_genre.titles.choice import choose_name
+from spacy_genre.titles.folding import fold
+from spacy_genre.titles.strings import StringTable
 from spacy_genre.tokenization import NameTokenizer
 
 NAME = st.text(min_size=1, max_size=30).filter(lambda name: name.strip(string.whitespace))
@@ -254,6 +258,14 @@ def test_a_changed_set_is_the_file_of_one_built_from_scratch(tokenizer, names, m
     assert titles.to_bytes() == build(names).to_bytes()
 
 
+@given(st.lists(A_NAME, max_size=5), st.lists(A_NAME, max_size=5))
+def test_tables_of_strings_beyond_four_gigabytes_are_edited_too(strings, new):
+    small = StringTable.build(strings)
+    large = StringTable(small.data, small.offsets.astype(np.uint64))
+    edit = Edit.between(np.ones(len(strings), bool), [0] * len(new))
+    assert list(large.edited(edit, StringTable.build(new))) == new + strings
+
+
 def test_a_view_stays_as_it_was(titles):
     before = titles.view
     titles.add("Paris Hilton")
@@ -366,6 +378,21 @@ def test_a_reader_sees_whole_changes(titles):
         thread.join()
     assert not errors
     assert len(titles) == 58
+
+
+def test_a_set_can_be_changed_while_it_is_saved(titles, monkeypatch):
+    def add_and_fold(view):
+        thread = threading.Thread(target=titles.add, args=("Zebra",))
+        thread.start()
+        thread.join(60)
+        return fold(view)
+
+    monkeypatch.setattr(titleset, "fold", add_and_fold)
+    titles.remove("Paris")
+    saved = TitleSet.from_bytes(titles.to_bytes())
+    assert "Zebra" in titles
+    assert "Zebra" not in saved
+    assert "Paris" not in saved
 
 
 # Files
