@@ -71,19 +71,22 @@ class Tables:
     def build(cls, rows: Rows, header: Dict[str, Any]) -> "Tables":
         names = StringTable.build(rows.names)
         sources = sorted(rows.redirects)
+        # Of millions of redirects each would otherwise search for its name.
+        used = rows.redirects or rows.aliases
+        row_of = {name: row for row, name in enumerate(rows.names)} if used else {}
         tokens, lengths = rows.tokens, rows.lengths
         if rows.redirect_tokens is not None:
             tokens = np.concatenate([tokens, rows.redirect_tokens[0]])
             lengths = np.concatenate([lengths, rows.redirect_tokens[1]])
         trie, order = TokenTrie.from_ragged(tokens, lengths)
-        pairs = {(a, names.find(name)): count for (a, name), count in rows.aliases.items()}
+        pairs = {(a, row_of[name]): count for (a, name), count in rows.aliases.items()}
         return cls(
             names,
             IdColumn.build(rows.ids),
             rows.prior if rows.prior.any() else None,
             StringTable.build(rows.descriptions) if any(rows.descriptions) else None,
             StringTable.build(sources),
-            np.fromiter((names.find(rows.redirects[s]) for s in sources), np.uint32, len(sources)),
+            np.fromiter((row_of[rows.redirects[s]] for s in sources), np.uint32, len(sources)),
             AliasTable.build(pairs),
             trie,
             order.astype(np.uint32),
