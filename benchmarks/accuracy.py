@@ -17,7 +17,7 @@ import typer
 from datasets import make_linker, normalize, read_gold
 from tqdm import tqdm
 
-SETS = ["wned_wiki", "rss500", "ambiguous"]
+SETS = ("wned_wiki", "rss500", "ambiguous")
 AMBIGUOUS = Path(__file__).with_name("ambiguous.jsonl")
 
 
@@ -27,11 +27,7 @@ def main(
     redirects: Annotated[
         Optional[Path], typer.Option(help="A gzipped TSV, redirects and their targets.")
     ] = None,
-    sets: Annotated[List[str], typer.Option("--set", help="Data sets.")] = [
-        "wned_wiki",
-        "rss500",
-        "ambiguous",
-    ],  # noqa: B006
+    sets: Annotated[List[str], typer.Option("--set", help="Data sets.")] = list(SETS),  # noqa: B008
     limit: Annotated[Optional[int], typer.Option(help="Only so many docs of each.")] = None,
     dtype: Annotated[str, typer.Option(help="What the model computes in.")] = "float32",
 ) -> None:
