@@ -27,7 +27,7 @@ def main(
     redirects: Annotated[
         Optional[Path], typer.Option(help="A gzipped TSV, redirects and their targets.")
     ] = None,
-    sets: Annotated[List[str], typer.Option("--set", help="Data sets.")] = list(SETS),  # noqa: B008
+    sets: Annotated[List[str], typer.Option("--set", help="Data sets.")] = list(SETS),  # noqa: B006
     limit: Annotated[Optional[int], typer.Option(help="Only so many docs of each.")] = None,
     dtype: Annotated[str, typer.Option(help="What the model computes in.")] = "float32",
 ) -> None:
