@@ -1,5 +1,6 @@
 """Generating names under a prefix tree. Knows torch, nothing of spaCy."""
 
-from .search import Path, constrained_search
+from .beams import Path
+from .search import constrained_search
 
 __all__ = ["Path", "constrained_search"]

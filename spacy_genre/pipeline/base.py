@@ -5,7 +5,6 @@ from pathlib import Path as FilePath
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import srsly
-import torch
 from spacy import util
 from spacy.pipeline import TrainablePipe
 from spacy.util import SimpleFrozenList
@@ -17,17 +16,15 @@ from ..decoding import Path, constrained_search
 from ..decoding.search import MAX_BEAMS
 from ..errors import Errors
 from ..loading import load_pretrained
-from ..model import Seq2SeqShim, hf_from_bytes, name_tokenizer, pad, shim_of
+from ..model import Seq2SeqShim, hf_from_bytes, name_tokenizer, shim_of
 from ..titles import TitleSet
 from ..titles.overlay import AnyTrie
-from .precision import check_dtype, precision
+from .precision import check_dtype, torch_dtype
 from .threads import use_one_thread_in_fork
 from .validation import check
 
 # The longest input of models that set no limit themselves (T5).
 DEFAULT_MAX_LENGTH = 512
-# At most so many log-probabilities at once (float32), however many beams there are.
-MAX_LOGPROBS = 2**24
 # Components are loaded when they are first used, by whichever thread comes first.
 LOADING = threading.RLock()
 
@@ -151,29 +148,21 @@ class GenrePipe(TrainablePipe):
         trie (AnyTrie): The names that can be generated.
         RETURNS (List[List[Path]]): Paths in the trie, best first; none for a None.
         """
-        found: List[List[Path]] = [[] for _ in inputs]
-        module = self.shim.transformer.eval()
-        rows = MAX_LOGPROBS // (self.num_beams * module.config.vocab_size)
-        for batch in self.pack(inputs, max_rows=max(rows, 1)):
-            ids, mask = pad(
-                [inputs[i] or [] for i in batch], module.config.pad_token_id, self.shim.device
-            )
-            with torch.inference_mode(), precision(self.dtype, self.shim.device):
-                paths = constrained_search(
-                    module,
-                    ids,
-                    mask,
-                    trie,
-                    num_beams=self.num_beams,
-                    length_penalty=self.length_penalty,
-                )
-            for i, path in zip(batch, paths, strict=True):
-                found[i] = path
-        return found
+        # The same mention in the same context is searched once.
+        distinct = {tuple(ids): ids for ids in inputs if ids}
+        paths = constrained_search(
+            self.shim.transformer.eval(),
+            list(distinct.values()),
+            trie,
+            num_beams=self.num_beams,
+            length_penalty=self.length_penalty,
+            batch_tokens=self.batch_tokens,
+            dtype=torch_dtype(self.dtype, self.shim.device),
+        )
+        found = dict(zip(distinct, paths, strict=True))
+        return [found[tuple(ids)] if ids else [] for ids in inputs]
 
-    def pack(
-        self, inputs: Sequence[Optional[List[int]]], *, max_rows: Optional[int] = None
-    ) -> List[List[int]]:
+    def pack(self, inputs: Sequence[Optional[List[int]]]) -> List[List[int]]:
         """Indices of inputs in batches of similar length, each of at most `batch_tokens`."""
         batches: List[List[int]] = []
         lengths = [len(ids) if ids is not None else 0 for ids in inputs]
@@ -181,9 +170,7 @@ class GenrePipe(TrainablePipe):
         for i in sorted(range(len(inputs)), key=lambda i: -lengths[i]):
             if not lengths[i]:
                 break
-            n_rows = len(batches[-1]) + 1 if batches else 0
-            full = widest * n_rows > self.batch_tokens or n_rows > (max_rows or n_rows)
-            if not batches or full:
+            if not batches or widest * (len(batches[-1]) + 1) > self.batch_tokens:
                 batches.append([])
                 widest = lengths[i]
             batches[-1].append(i)

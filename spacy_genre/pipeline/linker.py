@@ -145,7 +145,8 @@ class GenreLinker(GenrePipe):
             to 1, gets "NIL". None links every entity. The probability is a share among the
             candidates, so it needs some: a lone one (one beam, or one name) always has 1.
         dtype (str): What the model computes in: "float32", "bfloat16", "float16" (on a GPU
-            only), or "auto": bfloat16 on a GPU that has it, float32 anywhere else.
+            only), or "auto": bfloat16 on a GPU or CPU (AVX512-BF16, AMX) that multiplies it
+            fast, float32 anywhere else. Log-probabilities are float32 whatever it is.
         scorer (Optional[Callable]): The scoring method.
         RAISES (ValueError): If a setting is out of range.
         """

@@ -128,6 +128,11 @@ class TokenTrie:
         first_of_row = np.cumsum(count) - count
         return rows, np.arange(len(rows)) + np.repeat(start - first_of_row, count)
 
+    def n_children(self, nodes: IntArray) -> IntArray:
+        """How many children each of the nodes has, [R]."""
+        nodes = np.asarray(nodes)
+        return self.first_child[nodes + 1].astype(np.int64) - self.first_child[nodes]
+
     def token_of(self, nodes: IntArray) -> IntArray:
         """The token on the edge into each of the nodes, [R]."""
         return self.tokens[nodes]

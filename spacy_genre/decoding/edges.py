@@ -1,0 +1,99 @@
+"""What may follow the nodes of a trie, and how likely it is."""
+
+from dataclasses import dataclass, fields
+from typing import Iterable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import Errors
+from ..titles.overlay import AnyTrie
+
+IntArray = NDArray[np.integer]
+
+# With more children, a node's rows are gathered as a block and only the best are looked at
+# further: the first token of a name has thousands of choices.
+MANY = 256
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Continuations of some sequences ("rows").
+
+    row (IntArray): [C], the row that each one continues, ascending.
+    node (IntArray): [C], the node that it leads to; for an end the node that it ends at.
+    token (IntArray): [C], its token.
+    is_end (bool): [C], whether the sequence ends with it.
+    logprob (float32): [C], its log-probability.
+    """
+
+    row: IntArray
+    node: IntArray
+    token: IntArray
+    is_end: NDArray[np.bool_]
+    logprob: NDArray[np.float32]
+
+
+def follow(
+    trie: AnyTrie, nodes: IntArray, eos: int, logprobs: Iterable[Tensor], limit: int
+) -> Edges:
+    """All continuations that can matter.
+
+    trie (AnyTrie): What may be generated.
+    nodes (IntArray): [R], the node that each row has reached.
+    eos (int): The end token.
+    logprobs (Iterable[FloatTensor]): [R, V] in pieces of some rows.
+    limit (int): Of a row with many continuations, so many of the best are enough.
+    RETURNS (Edges): The continuations.
+    RAISES (ValueError): If a token is beyond V.
+    """
+    found, start = [], 0
+    for piece in logprobs:
+        part = nodes[start : start + len(piece)]
+        edges = [*_few(trie, part, eos, piece), *_many(trie, part, piece, limit)]
+        found += [_shifted(e, start) for e in edges]
+        start += len(piece)
+    whole = Edges(*(np.concatenate([getattr(e, f.name) for e in found]) for f in fields(Edges)))
+    order = np.argsort(whole.row, kind="stable")
+    return Edges(*(getattr(whole, f.name)[order] for f in fields(Edges)))
+
+
+def _shifted(edges: Edges, by: int) -> Edges:
+    return Edges(edges.row + by, edges.node, edges.token, edges.is_end, edges.logprob)
+
+
+def _few(trie: AnyTrie, nodes: IntArray, eos: int, logprobs: Tensor) -> Iterator[Edges]:
+    """The ends, and the children of nodes that have not many."""
+    ending = np.flatnonzero(trie.is_end(nodes))
+    usual = np.flatnonzero(trie.n_children(nodes) <= MANY)
+    at, child = trie.children(nodes[usual])
+    row = np.concatenate([usual[at], ending])
+    token = np.concatenate([trie.token_of(child), np.full(len(ending), eos)]).astype(np.int64)
+    _check(token, logprobs)
+    is_end = np.arange(len(row)) >= len(child)
+    flat = torch.from_numpy(row * logprobs.shape[1] + token).to(logprobs.device)
+    logprob = logprobs.flatten()[flat].cpu().numpy()
+    yield Edges(row, np.concatenate([child, nodes[ending]]), token, is_end, logprob)
+
+
+def _many(trie: AnyTrie, nodes: IntArray, logprobs: Tensor, limit: int) -> Iterator[Edges]:
+    """The best children of nodes that have many. Such nodes are few, and shared by many rows."""
+    rows = np.flatnonzero(trie.n_children(nodes) > MANY)
+    for node in np.unique(nodes[rows]):
+        same = rows[nodes[rows] == node]
+        _, children = trie.children(np.asarray([node]))
+        tokens = trie.token_of(children).astype(np.int64)
+        _check(tokens, logprobs)
+        block = logprobs[torch.from_numpy(same).to(logprobs.device)]
+        block = block.index_select(1, torch.from_numpy(tokens).to(logprobs.device))
+        logprob, at = (t.cpu().numpy() for t in torch.topk(block, min(limit, len(tokens))))
+        row = np.repeat(same, at.shape[1])
+        at = at.ravel()
+        yield Edges(row, children[at], tokens[at], np.zeros(len(at), bool), logprob.ravel())
+
+
+def _check(tokens: IntArray, logprobs: Tensor) -> None:
+    if tokens.max(initial=0) >= logprobs.shape[1]:
+        raise ValueError(Errors.M009.format(found=tokens.max(), size=logprobs.shape[1]))
