@@ -158,3 +158,8 @@ class Warnings:
         "name of the title set, so {component!r} can't learn from them. Annotate entities with "
         "the title, or with the id if kb_id = 'id', and check that they are in the title set."
     )
+    W003 = (
+        "[W003] The model is a {kind}, so transformers' own code decodes: the results are the same, "
+        "but several times slower than with a BART or an mBART (without adapters and quantized "
+        "layers), for which spacy_genre has a decoder of its own."
+    )

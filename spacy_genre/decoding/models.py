@@ -1,15 +1,37 @@
 """Which decoder a model gets, and the packed weights of the models that were used."""
 
-from typing import Any, Tuple
-from weakref import WeakKeyDictionary
+import warnings
+from dataclasses import dataclass
+from typing import Any, List, Optional, Tuple
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
+from torch import Tensor
 
+from ..errors import Warnings
 from .bart import Bart, is_supported
 from .steps import ModuleSteps, PackedSteps, Steps
 
-# For each module what its weights were when they were packed, and the packed weights.
-_packed: "WeakKeyDictionary[Any, Tuple[Any, Bart]]" = WeakKeyDictionary()
+
+@dataclass(frozen=True)
+class Packed:
+    """A model's packed weights, and what tells whether they are still those of the model.
+
+    bart (Bart): The packed weights.
+    weights (List[Tensor]): The model's own weights.
+    state (List[Tuple[int, int]]): Where each was, and how often it had been changed in place.
+    """
+
+    bart: Bart
+    weights: List[Tensor]
+    state: List[Tuple[int, int]]
+
+
+# They last as long as their module. They are no attribute of it, since it may be copied and sent
+# to other processes, and packed weights can't.
+_packed: "WeakKeyDictionary[Any, Packed]" = WeakKeyDictionary()
+# Modules of other kinds, whose user was told that there are faster ones.
+_other: "WeakSet[Any]" = WeakSet()
 
 
 def open_steps(module: Any, depth: int, dtype: torch.dtype) -> Steps:
@@ -19,18 +41,28 @@ def open_steps(module: Any, depth: int, dtype: torch.dtype) -> Steps:
     depth (int): The most tokens of a sequence, the start token included.
     dtype (torch.dtype): What to compute in.
     """
-    if is_supported(module):
-        return PackedSteps(packed(module, dtype), depth)
+    bart = packed(module, dtype)
+    if bart is not None:
+        return PackedSteps(bart, depth)
+    if module not in _other:
+        _other.add(module)
+        warnings.warn(Warnings.W003.format(kind=type(module).__name__), stacklevel=2)
     return ModuleSteps(module, dtype)
 
 
-def packed(module: Any, dtype: torch.dtype) -> Bart:
-    """A model's packed weights. They are kept as long as the module is there, and made anew when
-    its weights have changed."""
-    # The version counts changes in place; an optimizer may put other tensors in place, too.
-    state = (dtype, [(p.data_ptr(), p._version) for p in module.state_dict().values()])
+def packed(module: Any, dtype: torch.dtype) -> Optional[Bart]:
+    """A model's packed weights, or None if it is of a kind that can't be packed. They are made when
+    they are first needed, and again when the model's weights or the dtype have changed."""
     known = _packed.get(module)
-    if known is None or known[0] != state:
-        known = (state, Bart(module, dtype))
-        _packed[module] = known
-    return known[1]
+    if known is not None and known.bart.dtype == dtype and _state(known.weights) == known.state:
+        return known.bart
+    if not is_supported(module):
+        return None
+    weights = [*module.parameters(), *module.buffers()]
+    _packed[module] = Packed(Bart(module, dtype), weights, _state(weights))
+    return _packed[module].bart
+
+
+def _state(weights: List[Tensor]) -> List[Tuple[int, int]]:
+    # An optimizer changes weights in place or puts others in their place.
+    return [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights]

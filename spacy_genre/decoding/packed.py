@@ -90,7 +90,9 @@ class PackedDecoder:
 
     def _mask(self, cells: IntArray, ancestors: IntArray, shape: Any) -> Tensor:
         """0 for the places that a row sees, -inf for others, [M, 1, rows of a slot, places]."""
-        n_cells, n_places = shape[0] * shape[1], int(self.used.max())
+        n_cells = shape[0] * shape[1]
+        # oneDNN compiles code for each new shape, so there should be few.
+        n_places = -(-int(self.used.max()) // 8) * 8
         mask = torch.full((n_cells, n_places), -torch.inf, device=self.bart.device)
         mask[self._tensor(cells[:, None]), self._tensor(ancestors)] = 0.0
         return mask.to(self.bart.dtype).view(shape[0], 1, shape[1], n_places)

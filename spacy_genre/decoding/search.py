@@ -97,7 +97,7 @@ def _run(
         logprobs = steps.step(beams.mention, beams.parent, beams.token)
         edges = follow(trie, beams.node, config.eos_token_id, logprobs, 2 * beams.k)
         if not np.isfinite(edges.logprob).all():
-            raise ValueError(Errors.M006.format(dtype=dtype))
+            raise ValueError(Errors.M006.format(dtype=str(dtype).removeprefix("torch.")))
         beams.advance(edges)
 
 
