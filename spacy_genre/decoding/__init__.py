@@ -1,6 +1,7 @@
 """Generating names under a prefix tree. Knows torch, nothing of spaCy."""
 
 from .beams import Path
-from .search import constrained_search
+from .exact import Found
+from .search import constrained_search, exact_search
 
-__all__ = ["Path", "constrained_search"]
+__all__ = ["Found", "Path", "constrained_search", "exact_search"]

@@ -60,6 +60,15 @@ def follow(
     return Edges(*(getattr(whole, f.name)[order] for f in fields(Edges)))
 
 
+def check_finite(edges: Edges, dtype: torch.dtype) -> None:
+    """RAISES (ValueError): If a log-probability is not a finite number.
+
+    dtype (torch.dtype): What was computed in.
+    """
+    if not np.isfinite(edges.logprob).all():
+        raise ValueError(Errors.M006.format(dtype=str(dtype).removeprefix("torch.")))
+
+
 def _shifted(edges: Edges, by: int) -> Edges:
     return Edges(edges.row + by, edges.node, edges.token, edges.is_end, edges.logprob)
 

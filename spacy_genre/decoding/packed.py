@@ -98,7 +98,7 @@ class PackedDecoder:
         return mask.to(self.bart.dtype).view(shape[0], 1, shape[1], n_places)
 
     def _tensor(self, array: IntArray) -> Any:
-        return torch.from_numpy(array.astype(np.int64, copy=False)).to(self.bart.device)
+        return torch.from_numpy(array.astype(np.int64, order="C")).to(self.bart.device)
 
 
 class Slots:

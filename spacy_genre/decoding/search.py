@@ -5,6 +5,7 @@ prefix_allowed_tokens_fn=...)`. There, in a batch, the neighbours decide when a 
 here each mention stops by itself, so that its result never depends on its batch.
 """
 
+from dataclasses import replace
 from typing import Any, List, Sequence, Tuple, Union
 
 import numpy as np
@@ -15,8 +16,9 @@ from ..errors import Errors
 from ..titles.overlay import AnyTrie, OverlayTrie
 from ..titles.trie import TokenTrie
 from .beams import Beams, EarlyStopping, Path
-from .edges import follow
-from .models import open_steps
+from .edges import check_finite, follow
+from .exact import Found, best_sequences
+from .models import open_steps, packed
 
 MAX_BEAMS = 1000
 IntArray = NDArray[np.integer]
@@ -67,10 +69,48 @@ def constrained_search(
     )
     with torch.inference_mode():
         _run(module, inputs, trie, roots, beams, batch_tokens, dtype)
-    paths = beams.paths()
-    if not isinstance(tries, (TokenTrie, OverlayTrie)):
-        paths = [_localize(found, trie, own) for found, own in zip(paths, tries, strict=True)]
-    return paths
+    return _localize(beams.paths(), trie, tries)
+
+
+def exact_search(
+    module: Any,
+    inputs: Sequence[List[int]],
+    tries: Tries,
+    *,
+    top_k: int = 5,
+    length_penalty: float = 1.0,
+    batch_tokens: int = 4096,
+    dtype: torch.dtype = torch.float32,
+) -> List[Found]:
+    """The true best sequences of a trie, for each of some inputs; a beam search may drop some.
+
+    module (transformers.PreTrainedModel): A BART or an mBART, in evaluation mode.
+    top_k (int): The most paths returned for each.
+    inputs, tries, length_penalty, batch_tokens, dtype: As in `constrained_search`.
+    RETURNS (List[Found]): For each input its paths, best score first, and how many rows the
+        decoder has computed for it. A beam search computes about `num_beams` for each token.
+    RAISES (ValueError): As `constrained_search`; or if the model is of another kind.
+    """
+    check_options(top_k, length_penalty, False)
+    check_inputs(module, inputs)
+    trie, roots = _one_trie(tries, len(inputs))
+    with torch.inference_mode():
+        bart = packed(module, dtype)
+        if bart is None:
+            raise ValueError(Errors.S005.format(kind=type(module).__name__))
+        found = best_sequences(
+            bart,
+            inputs,
+            trie,
+            roots,
+            start=module.config.decoder_start_token_id,
+            eos=module.config.eos_token_id,
+            k=top_k,
+            length_penalty=length_penalty,
+            batch_tokens=batch_tokens,
+        )
+    paths = _localize([one.paths for one in found], trie, tries)
+    return [Found(own, one.n_rows) for own, one in zip(paths, found, strict=True)]
 
 
 def _run(
@@ -96,8 +136,7 @@ def _run(
             beams.admit(new, roots[new], config.decoder_start_token_id)
         logprobs = steps.step(beams.mention, beams.parent, beams.token)
         edges = follow(trie, beams.node, config.eos_token_id, logprobs, 2 * beams.k)
-        if not np.isfinite(edges.logprob).all():
-            raise ValueError(Errors.M006.format(dtype=str(dtype).removeprefix("torch.")))
+        check_finite(edges, dtype)
         beams.advance(edges)
 
 
@@ -139,11 +178,12 @@ def _one_trie(tries: Tries, n_mentions: int) -> Tuple[AnyTrie, IntArray]:
     return TokenTrie.forest(tries)
 
 
-def _localize(paths: List[Path], forest: AnyTrie, trie: TokenTrie) -> List[Path]:
-    """Paths in a forest as paths in the trie that they come from."""
-    # In the forest, the number of the trie stands before the tokens.
-    nodes = [trie.find(forest.path(path.node)[1:]) for path in paths]
+def _localize(found: List[List[Path]], searched: AnyTrie, tries: Tries) -> List[List[Path]]:
+    """Paths in the trie that was searched as paths in the tries that it was made of."""
+    if isinstance(tries, (TokenTrie, OverlayTrie)):
+        return found
     return [
-        Path(node, path.length, path.logprob, path.score)
-        for node, path in zip(nodes, paths, strict=True)
+        # In the forest, the number of the trie stands before the tokens.
+        [replace(path, node=trie.find(searched.path(path.node)[1:])) for path in paths]
+        for paths, trie in zip(found, tries, strict=True)
     ]

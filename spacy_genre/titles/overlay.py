@@ -82,6 +82,10 @@ class OverlayTrie:
         count = self.base.n_children(np.where(ours, 0, nodes))
         return np.where(ours, self.first[slots + 1] - self.first[slots], count)
 
+    def height(self, nodes: IntArray) -> IntArray:
+        """As `TokenTrie.height`, but a bound that is not tight."""
+        return np.full(len(nodes), self.depth)
+
     def token_of(self, nodes: IntArray) -> IntArray:
         """As `TokenTrie.token_of`."""
         nodes = np.asarray(nodes, np.int64)

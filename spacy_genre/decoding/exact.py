@@ -1,0 +1,204 @@
+"""The true best sequences of a trie, where a beam search may drop some.
+
+Two ways to the same answer. A small trie, such as the candidates of one mention, is computed whole.
+In a large one only the nodes are computed under which one of the best sequences may still be: a
+node's log-probability bounds those of all sequences that go on from it, and how far down the trie
+goes from there bounds the norm of their scores.
+"""
+
+from dataclasses import dataclass
+from typing import List, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..titles.overlay import AnyTrie
+from .bart import Bart
+from .beams import Path, top_per_group
+from .edges import Edges, check_finite, follow
+from .packed import PackedDecoder, Rows, rank_in_group
+from .whole import NO_LIMIT, REACHED, count_nodes, score_all
+
+IntArray = NDArray[np.integer]
+FloatArray = NDArray[np.floating]
+
+# At most so many rows are computed in one pass, those of many mentions together.
+MAX_ROWS = 256
+# Of each mention so many nodes a pass; more would often be in vain.
+WIDTH = 8
+# Tries with at most so many nodes are computed whole, which takes fewer passes but more rows.
+SMALL = 128
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found for an input.
+
+    paths (List[Path]): The paths, best score first.
+    n_rows (int): How many rows (places in sequences) the decoder has computed for it.
+    """
+
+    paths: List[Path]
+    n_rows: int
+
+
+def best_sequences(
+    bart: Bart,
+    inputs: Sequence[List[int]],
+    trie: AnyTrie,
+    roots: IntArray,
+    *,
+    start: int,
+    eos: int,
+    k: int,
+    length_penalty: float,
+    batch_tokens: int,
+) -> List[Found]:
+    """The k best sequences for each of some inputs.
+
+    bart (Bart): The model.
+    inputs (Sequence[List[int]]): B lists of token ids.
+    trie (AnyTrie): What may be generated.
+    roots (IntArray): [B], the node at which each begins, -1 for those that have nothing.
+    start, eos (int): The start token and the end token.
+    k (int): How many paths to find at most.
+    length_penalty (float): The exponent of the length in the score.
+    batch_tokens (int): How many tokens of input the encoder reads at once.
+    RETURNS (List[Found]): The paths for each input, and what they took.
+    """
+    found = [Found([], 0)] * len(inputs)
+    mentions = np.flatnonzero(roots >= 0)
+    n_rows: IntArray = np.zeros(len(inputs), np.int64)
+    n_rows[mentions] = count_nodes(trie, roots[mentions], SMALL)
+    is_small = n_rows <= SMALL
+    n_rows[~is_small] = WIDTH
+    for group in (mentions[is_small[mentions]], mentions[~is_small[mentions]]):
+        for batch in _batches(group, inputs, n_rows, batch_tokens):
+            task = (bart, [inputs[i] for i in batch], trie, roots[batch], start, eos)
+            if is_small[batch[0]]:
+                ends, taken = score_all(*task), n_rows[batch]
+            else:
+                ends, taken = _best_first(*task, k, length_penalty)
+            paths = _paths(ends, len(batch), k, length_penalty)
+            for i, own, n in zip(batch, paths, taken.tolist(), strict=True):
+                found[i] = Found(own, n)
+    return found
+
+
+def _batches(
+    mentions: IntArray, inputs: Sequence[List[int]], n_rows: IntArray, batch_tokens: int
+) -> List[IntArray]:
+    """Mentions in batches of similar length, limited by tokens of input and by rows."""
+    order = sorted(mentions.tolist(), key=lambda i: -len(inputs[i]))
+    batches: List[List[int]] = []
+    for i in order:
+        batch = batches[-1] if batches else []
+        tokens = len(inputs[batch[0]]) * (len(batch) + 1) if batch else 0
+        if not batch or tokens > batch_tokens or n_rows[[*batch, i]].sum() > MAX_ROWS:
+            batches.append([])
+        batches[-1].append(i)
+    return [np.asarray(batch) for batch in batches]
+
+
+def _best_first(
+    bart: Bart,
+    inputs: Sequence[List[int]],
+    trie: AnyTrie,
+    roots: IntArray,
+    start: int,
+    eos: int,
+    k: int,
+    length_penalty: float,
+) -> Tuple[np.ndarray, IntArray]:
+    """The k best ends of each input (REACHED, [<= B * k]), and how many rows were computed, [B]."""
+    decoder = PackedDecoder(bart)
+    decoder.admit(inputs)
+    ends = np.zeros(0, REACHED)
+    waiting = np.zeros(len(inputs), REACHED)  # what follows these is not known
+    waiting["mention"], waiting["node"] = np.arange(len(inputs)), roots
+    waiting["token"] = start
+    ancestors = np.zeros((1, trie.depth + 1), np.int64)  # of all rows; the first stands for none
+    while len(waiting):
+        # The order in which nodes are taken is of no matter for the result. Those with good scores
+        # soon lead to good ends, which rule out others.
+        taken = _best(waiting, WIDTH, length_penalty, at_least=1)
+        nodes, n_before = waiting[taken], len(ancestors)
+        rows = _rows(decoder, nodes, ancestors)
+        ancestors = np.concatenate([ancestors, rows.ancestors])
+        logprobs = bart.log_probs(decoder.evaluate(rows))
+        edges = follow(trie, nodes["node"], eos, logprobs, NO_LIMIT)
+        check_finite(edges, bart.dtype)
+        new = _extend(nodes, edges, n_before)
+        ends = np.concatenate([ends, new[edges.is_end]])
+        ends = ends[np.argsort(ends["mention"], kind="stable")]
+        ends = ends[_best(ends, k, length_penalty)]
+        waiting = np.concatenate([np.delete(waiting, taken), new[~edges.is_end]])
+        waiting = waiting[_can_matter(waiting, ends, trie, len(inputs), k, length_penalty)]
+        waiting = waiting[np.argsort(waiting["mention"], kind="stable")]
+    return ends, decoder.used
+
+
+def _rows(decoder: PackedDecoder, nodes: np.ndarray, ancestors: IntArray) -> Rows:
+    """The rows to compute for nodes (REACHED), from the ancestors of all rows so far."""
+    slots, depths = nodes["mention"], nodes["length"]
+    places = decoder.used[slots] + rank_in_group(slots)
+    later = np.arange(ancestors.shape[1]) >= depths[:, None]
+    own = np.where(later, places[:, None], ancestors[nodes["parent"]])
+    return Rows(slots, places, own, depths, nodes["token"])
+
+
+def _extend(nodes: np.ndarray, edges: Edges, n_before: int) -> np.ndarray:
+    """What edges lead to (REACHED) from nodes whose rows have the numbers from n_before on."""
+    new = np.zeros(len(edges.row), REACHED)
+    new["mention"], new["node"] = nodes["mention"][edges.row], edges.node
+    new["token"], new["parent"] = edges.token, n_before + edges.row
+    new["length"] = nodes["length"][edges.row] + 1
+    new["logprob"] = nodes["logprob"][edges.row] + edges.logprob
+    return new
+
+
+def _can_matter(
+    waiting: np.ndarray,
+    ends: np.ndarray,
+    trie: AnyTrie,
+    n_mentions: int,
+    k: int,
+    length_penalty: float,
+) -> NDArray[np.bool_]:
+    """Whether a sequence that goes on from a node may be better than the k best so far."""
+    worst = np.full(n_mentions, np.inf)
+    np.minimum.at(worst, ends["mention"], _score(ends["logprob"], ends["length"], length_penalty))
+    worst[np.bincount(ends["mention"], minlength=n_mentions) < k] = -np.inf
+    # A sum of log-probabilities only falls. With a positive exponent it is divided by most in the
+    # longest sequence; else the end that comes at once has the mildest norm.
+    length = waiting["length"] + 1
+    if length_penalty > 0:
+        length += trie.height(waiting["node"])
+    return _score(waiting["logprob"], length, length_penalty) > worst[waiting["mention"]]
+
+
+def _best(reached: np.ndarray, k: int, length_penalty: float, *, at_least: int = 0) -> IntArray:
+    """Which are the k best of each mention (REACHED, those of a mention side by side), best first.
+
+    at_least (int): What a length counts at least.
+    """
+    length = np.maximum(reached["length"], at_least)
+    score = _score(reached["logprob"], length, length_penalty)
+    _, top = top_per_group(reached["mention"], score, k)
+    return top[top >= 0]
+
+
+def _score(logprob: FloatArray, length: IntArray, length_penalty: float) -> FloatArray:
+    norm: FloatArray = np.power(length, length_penalty, dtype=np.float64)
+    return np.divide(logprob, norm, dtype=np.float32)
+
+
+def _paths(ends: np.ndarray, n_mentions: int, k: int, length_penalty: float) -> List[List[Path]]:
+    """The k best ends of each mention as paths."""
+    paths: List[List[Path]] = [[] for _ in range(n_mentions)]
+    best = ends[_best(ends, k, length_penalty)]
+    score = _score(best["logprob"], best["length"], length_penalty)
+    columns = (best["mention"], best["node"], best["length"], best["logprob"], score)
+    for mention, *values in zip(*(column.tolist() for column in columns), strict=True):
+        paths[mention].append(Path(*values))
+    return paths
