@@ -36,10 +36,13 @@ class Found:
 
     paths (List[Path]): The paths, best score first.
     n_rows (int): How many rows (places in sequences) the decoder has computed for it.
+    is_exact (bool): Whether these are the best paths for certain; not if `max_rows` ended the
+        search.
     """
 
     paths: List[Path]
     n_rows: int
+    is_exact: bool = True
 
 
 def best_sequences(
@@ -52,6 +55,7 @@ def best_sequences(
     eos: int,
     k: int,
     length_penalty: float,
+    max_rows: int,
     batch_tokens: int,
 ) -> List[Found]:
     """The k best sequences for each of some inputs.
@@ -63,6 +67,7 @@ def best_sequences(
     start, eos (int): The start token and the end token.
     k (int): How many paths to find at most.
     length_penalty (float): The exponent of the length in the score.
+    max_rows (int): After so many rows the search for an input ends.
     batch_tokens (int): How many tokens of input the encoder reads at once.
     RETURNS (List[Found]): The paths for each input, and what they took.
     """
@@ -77,11 +82,13 @@ def best_sequences(
             task = (bart, [inputs[i] for i in batch], trie, roots[batch], start, eos)
             if is_small[batch[0]]:
                 ends, taken = score_all(*task), n_rows[batch]
+                is_exact = np.ones(len(batch), bool)
             else:
-                ends, taken = _best_first(*task, k, length_penalty)
+                ends, taken, is_exact = _best_first(*task, k, length_penalty, max_rows)
             paths = _paths(ends, len(batch), k, length_penalty)
-            for i, own, n in zip(batch, paths, taken.tolist(), strict=True):
-                found[i] = Found(own, n)
+            columns = (batch, paths, taken.tolist(), is_exact.tolist())
+            for i, *values in zip(*columns, strict=True):
+                found[i] = Found(*values)
     return found
 
 
@@ -109,11 +116,13 @@ def _best_first(
     eos: int,
     k: int,
     length_penalty: float,
-) -> Tuple[np.ndarray, IntArray]:
-    """The k best ends of each input (REACHED, [<= B * k]), and how many rows were computed, [B]."""
+    max_rows: int,
+) -> Tuple[np.ndarray, IntArray, NDArray[np.bool_]]:
+    """The k best ends of each input (REACHED, [<= B * k]); how many rows were computed, [B]; and
+    whether there are no better ends for certain, [B]."""
     decoder = PackedDecoder(bart)
     decoder.admit(inputs)
-    ends = np.zeros(0, REACHED)
+    ends, is_exact = np.zeros(0, REACHED), np.ones(len(inputs), bool)
     waiting = np.zeros(len(inputs), REACHED)  # what follows these is not known
     waiting["mention"], waiting["node"] = np.arange(len(inputs)), roots
     waiting["token"] = start
@@ -135,7 +144,10 @@ def _best_first(
         waiting = np.concatenate([np.delete(waiting, taken), new[~edges.is_end]])
         waiting = waiting[_can_matter(waiting, ends, trie, len(inputs), k, length_penalty)]
         waiting = waiting[np.argsort(waiting["mention"], kind="stable")]
-    return ends, decoder.used
+        over = decoder.used[waiting["mention"]] >= max_rows
+        is_exact[waiting["mention"][over]] = False
+        waiting = waiting[~over]
+    return ends, decoder.used, is_exact
 
 
 def _rows(decoder: PackedDecoder, nodes: np.ndarray, ancestors: IntArray) -> Rows:

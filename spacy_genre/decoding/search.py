@@ -79,6 +79,7 @@ def exact_search(
     *,
     top_k: int = 5,
     length_penalty: float = 1.0,
+    max_rows: int = 1000,
     batch_tokens: int = 4096,
     dtype: torch.dtype = torch.float32,
 ) -> List[Found]:
@@ -86,9 +87,12 @@ def exact_search(
 
     module (transformers.PreTrainedModel): A BART or an mBART, in evaluation mode.
     top_k (int): The most paths returned for each.
+    max_rows (int): The search for an input ends when so many rows (places in sequences) were
+        computed, which takes a second or more. Its paths are then good, but perhaps not the best.
     inputs, tries, length_penalty, batch_tokens, dtype: As in `constrained_search`.
-    RETURNS (List[Found]): For each input its paths, best score first, and how many rows the
-        decoder has computed for it. A beam search computes about `num_beams` for each token.
+    RETURNS (List[Found]): For each input its paths, best score first, how many rows were computed
+        for it (a beam search computes about `num_beams` for each token), and whether the paths
+        are certainly the best.
     RAISES (ValueError): As `constrained_search`; or if the model is of another kind.
     """
     check_options(top_k, length_penalty, False)
@@ -107,10 +111,11 @@ def exact_search(
             eos=module.config.eos_token_id,
             k=top_k,
             length_penalty=length_penalty,
+            max_rows=max_rows,
             batch_tokens=batch_tokens,
         )
     paths = _localize([one.paths for one in found], trie, tries)
-    return [Found(own, one.n_rows) for own, one in zip(paths, found, strict=True)]
+    return [replace(one, paths=own) for own, one in zip(paths, found, strict=True)]
 
 
 def _run(

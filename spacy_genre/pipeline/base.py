@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 from spacy_transformers.data_classes import HFObjects
 from thinc.api import Config, Model
 
-from ..decoding import Path, constrained_search
+from ..decoding import EarlyStopping, Path, constrained_search, exact_search
 from ..decoding.search import MAX_BEAMS
 from ..errors import Errors
 from ..loading import load_pretrained
@@ -45,6 +45,8 @@ class GenrePipe(TrainablePipe):
         titles: Callable[[], TitleSet],
         num_beams: int,
         length_penalty: float,
+        search: str,
+        early_stopping: EarlyStopping,
         batch_tokens: int,
         dtype: str,
     ) -> None:
@@ -53,12 +55,16 @@ class GenrePipe(TrainablePipe):
         titles (Callable[[], TitleSet]): Opens the title set.
         num_beams (int): How many unfinished names the search follows, 1 to 1000.
         length_penalty (float): The exponent of a name's length in its score.
+        search (str): "beam", or "exact" for the truly best names.
+        early_stopping (EarlyStopping): When a beam search stops: False, "never" or True.
         batch_tokens (int): How many tokens of input, padding included, the model reads at once.
         dtype (str): "float32", "bfloat16", "float16" (on a GPU only) or "auto".
         """
         super().__init__(vocab, model, name)
         self.num_beams = num_beams
         self.length_penalty = length_penalty
+        self.search = search
+        self.early_stopping = early_stopping
         self.batch_tokens = batch_tokens
         self.dtype = dtype
         self._load_titles = titles
@@ -67,7 +73,14 @@ class GenrePipe(TrainablePipe):
     # Settings
 
     # The attributes that may be set at any time.
-    SETTINGS: Tuple[str, ...] = ("num_beams", "length_penalty", "batch_tokens", "dtype")
+    SETTINGS: Tuple[str, ...] = (
+        "num_beams",
+        "length_penalty",
+        "search",
+        "early_stopping",
+        "batch_tokens",
+        "dtype",
+    )
 
     def settings(self) -> Dict[str, Any]:
         """The settings as they are now."""
@@ -78,6 +91,10 @@ class GenrePipe(TrainablePipe):
         self._check_number("num_beams", f"a whole number from 1 to {MAX_BEAMS}", 1, MAX_BEAMS)
         self._check_number("length_penalty", "from -10 to 10", -10, 10, whole=False)
         self._check_number("batch_tokens", "a whole number, 1 or more", 1)
+        is_known = self.search in ("beam", "exact")
+        check(self.name, "search", self.search, '"beam" or "exact"', is_known)
+        is_known = self.early_stopping in (True, False, "never")
+        check(self.name, "early_stopping", self.early_stopping, 'true, false or "never"', is_known)
         check_dtype(self.name, self.dtype)
 
     def _check_number(
@@ -141,7 +158,7 @@ class GenrePipe(TrainablePipe):
 
     # The search
 
-    def search(self, inputs: Sequence[Optional[List[int]]], trie: AnyTrie) -> List[List[Path]]:
+    def find_paths(self, inputs: Sequence[Optional[List[int]]], trie: AnyTrie) -> List[List[Path]]:
         """The best names for each input.
 
         inputs (Sequence[Optional[List[int]]]): Token ids, or None for what can't be read.
@@ -150,15 +167,18 @@ class GenrePipe(TrainablePipe):
         """
         # The same mention in the same context is searched once.
         distinct = {tuple(ids): ids for ids in inputs if ids}
-        paths = constrained_search(
-            self.shim.transformer.eval(),
-            list(distinct.values()),
-            trie,
-            num_beams=self.num_beams,
-            length_penalty=self.length_penalty,
-            batch_tokens=self.batch_tokens,
-            dtype=torch_dtype(self.dtype, self.shim.device),
-        )
+        task = (self.shim.transformer.eval(), list(distinct.values()), trie)
+        options: Dict[str, Any] = {
+            "length_penalty": self.length_penalty,
+            "batch_tokens": self.batch_tokens,
+            "dtype": torch_dtype(self.dtype, self.shim.device),
+        }
+        if self.search == "exact":
+            paths = [one.paths for one in exact_search(*task, top_k=self.num_beams, **options)]
+        else:
+            paths = constrained_search(
+                *task, num_beams=self.num_beams, early_stopping=self.early_stopping, **options
+            )
         found = dict(zip(distinct, paths, strict=True))
         return [found[tuple(ids)] if ids else [] for ids in inputs]
 

@@ -42,6 +42,7 @@ def test_the_best_of_all_names(model, names, inputs, k, penalty, whole):
     for ids, one in zip(inputs, found, strict=True):
         assert_best(named(one.paths, trie), all_scores(model, ids, names, penalty)[:k])
         assert 0 < one.n_rows <= trie.n_nodes
+        assert one.is_exact
 
 
 def test_a_trie_for_each_input():
@@ -61,9 +62,18 @@ def test_a_large_trie_is_computed_in_small_part():
     beams = search.constrained_search(MODELS[0], inputs, trie, num_beams=5)
     for one, paths in zip(found, beams, strict=True):
         assert one.n_rows < trie.n_nodes / 4
+        assert one.is_exact
         # As good as a beam search's, or better, place by place.
         for exact_path, path in zip(one.paths, paths, strict=True):
             assert exact_path.score >= path.score - 1e-5
+
+
+def test_the_search_ends_in_time():
+    trie, _ = TokenTrie.build(random_names(20_000, 0, length=8))
+    (found,) = exact_search(MODELS[0], [[4, 5]], trie, max_rows=100)
+    assert len(found.paths) == 5
+    assert not found.is_exact
+    assert 100 <= found.n_rows < 100 + exact.WIDTH
 
 
 def test_other_models_have_no_exact_search():
