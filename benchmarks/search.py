@@ -9,9 +9,10 @@ printed are medians.
 """
 
 import copy
+import gc
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -185,6 +186,7 @@ def main(
     torch.set_num_threads(threads)
     task = mini_task(data, tokens) if shape == "mini" and data else random_task(shape, tokens)
     systems_of = partial(make_systems, task, dtype, ours)
+    gc.freeze()  # or the collector would go through millions of dicts again and again
     rng = np.random.default_rng(0)
     for n_beams in beams:
         systems = systems_of(n_beams)
@@ -206,7 +208,9 @@ def make_systems(task: Task, dtypes: List[str], only_ours: bool, beams: int) -> 
         if not only_ours:
             model = copy.deepcopy(task.model).to(DTYPES[name])
             systems[f"generate {name}"] = partial(by_generate, model, trie, beams)
-        systems[f"search {name}"] = partial(by_search, task, name, beams)
+        # A module's weights are packed for one dtype at a time.
+        own = replace(task, model=copy.deepcopy(task.model))
+        systems[f"search {name}"] = partial(by_search, own, name, beams)
     return systems
 
 

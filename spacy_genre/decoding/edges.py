@@ -1,7 +1,7 @@
 """What may follow the nodes of a trie, and how likely it is."""
 
-from dataclasses import dataclass, fields
-from typing import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -35,6 +35,26 @@ class Edges:
     is_end: NDArray[np.bool_]
     logprob: NDArray[np.float32]
 
+    @classmethod
+    def join(cls, parts: Sequence["Edges"]) -> "Edges":
+        """All in one, in the order of their rows."""
+        whole = [np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)]
+        order = np.argsort(whole[0], kind="stable")
+        return cls(*(array[order] for array in whole))
+
+    def shifted(self, by: int) -> "Edges":
+        """The same with higher numbers of rows."""
+        return replace(self, row=self.row + by)
+
+    def of_rows(self, rows: IntArray) -> "Edges":
+        """Those of some rows, [R], which then have the numbers from 0 on."""
+        start, end = (np.searchsorted(self.row, rows, side) for side in ("left", "right"))
+        count = end - start
+        row = np.repeat(np.arange(len(rows)), count)
+        at = np.arange(len(row)) + np.repeat(start - (np.cumsum(count) - count), count)
+        rest = (getattr(self, f.name)[at] for f in fields(self)[1:])
+        return Edges(row, *rest)
+
 
 def follow(
     trie: AnyTrie, nodes: IntArray, eos: int, logprobs: Iterable[Tensor], limit: int
@@ -53,11 +73,9 @@ def follow(
     for piece in logprobs:
         part = nodes[start : start + len(piece)]
         edges = [*_few(trie, part, eos, piece), *_many(trie, part, piece, limit)]
-        found += [_shifted(e, start) for e in edges]
+        found += [part.shifted(start) for part in edges]
         start += len(piece)
-    whole = Edges(*(np.concatenate([getattr(e, f.name) for e in found]) for f in fields(Edges)))
-    order = np.argsort(whole.row, kind="stable")
-    return Edges(*(getattr(whole, f.name)[order] for f in fields(Edges)))
+    return Edges.join(found)
 
 
 def check_finite(edges: Edges, dtype: torch.dtype) -> None:
@@ -69,8 +87,10 @@ def check_finite(edges: Edges, dtype: torch.dtype) -> None:
         raise ValueError(Errors.M006.format(dtype=str(dtype).removeprefix("torch.")))
 
 
-def _shifted(edges: Edges, by: int) -> Edges:
-    return Edges(edges.row + by, edges.node, edges.token, edges.is_end, edges.logprob)
+def check_tokens(tokens: IntArray, size: int) -> None:
+    """RAISES (ValueError): If a token is beyond a vocabulary of some size."""
+    if tokens.max(initial=0) >= size:
+        raise ValueError(Errors.M009.format(found=tokens.max(), size=size))
 
 
 def _few(trie: AnyTrie, nodes: IntArray, eos: int, logprobs: Tensor) -> Iterator[Edges]:
@@ -80,7 +100,7 @@ def _few(trie: AnyTrie, nodes: IntArray, eos: int, logprobs: Tensor) -> Iterator
     at, child = trie.children(nodes[usual])
     row = np.concatenate([usual[at], ending])
     token = np.concatenate([trie.token_of(child), np.full(len(ending), eos)]).astype(np.int64)
-    _check(token, logprobs)
+    check_tokens(token, logprobs.shape[1])
     is_end = np.arange(len(row)) >= len(child)
     flat = torch.from_numpy(row * logprobs.shape[1] + token).to(logprobs.device)
     logprob = logprobs.flatten()[flat].cpu().numpy()
@@ -94,15 +114,10 @@ def _many(trie: AnyTrie, nodes: IntArray, logprobs: Tensor, limit: int) -> Itera
         same = rows[nodes[rows] == node]
         _, children = trie.children(np.asarray([node]))
         tokens = trie.token_of(children).astype(np.int64)
-        _check(tokens, logprobs)
+        check_tokens(tokens, logprobs.shape[1])
         block = logprobs[torch.from_numpy(same).to(logprobs.device)]
         block = block.index_select(1, torch.from_numpy(tokens).to(logprobs.device))
         logprob, at = (t.cpu().numpy() for t in torch.topk(block, min(limit, len(tokens))))
         row = np.repeat(same, at.shape[1])
         at = at.ravel()
         yield Edges(row, children[at], tokens[at], np.zeros(len(at), bool), logprob.ravel())
-
-
-def _check(tokens: IntArray, logprobs: Tensor) -> None:
-    if tokens.max(initial=0) >= logprobs.shape[1]:
-        raise ValueError(Errors.M009.format(found=tokens.max(), size=logprobs.shape[1]))

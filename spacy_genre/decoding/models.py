@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..errors import Warnings
 from .bart import Bart, is_supported
-from .steps import ModuleSteps, PackedSteps, Steps
+from .packed_steps import PackedSteps
+from .steps import Goal, ModuleSteps, Steps
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,20 @@ _packed: "WeakKeyDictionary[Any, Packed]" = WeakKeyDictionary()
 _other: "WeakSet[Any]" = WeakSet()
 
 
-def open_steps(module: Any, depth: int, dtype: torch.dtype) -> Steps:
+def open_steps(module: Any, dtype: torch.dtype, goal: Goal) -> Steps:
     """A decoder for a model.
 
     module (transformers.PreTrainedModel): An encoder-decoder, in evaluation mode.
-    depth (int): The most tokens of a sequence, the start token included.
     dtype (torch.dtype): What to compute in.
+    goal (Goal): What is generated.
     """
     bart = packed(module, dtype)
     if bart is not None:
-        return PackedSteps(bart, depth)
+        return PackedSteps(bart, goal)
     if module not in _other:
         _other.add(module)
         warnings.warn(Warnings.W003.format(kind=type(module).__name__), stacklevel=2)
-    return ModuleSteps(module, dtype)
+    return ModuleSteps(module, dtype, goal)
 
 
 def packed(module: Any, dtype: torch.dtype) -> Optional[Bart]:

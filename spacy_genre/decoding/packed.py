@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .bart import Bart, Grid, Layer
+from .edges import check_tokens
 
 IntArray = NDArray[np.integer]
 
@@ -18,8 +19,8 @@ IntArray = NDArray[np.integer]
 class Rows:
     """Rows to compute: each is one token of a sequence.
 
-    slots (IntArray): [R], the slots of their mentions; those of a slot are neighbours.
-    places (IntArray): [R], where in the slot each row is kept: one after the other.
+    slots (IntArray): [R], the slots of their mentions.
+    places (IntArray): [R], where in the slot each row is kept: one behind the other.
     ancestors (IntArray): [R, T], the places of the rows that each one sees, its own included;
         the same place may stand there more than once.
     depths (IntArray): [R], how many tokens are before each in its sequence.
@@ -70,8 +71,12 @@ class PackedDecoder:
         self.used = self.used[kept]
 
     def evaluate(self, rows: Rows) -> Tensor:
-        """Compute rows. RETURNS (FloatTensor): [R, d], what the decoder makes of them, for
-        `Bart.log_probs`."""
+        """Compute rows.
+
+        RETURNS (FloatTensor): [R, d], what the decoder makes of them, for `Bart.log_probs`.
+        RAISES (ValueError): If a token is beyond the vocabulary.
+        """
+        check_tokens(rows.tokens, self.bart.vocab_size)
         np.maximum.at(self.used, rows.slots, rows.places + 1)
         rank = rank_in_group(rows.slots)
         shape = (len(self.used), int(rank.max()) + 1)
@@ -183,8 +188,11 @@ def append(table: Tensor, new: Tensor, fill: float = 0.0) -> Tensor:
 
 
 def rank_in_group(groups: IntArray) -> IntArray:
-    """How many of its group are before each item. Items of a group are neighbours."""
-    index = np.arange(len(groups))
+    """How many items of the same group are before each item, [R]."""
+    order = np.argsort(groups, kind="stable")
     is_first = np.ones(len(groups), bool)
-    is_first[1:] = groups[1:] != groups[:-1]
-    return index - np.maximum.accumulate(np.where(is_first, index, 0))
+    is_first[1:] = np.diff(groups[order]) != 0
+    index = np.arange(len(groups))
+    rank = np.empty_like(index)
+    rank[order] = index - np.maximum.accumulate(np.where(is_first, index, 0))
+    return rank

@@ -16,9 +16,10 @@ from ..errors import Errors
 from ..titles.overlay import AnyTrie, OverlayTrie
 from ..titles.trie import TokenTrie
 from .beams import Beams, EarlyStopping, Path
-from .edges import check_finite, follow
+from .edges import check_finite
 from .exact import Found, best_sequences
 from .models import open_steps, packed
+from .steps import Goal
 
 MAX_BEAMS = 1000
 IntArray = NDArray[np.integer]
@@ -129,7 +130,8 @@ def _run(
 ) -> None:
     """Follow all mentions to their ends. As some are done, others take their place."""
     config = module.config
-    steps = open_steps(module, trie.depth + 1, dtype)
+    goal = Goal(trie, config.decoder_start_token_id, config.eos_token_id, 2 * beams.k)
+    steps = open_steps(module, dtype, goal)
     room = max(1, steps.max_rows // beams.k)
     # The longest come first, so that those that are read together are about as long.
     waiting = sorted(np.flatnonzero(roots >= 0).tolist(), key=lambda i: len(inputs[i]))
@@ -138,9 +140,8 @@ def _run(
         if waiting and (n_live == 0 or (steps.continuous and 2 * n_live <= room)):
             new = _next_batch(waiting, inputs, room - n_live, batch_tokens)
             steps.admit(new, [inputs[i] for i in new])
-            beams.admit(new, roots[new], config.decoder_start_token_id)
-        logprobs = steps.step(beams.mention, beams.parent, beams.token)
-        edges = follow(trie, beams.node, config.eos_token_id, logprobs, 2 * beams.k)
+            beams.admit(new, roots[new], goal.start)
+        edges = steps.step(beams.mention, beams.parent, beams.node, beams.token)
         check_finite(edges, dtype)
         beams.advance(edges)
 

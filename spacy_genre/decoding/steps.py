@@ -1,6 +1,7 @@
 """Step by step through sequences, a token at a time: what the beam search needs of a decoder."""
 
-from typing import Any, Iterator, List, Protocol, Sequence
+from dataclasses import dataclass
+from typing import Any, Iterable, List, Protocol, Sequence
 
 import numpy as np
 import torch
@@ -9,12 +10,31 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from .bart import Bart
-from .packed import PackedDecoder, Rows, rank_in_group
+from ..titles.overlay import AnyTrie
+from .edges import Edges, follow
 
 IntArray = NDArray[np.integer]
 # transformers makes those of all rows at once (float32), so these limit the rows.
 MAX_LOGPROBS = 2**24
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is generated.
+
+    trie (AnyTrie): The sequences that may be.
+    start, eos (int): The start token and the end token.
+    limit (int): How many continuations of a sequence matter.
+    """
+
+    trie: AnyTrie
+    start: int
+    eos: int
+    limit: int
+
+    def follow(self, nodes: IntArray, logprobs: Iterable[Tensor]) -> Edges:
+        """The continuations of nodes; see `edges.follow`."""
+        return follow(self.trie, nodes, self.eos, logprobs, self.limit)
 
 
 class Steps(Protocol):
@@ -34,61 +54,18 @@ class Steps(Protocol):
         inputs (Sequence[List[int]]): [M], their token ids.
         """
 
-    def step(self, mentions: IntArray, parents: IntArray, tokens: IntArray) -> Iterator[Tensor]:
+    def step(
+        self, mentions: IntArray, parents: IntArray, nodes: IntArray, tokens: IntArray
+    ) -> Edges:
         """Add a token to sequences. Mentions without any are forgotten.
 
         mentions (IntArray): [R], whose each sequence is; those of a mention are neighbours.
         parents (IntArray): [R], which sequence of the step before each one continues; -1 where
             the token is the first.
+        nodes (IntArray): [R], the nodes that they have reached with the token.
         tokens (IntArray): [R], the tokens.
-        RETURNS (Iterator[FloatTensor]): The log-probabilities of what follows each sequence
-            (natural logarithm, float32 whatever is computed in), [R, V] in pieces of some rows.
+        RETURNS (Edges): What may follow.
         """
-
-
-class PackedSteps:
-    """Steps of a BART or mBART.
-
-    bart (Bart): The model.
-    depth (int): The most tokens of a sequence, the start token included.
-    """
-
-    continuous = True
-    max_rows = 256  # more make the multiplications no faster
-
-    def __init__(self, bart: Bart, depth: int) -> None:
-        self.bart, self.decoder = bart, PackedDecoder(bart)
-        self.mentions = np.zeros(0, np.int64)  # [M] whose each slot is
-        # The rows of the last step; a last one more stands before each sequence's first token.
-        self.depths = np.full(1, -1)
-        self.ancestors = np.zeros((1, depth), np.int64)
-
-    def admit(self, mentions: IntArray, inputs: Sequence[List[int]]) -> None:
-        """As `Steps.admit`."""
-        self.decoder.admit(inputs)
-        self.mentions = np.concatenate([self.mentions, mentions])
-
-    def step(self, mentions: IntArray, parents: IntArray, tokens: IntArray) -> Iterator[Tensor]:
-        """As `Steps.step`."""
-        slots = self._slots(mentions)
-        places = self.decoder.used[slots] + rank_in_group(slots)
-        depths = self.depths[parents] + 1
-        # A row's own place stands at its depth, and on to the end.
-        later = np.arange(self.ancestors.shape[1]) >= depths[:, None]
-        ancestors = np.where(later, places[:, None], self.ancestors[parents])
-        self.depths, self.ancestors = np.append(depths, -1), np.pad(ancestors, ((0, 1), (0, 0)))
-        rows = Rows(slots, places, ancestors[:, : depths.max() + 1], depths, tokens)
-        return self.bart.log_probs(self.decoder.evaluate(rows))
-
-    def _slots(self, mentions: IntArray) -> IntArray:
-        """The slot of each mention. When half of the slots are of others, these are given up."""
-        is_alive = np.isin(self.mentions, mentions)
-        if 2 * is_alive.sum() <= len(is_alive):
-            self.decoder.keep(np.flatnonzero(is_alive))
-            self.mentions = self.mentions[is_alive]
-        slot_of = np.zeros(self.mentions.max() + 1, np.int64)
-        slot_of[self.mentions] = np.arange(len(self.mentions))
-        return slot_of[mentions]
 
 
 class ModuleSteps:
@@ -96,12 +73,13 @@ class ModuleSteps:
 
     module (transformers.PreTrainedModel): The model.
     dtype (torch.dtype): What to compute in.
+    goal (Goal): What is generated.
     """
 
     continuous = False
 
-    def __init__(self, module: Any, dtype: torch.dtype) -> None:
-        self.module, self.dtype = module, dtype
+    def __init__(self, module: Any, dtype: torch.dtype, goal: Goal) -> None:
+        self.module, self.dtype, self.goal = module, dtype, goal
         self.device = module.get_input_embeddings().weight.device
         self.max_rows = MAX_LOGPROBS // module.config.vocab_size
 
@@ -118,7 +96,9 @@ class ModuleSteps:
         self.cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         self.mentions = mentions
 
-    def step(self, mentions: IntArray, parents: IntArray, tokens: IntArray) -> Iterator[Tensor]:
+    def step(
+        self, mentions: IntArray, parents: IntArray, nodes: IntArray, tokens: IntArray
+    ) -> Edges:
         """As `Steps.step`."""
         if self.cache.get_seq_length() > 0:
             index = self._tensor(parents)
@@ -135,7 +115,8 @@ class ModuleSteps:
                 past_key_values=self.cache,
                 use_cache=True,
             )
-        yield torch.log_softmax(output.logits[:, -1], dim=-1, dtype=torch.float32)
+        logprobs = torch.log_softmax(output.logits[:, -1], dim=-1, dtype=torch.float32)
+        return self.goal.follow(nodes, [logprobs])
 
     def _autocast(self) -> Any:
         lower = self.dtype != torch.float32

@@ -13,7 +13,8 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
 from spacy_genre.decoding import constrained_search
-from spacy_genre.decoding.steps import ModuleSteps, PackedSteps
+from spacy_genre.decoding.packed_steps import PackedSteps
+from spacy_genre.decoding.steps import ModuleSteps
 from spacy_genre.titles.overlay import TrieEditor
 
 V, BOS, EOS, PAD = 40, 0, 2, 1
@@ -70,14 +71,15 @@ def assert_same(ours, reference, tolerance=1e-4):
     st.sampled_from([False, "never"]),
     st.sampled_from([1, 10, 4096]),
     st.sampled_from([1, 15, 256]),
+    st.sampled_from([0, 4, 16]),
 )
 def test_the_result_is_that_of_generate(
-    model, names, inputs, beams, penalty, early, batch_tokens, max_rows
+    model, names, inputs, beams, penalty, early, batch_tokens, max_rows, few_rows
 ):
     trie, _ = TokenTrie.build(names)
     options = {"length_penalty": penalty, "early_stopping": early}
-    # With less room, mentions come while others are under way.
-    with mock.patch.object(PackedSteps, "max_rows", max_rows):
+    # With less room, mentions come while others are under way; with few rows, chains are computed.
+    with mock.patch.multiple(PackedSteps, max_rows=max_rows, few_rows=few_rows):
         found = search(model, inputs, trie, beams, batch_tokens=batch_tokens, **options)
     for ids, paths in zip(inputs, found, strict=True):
         reference = generate(model, ids, names, beams, **options)
@@ -263,7 +265,7 @@ def test_both_decoders_agree():
         expected = search(model, inputs, trie, 5)
         with mock.patch(
             "spacy_genre.decoding.search.open_steps",
-            lambda module, depth, dtype: ModuleSteps(module, dtype),
+            ModuleSteps,
         ):
             found = search(model, inputs, trie, 5)
         for a, b in zip(found, expected, strict=True):

@@ -390,7 +390,7 @@ def test_top_k_does_not_change_who_is_linked(nlp, linker):
 
 def test_many_beams_are_searched_in_smaller_batches(nlp, linker, monkeypatch):
     expected = kb_ids([nlp(make_doc(nlp))])
-    monkeypatch.setattr("spacy_genre.decoding.steps.PackedSteps.max_rows", 1)
+    monkeypatch.setattr("spacy_genre.decoding.packed_steps.PackedSteps.max_rows", 1)
     assert kb_ids([nlp(make_doc(nlp))]) == expected
 
 
