@@ -9,6 +9,7 @@ printed are medians.
 """
 
 import copy
+import ctypes
 import gc
 import statistics
 import time
@@ -26,13 +27,15 @@ from transformers import BartConfig, BartForConditionalGeneration
 from transformers.utils import logging
 
 from spacy_genre import TokenTrie
-from spacy_genre.decoding import constrained_search
+from spacy_genre.decoding import constrained_search, exact_search
 from spacy_genre.model import pad
 
 logging.set_verbosity_error()
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 SIZES = {"base": (768, 6, 12, 3072), "large": (1024, 12, 16, 4096)}
-System = Callable[[List[List[int]]], None]
+# Sequences and their scores, best first.
+Answers = List[Tuple[List[int], float]]
+System = Callable[[List[List[int]]], List[Answers]]
 N_TITLES, VOCABULARY = 100_000, 50_265
 # What torch calls the operations that multiply matrices.
 MATMULS = ("mm", "linear", "baddbmm", "attention")
@@ -52,13 +55,14 @@ class DictTrie:
     """Nested dicts, as in the paper's code; the end token is in them."""
 
     def __init__(self, sequences: Sequence[Sequence[int]], eos: int) -> None:
+        self.depth = max(map(len, sequences)) + 1
         self.root: Dict[int, Any] = {}
         for sequence in sequences:
             node = self.root
             for token in (*sequence, eos):
                 node = node.setdefault(token, {})
 
-    def allowed(self, _: int, sent: torch.Tensor) -> List[int]:
+    def allowed(self, sent: torch.Tensor) -> List[int]:
         """What may follow the start token and some tokens; never nothing, which would raise."""
         node = self.root
         for token in sent.tolist()[1:]:
@@ -99,42 +103,72 @@ def random_task(shape: str, n_tokens: int) -> Task:
     return Task(model, trie, sequences, inputs)
 
 
-def by_generate(model: Any, trie: DictTrie, beams: int, inputs: List[List[int]]) -> None:
-    """Let `generate` answer, called as in the paper's code."""
+def by_generate(
+    model: Any, tries: Sequence[DictTrie], beams: int, inputs: List[List[int]]
+) -> List[Answers]:
+    """The answers of `generate`, called as in the paper's code.
+
+    tries (Sequence[DictTrie]): One for each input, or one for all.
+    """
     config = model.config
     ids, mask = pad(inputs, config.pad_token_id, torch.device("cpu"))
     with torch.inference_mode():
-        model.generate(
+        output = model.generate(
             input_ids=ids,
             attention_mask=mask,
             num_beams=beams,
             num_return_sequences=beams,
             min_length=0,
-            max_new_tokens=64,
-            prefix_allowed_tokens_fn=trie.allowed,
+            max_new_tokens=max(trie.depth for trie in tries),
+            prefix_allowed_tokens_fn=lambda i, sent: tries[i % len(tries)].allowed(sent),
+            output_scores=True,
+            return_dict_in_generate=True,
         )
+    eos = config.eos_token_id
+    rows = [row[1 : row.index(eos, 1)] if eos in row[1:] else row for row in output[0].tolist()]
+    pairs = [*zip(rows, output.sequences_scores.tolist(), strict=True)]
+    # Those far below are beams that nothing could follow.
+    return [
+        [pair for pair in pairs[i : i + beams] if pair[1] > -1e6]
+        for i in range(0, len(pairs), beams)
+    ]
 
 
-def by_search(task: Task, dtype: str, beams: int, inputs: List[List[int]]) -> None:
-    """Let this package's search answer."""
-    constrained_search(task.model, inputs, task.trie, num_beams=beams, dtype=DTYPES[dtype])
+def by_search(task: Task, dtype: str, beams: int, inputs: List[List[int]]) -> List[Answers]:
+    """The answers of this package's search."""
+    found = constrained_search(task.model, inputs, task.trie, num_beams=beams, dtype=DTYPES[dtype])
+    return [[(task.trie.path(path.node), path.score) for path in paths] for paths in found]
 
 
-def outside_matmul(run: Callable[[], Any]) -> Tuple[float, float]:
-    """The share of a run's time that is not spent in multiplying matrices, and their FLOP."""
-    with profile(activities=[ProfilerActivity.CPU], with_flops=True) as profiler:
+def by_tree(
+    task: Task, tries: List[TokenTrie], dtype: str, top_k: int, inputs: List[List[int]]
+) -> List[Answers]:
+    """The answers of this package, where each input has a few names of its own."""
+    tries = tries[: len(inputs)]
+    found = exact_search(task.model, inputs, tries, top_k=top_k, dtype=DTYPES[dtype])
+    return [
+        [(trie.path(path.node), path.score) for path in one.paths]
+        for one, trie in zip(found, tries, strict=True)
+    ]
+
+
+def outside_matmul(run: Callable[[], Any]) -> float:
+    """The share of a run's time that is not spent in multiplying matrices."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
         start = time.perf_counter()
         run()
         seconds = time.perf_counter() - start
-    events = profiler.key_averages()
     inside = sum(
-        event.self_cpu_time_total for event in events if any(name in event.key for name in MATMULS)
+        event.self_cpu_time_total
+        for event in profiler.key_averages()
+        if any(name in event.key for name in MATMULS)
     )
-    return 1 - inside / 1e6 / seconds, sum(event.flops for event in events)
+    return 1 - inside / 1e6 / seconds
 
 
 def peak_memory(run: Callable[[], Any]) -> float:
-    """How many MB a run takes on top of what is taken already (Linux)."""
+    """How many MB a run takes on top of what is taken already (Linux with glibc)."""
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     before = _status("VmRSS")
     run()
@@ -173,45 +207,90 @@ def measure(systems: Dict[str, System], batches: List[List[List[int]]]) -> Dict[
 def main(
     data: Annotated[Optional[Path], typer.Argument(help="Real titles and mentions.")] = None,
     shape: Annotated[str, typer.Option(help="mini, base or large.")] = "mini",
-    beams: Annotated[List[int], typer.Option(help="How many beams.")] = [5],  # noqa: B006
+    beams: Annotated[int, typer.Option(help="How many beams.")] = 5,
     tokens: Annotated[int, typer.Option(help="Length of the input.")] = 64,
     batch: Annotated[List[int], typer.Option(help="Mentions at a time.")] = [1, 8, 32],  # noqa: B006
     dtype: Annotated[List[str], typer.Option(help="What to compute in.")] = list(DTYPES),  # noqa: B006
+    candidates: Annotated[int, typer.Option(help="Only so many names for each mention.")] = 0,
     rounds: Annotated[int, typer.Option(help="Batches to take the median of.")] = 5,
     threads: Annotated[int, typer.Option(help="Threads of torch.")] = 2,
-    ours: Annotated[bool, typer.Option(help="Leave out `generate`.")] = False,
+    check: Annotated[int, typer.Option(help="Compare the answers for so many mentions.")] = 0,
     details: Annotated[bool, typer.Option(help="Memory and what the time goes into, too.")] = False,
+    plot: Annotated[Optional[Path], typer.Option(help="Draw speed against batch size.")] = None,
 ) -> None:
     """Print mentions a second of each system."""
     torch.set_num_threads(threads)
     task = mini_task(data, tokens) if shape == "mini" and data else random_task(shape, tokens)
-    systems_of = partial(make_systems, task, dtype, ours)
+    systems = make_systems(task, dtype, beams, candidates, max(batch))
     gc.freeze()  # or the collector would go through millions of dicts again and again
     rng = np.random.default_rng(0)
-    for n_beams in beams:
-        systems = systems_of(n_beams)
-        for n in batch:
-            chosen = [rng.choice(len(task.inputs), n, replace=False) for _ in range(rounds + 1)]
-            batches = [[task.inputs[i] for i in rows] for rows in chosen]
-            measure(systems, batches[:1])  # everything is loaded and packed then
-            times = measure(systems, batches[1:])
-            report(f"{shape} {tokens} tokens, {n_beams} beams, batch {n}", n, times)
-            if details:
-                explain(systems, batches[0], dtype)
+    if check:
+        compare(systems, draw_batch(task, check, rng))
+    speeds: Dict[str, List[float]] = {name: [] for name in systems}
+    for n in batch:
+        batches = [draw_batch(task, n, rng) for _ in range(rounds + 1)]
+        measure(systems, batches[:1])  # everything is loaded and packed then
+        times = measure(systems, batches[1:])
+        report(f"{shape}, {tokens} tokens, {beams} beams, batch {n}", n, times)
+        for name, seconds in times.items():
+            speeds[name].append(n / statistics.median(seconds))
+        if details:
+            explain(systems, batches[0], dtype)
+    if plot:
+        draw(plot, batch, speeds)
 
 
-def make_systems(task: Task, dtypes: List[str], only_ours: bool, beams: int) -> Dict[str, System]:
+def draw_batch(task: Task, n: int, rng: np.random.Generator) -> List[List[int]]:
+    return [task.inputs[i] for i in rng.choice(len(task.inputs), n, replace=False)]
+
+
+def make_systems(
+    task: Task, dtypes: List[str], beams: int, n_candidates: int, batch: int
+) -> Dict[str, System]:
     """What is compared, by name."""
+    eos = task.model.config.eos_token_id
+    groups = [task.sequences]
+    if n_candidates:
+        rng = np.random.default_rng(1)
+        rows = [rng.choice(len(task.sequences), n_candidates, replace=False) for _ in range(batch)]
+        groups = [[task.sequences[i] for i in row] for row in rows]
+    dict_tries = [DictTrie(group, eos) for group in groups]
+    tries = [TokenTrie.build(group)[0] for group in groups] if n_candidates else []
     systems: Dict[str, System] = {}
-    trie = DictTrie([] if only_ours else task.sequences, task.model.config.eos_token_id)
     for name in dtypes:
-        if not only_ours:
-            model = copy.deepcopy(task.model).to(DTYPES[name])
-            systems[f"generate {name}"] = partial(by_generate, model, trie, beams)
+        model = copy.deepcopy(task.model).to(DTYPES[name])
+        systems[f"generate {name}"] = partial(by_generate, model, dict_tries, beams)
         # A module's weights are packed for one dtype at a time.
         own = replace(task, model=copy.deepcopy(task.model))
-        systems[f"search {name}"] = partial(by_search, own, name, beams)
+        if n_candidates:
+            systems[f"tree {name}"] = partial(by_tree, own, tries, name, beams)
+        else:
+            systems[f"search {name}"] = partial(by_search, own, name, beams)
     return systems
+
+
+def compare(systems: Dict[str, System], inputs: List[List[int]]) -> None:
+    """Print how far each system's answers are those of the first one, one mention at a time."""
+    first = next(iter(systems.values()))
+    expected = [first([ids])[0] for ids in inputs]
+    print(f"beside the first, one of {len(inputs)} mentions at a time:")
+    for name, run in systems.items():
+        found = run(inputs) if name.startswith("search") else [run([ids])[0] for ids in inputs]
+        pairs = [*zip(found, expected, strict=True)]
+        best = np.mean([a[0][0] == b[0][0] for a, b in pairs])
+        same = np.mean([[t for t, _ in a] == [t for t, _ in b] for a, b in pairs])
+        apart = [
+            abs(score - other)
+            for a, b in pairs
+            for tokens, score in a
+            for other_tokens, other in b
+            if tokens == other_tokens
+        ]
+        print(
+            f"  {name:20} same first answer {best:7.2%}, all the same {same:7.2%}, scores apart "
+            f"{max(apart):.1e} at most",
+            flush=True,
+        )
 
 
 def report(title: str, n: int, times: Dict[str, List[float]]) -> None:
@@ -229,12 +308,29 @@ def explain(systems: Dict[str, System], batch: List[List[int]], dtypes: List[str
     for name in dtypes:
         print(f"  {name}: {gemm_peak(DTYPES[name]) / 1e9:.0f} GFLOP/s in a large multiplication")
     for name, run in systems.items():
-        share, flops = outside_matmul(partial(run, batch))
+        share = outside_matmul(partial(run, batch))
+        memory = peak_memory(partial(run, batch))
         print(
-            f"  {name:20} {flops / len(batch) / 1e9:5.2f} GFLOP a mention, {share:4.0%} of the "
-            f"time not in multiplications, {peak_memory(partial(run, batch)):6.0f} MB at the peak",
+            f"  {name:20} {share:4.0%} of the time not in multiplications, "
+            f"{memory:6.0f} MB more at the peak",
             flush=True,
         )
+
+
+def draw(path: Path, batch: List[int], speeds: Dict[str, List[float]]) -> None:
+    """Draw mentions a second against the size of the batch."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 4))
+    for name, speed in speeds.items():
+        axes.plot(batch, speed, marker="o", label=name)
+    axes.set(xscale="log", yscale="log", xlabel="mentions in a batch", ylabel="mentions a second")
+    axes.set_xticks(batch, [str(n) for n in batch])
+    axes.legend()
+    figure.savefig(path, dpi=150, bbox_inches="tight")
 
 
 if __name__ == "__main__":
