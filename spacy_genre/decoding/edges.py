@@ -1,7 +1,7 @@
 """What may follow the nodes of a trie, and how likely it is."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Iterable, Iterator, Sequence
+from typing import Iterable, Iterator, Optional, Sequence
 
 import numpy as np
 import torch
@@ -56,26 +56,35 @@ class Edges:
         return Edges(row, *rest)
 
 
-def follow(
-    trie: AnyTrie, nodes: IntArray, eos: int, logprobs: Iterable[Tensor], limit: int
-) -> Edges:
-    """All continuations that can matter.
+@dataclass(frozen=True)
+class Goal:
+    """What is to be generated.
 
-    trie (AnyTrie): What may be generated.
-    nodes (IntArray): [R], the node that each row has reached.
-    eos (int): The end token.
-    logprobs (Iterable[FloatTensor]): [R, V] in pieces of some rows.
-    limit (int): Of a row with many continuations, so many of the best are enough.
-    RETURNS (Edges): The continuations.
-    RAISES (ValueError): If a token is beyond V.
+    trie (AnyTrie): The sequences that may be.
+    start, eos (int): The start token and the end token.
+    limit (Optional[int]): How many continuations of a sequence matter; None for all.
     """
-    found, start = [], 0
-    for piece in logprobs:
-        part = nodes[start : start + len(piece)]
-        edges = [*_few(trie, part, eos, piece), *_many(trie, part, piece, limit)]
-        found += [part.shifted(start) for part in edges]
-        start += len(piece)
-    return Edges.join(found)
+
+    trie: AnyTrie
+    start: int
+    eos: int
+    limit: Optional[int] = None
+
+    def follow(self, nodes: IntArray, logprobs: Iterable[Tensor]) -> Edges:
+        """What may follow some rows; of those with many continuations only the best ones.
+
+        nodes (IntArray): [R], the node that each row has reached.
+        logprobs (Iterable[FloatTensor]): [R, V] in pieces of some rows.
+        RETURNS (Edges): The continuations.
+        RAISES (ValueError): If a token is beyond V.
+        """
+        found, start = [], 0
+        for piece in logprobs:
+            part = nodes[start : start + len(piece)]
+            edges = [*_few(self, part, piece), *_many(self, part, piece)]
+            found += [part.shifted(start) for part in edges]
+            start += len(piece)
+        return Edges.join(found)
 
 
 def check_finite(edges: Edges, dtype: torch.dtype) -> None:
@@ -93,13 +102,14 @@ def check_tokens(tokens: IntArray, size: int) -> None:
         raise ValueError(Errors.M009.format(found=tokens.max(), size=size))
 
 
-def _few(trie: AnyTrie, nodes: IntArray, eos: int, logprobs: Tensor) -> Iterator[Edges]:
+def _few(goal: Goal, nodes: IntArray, logprobs: Tensor) -> Iterator[Edges]:
     """The ends, and the children of nodes that have not many."""
+    trie = goal.trie
     ending = np.flatnonzero(trie.is_end(nodes))
     usual = np.flatnonzero(trie.n_children(nodes) <= MANY)
     at, child = trie.children(nodes[usual])
     row = np.concatenate([usual[at], ending])
-    token = np.concatenate([trie.token_of(child), np.full(len(ending), eos)]).astype(np.int64)
+    token = np.concatenate([trie.token_of(child), np.full(len(ending), goal.eos)]).astype(np.int64)
     check_tokens(token, logprobs.shape[1])
     is_end = np.arange(len(row)) >= len(child)
     flat = torch.from_numpy(row * logprobs.shape[1] + token).to(logprobs.device)
@@ -107,8 +117,9 @@ def _few(trie: AnyTrie, nodes: IntArray, eos: int, logprobs: Tensor) -> Iterator
     yield Edges(row, np.concatenate([child, nodes[ending]]), token, is_end, logprob)
 
 
-def _many(trie: AnyTrie, nodes: IntArray, logprobs: Tensor, limit: int) -> Iterator[Edges]:
+def _many(goal: Goal, nodes: IntArray, logprobs: Tensor) -> Iterator[Edges]:
     """The best children of nodes that have many. Such nodes are few, and shared by many rows."""
+    trie = goal.trie
     rows = np.flatnonzero(trie.n_children(nodes) > MANY)
     for node in np.unique(nodes[rows]):
         same = rows[nodes[rows] == node]
@@ -117,7 +128,8 @@ def _many(trie: AnyTrie, nodes: IntArray, logprobs: Tensor, limit: int) -> Itera
         check_tokens(tokens, logprobs.shape[1])
         block = logprobs[torch.from_numpy(same).to(logprobs.device)]
         block = block.index_select(1, torch.from_numpy(tokens).to(logprobs.device))
-        logprob, at = (t.cpu().numpy() for t in torch.topk(block, min(limit, len(tokens))))
+        n_best = min(goal.limit or len(tokens), len(tokens))
+        logprob, at = (t.cpu().numpy() for t in torch.topk(block, n_best))
         row = np.repeat(same, at.shape[1])
         at = at.ravel()
         yield Edges(row, children[at], tokens[at], np.zeros(len(at), bool), logprob.ravel())

@@ -7,17 +7,16 @@ goes from there bounds the norm of their scores.
 """
 
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
+from typing import List, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..titles.overlay import AnyTrie
 from .bart import Bart
 from .beams import Path, top_per_group
-from .edges import Edges, check_finite, follow
+from .edges import Edges, Goal, check_finite
 from .packed import PackedDecoder, Rows, rank_in_group
-from .whole import NO_LIMIT, REACHED, count_nodes, score_all
+from .whole import REACHED, count_nodes, score_all
 
 IntArray = NDArray[np.integer]
 FloatArray = NDArray[np.floating]
@@ -28,6 +27,26 @@ MAX_ROWS = 256
 WIDTH = 8
 # Tries with at most so many nodes are computed whole, which takes fewer passes but more rows.
 SMALL = 128
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an exact search is to find.
+
+    k (int): How many paths at most.
+    length_penalty (float): The exponent of the length in the score.
+    max_rows (int): After so many rows the search for an input ends.
+    """
+
+    k: int
+    length_penalty: float
+    max_rows: int
+
+    def scores(self, reached: np.ndarray, more: Union[int, IntArray]) -> FloatArray:
+        """The scores of sequences (REACHED, [N]) if they had more tokens (one number, or
+        [N])."""
+        norm = np.power(reached["length"] + more, self.length_penalty, dtype=np.float64)
+        return np.divide(reached["logprob"], norm, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -47,45 +66,37 @@ class Found:
 
 def best_sequences(
     bart: Bart,
+    goal: Goal,
     inputs: Sequence[List[int]],
-    trie: AnyTrie,
     roots: IntArray,
-    *,
-    start: int,
-    eos: int,
-    k: int,
-    length_penalty: float,
-    max_rows: int,
+    wanted: Wanted,
     batch_tokens: int,
 ) -> List[Found]:
-    """The k best sequences for each of some inputs.
+    """The best sequences for each of some inputs.
 
     bart (Bart): The model.
+    goal (Goal): What is generated.
     inputs (Sequence[List[int]]): B lists of token ids.
-    trie (AnyTrie): What may be generated.
     roots (IntArray): [B], the node at which each begins, -1 for those that have nothing.
-    start, eos (int): The start token and the end token.
-    k (int): How many paths to find at most.
-    length_penalty (float): The exponent of the length in the score.
-    max_rows (int): After so many rows the search for an input ends.
+    wanted (Wanted): How many, by which score.
     batch_tokens (int): How many tokens of input the encoder reads at once.
     RETURNS (List[Found]): The paths for each input, and what they took.
     """
     found = [Found([], 0)] * len(inputs)
     mentions = np.flatnonzero(roots >= 0)
     n_rows: IntArray = np.zeros(len(inputs), np.int64)
-    n_rows[mentions] = count_nodes(trie, roots[mentions], SMALL)
+    n_rows[mentions] = count_nodes(goal.trie, roots[mentions], SMALL)
     is_small = n_rows <= SMALL
     n_rows[~is_small] = WIDTH
     for group in (mentions[is_small[mentions]], mentions[~is_small[mentions]]):
         for batch in _batches(group, inputs, n_rows, batch_tokens):
-            task = (bart, [inputs[i] for i in batch], trie, roots[batch], start, eos)
+            task = (bart, goal, [inputs[i] for i in batch], roots[batch])
             if is_small[batch[0]]:
                 ends, taken = score_all(*task), n_rows[batch]
                 is_exact = np.ones(len(batch), bool)
             else:
-                ends, taken, is_exact = _best_first(*task, k, length_penalty, max_rows)
-            paths = _paths(ends, len(batch), k, length_penalty)
+                ends, taken, is_exact = _best_first(*task, wanted)
+            paths = _paths(ends, len(batch), wanted)
             columns = (batch, paths, taken.tolist(), is_exact.tolist())
             for i, *values in zip(*columns, strict=True):
                 found[i] = Found(*values)
@@ -108,15 +119,7 @@ def _batches(
 
 
 def _best_first(
-    bart: Bart,
-    inputs: Sequence[List[int]],
-    trie: AnyTrie,
-    roots: IntArray,
-    start: int,
-    eos: int,
-    k: int,
-    length_penalty: float,
-    max_rows: int,
+    bart: Bart, goal: Goal, inputs: Sequence[List[int]], roots: IntArray, wanted: Wanted
 ) -> Tuple[np.ndarray, IntArray, NDArray[np.bool_]]:
     """The k best ends of each input (REACHED, [<= B * k]); how many rows were computed, [B]; and
     whether there are no better ends for certain, [B]."""
@@ -125,26 +128,23 @@ def _best_first(
     ends, is_exact = np.zeros(0, REACHED), np.ones(len(inputs), bool)
     waiting = np.zeros(len(inputs), REACHED)  # what follows these is not known
     waiting["mention"], waiting["node"] = np.arange(len(inputs)), roots
-    waiting["token"] = start
-    ancestors = np.zeros((1, trie.depth + 1), np.int64)  # of all rows; the first stands for none
+    waiting["token"] = goal.start
+    ancestors = np.zeros((1, goal.trie.depth + 1), np.int64)  # of all rows; the first is no row
     while len(waiting):
         # The order in which nodes are taken is of no matter for the result. Those with good scores
         # soon lead to good ends, which rule out others.
-        taken = _best(waiting, WIDTH, length_penalty, at_least=1)
+        taken = _best(waiting, WIDTH, wanted.scores(waiting, 1))
         nodes, n_before = waiting[taken], len(ancestors)
         rows = _rows(decoder, nodes, ancestors)
         ancestors = np.concatenate([ancestors, rows.ancestors])
-        logprobs = bart.log_probs(decoder.evaluate(rows))
-        edges = follow(trie, nodes["node"], eos, logprobs, NO_LIMIT)
+        edges = goal.follow(nodes["node"], bart.log_probs(decoder.evaluate(rows)))
         check_finite(edges, bart.dtype)
         new = _extend(nodes, edges, n_before)
-        ends = np.concatenate([ends, new[edges.is_end]])
-        ends = ends[np.argsort(ends["mention"], kind="stable")]
-        ends = ends[_best(ends, k, length_penalty)]
-        waiting = np.concatenate([np.delete(waiting, taken), new[~edges.is_end]])
-        waiting = waiting[_can_matter(waiting, ends, trie, len(inputs), k, length_penalty)]
-        waiting = waiting[np.argsort(waiting["mention"], kind="stable")]
-        over = decoder.used[waiting["mention"]] >= max_rows
+        ends = _grouped(np.concatenate([ends, new[edges.is_end]]))
+        ends = ends[_best(ends, wanted.k, wanted.scores(ends, 0))]
+        waiting = _grouped(np.concatenate([np.delete(waiting, taken), new[~edges.is_end]]))
+        waiting = waiting[_can_matter(waiting, ends, goal, wanted, len(inputs))]
+        over = decoder.used[waiting["mention"]] >= wanted.max_rows
         is_exact[waiting["mention"][over]] = False
         waiting = waiting[~over]
     return ends, decoder.used, is_exact
@@ -169,48 +169,37 @@ def _extend(nodes: np.ndarray, edges: Edges, n_before: int) -> np.ndarray:
     return new
 
 
+def _grouped(reached: np.ndarray) -> np.ndarray:
+    """The same (REACHED), those of a mention side by side."""
+    return reached[np.argsort(reached["mention"], kind="stable")]
+
+
 def _can_matter(
-    waiting: np.ndarray,
-    ends: np.ndarray,
-    trie: AnyTrie,
-    n_mentions: int,
-    k: int,
-    length_penalty: float,
+    waiting: np.ndarray, ends: np.ndarray, goal: Goal, wanted: Wanted, n_mentions: int
 ) -> NDArray[np.bool_]:
     """Whether a sequence that goes on from a node may be better than the k best so far."""
     worst = np.full(n_mentions, np.inf)
-    np.minimum.at(worst, ends["mention"], _score(ends["logprob"], ends["length"], length_penalty))
-    worst[np.bincount(ends["mention"], minlength=n_mentions) < k] = -np.inf
+    np.minimum.at(worst, ends["mention"], wanted.scores(ends, 0))
+    worst[np.bincount(ends["mention"], minlength=n_mentions) < wanted.k] = -np.inf
     # A sum of log-probabilities only falls. With a positive exponent it is divided by most in the
     # longest sequence; else the end that comes at once has the mildest norm.
-    length = waiting["length"] + 1
-    if length_penalty > 0:
-        length += trie.height(waiting["node"])
-    return _score(waiting["logprob"], length, length_penalty) > worst[waiting["mention"]]
+    more = goal.trie.height(waiting["node"]) if wanted.length_penalty > 0 else 0
+    return wanted.scores(waiting, more + 1) > worst[waiting["mention"]]
 
 
-def _best(reached: np.ndarray, k: int, length_penalty: float, *, at_least: int = 0) -> IntArray:
-    """Which are the k best of each mention (REACHED, those of a mention side by side), best first.
-
-    at_least (int): What a length counts at least.
-    """
-    length = np.maximum(reached["length"], at_least)
-    score = _score(reached["logprob"], length, length_penalty)
+def _best(reached: np.ndarray, k: int, score: FloatArray) -> IntArray:
+    """Which of some sequences (REACHED, those of a mention side by side) are the k best of each
+    mention, best first."""
     _, top = top_per_group(reached["mention"], score, k)
     return top[top >= 0]
 
 
-def _score(logprob: FloatArray, length: IntArray, length_penalty: float) -> FloatArray:
-    norm: FloatArray = np.power(length, length_penalty, dtype=np.float64)
-    return np.divide(logprob, norm, dtype=np.float32)
-
-
-def _paths(ends: np.ndarray, n_mentions: int, k: int, length_penalty: float) -> List[List[Path]]:
+def _paths(ends: np.ndarray, n_mentions: int, wanted: Wanted) -> List[List[Path]]:
     """The k best ends of each mention as paths."""
     paths: List[List[Path]] = [[] for _ in range(n_mentions)]
-    best = ends[_best(ends, k, length_penalty)]
-    score = _score(best["logprob"], best["length"], length_penalty)
-    columns = (best["mention"], best["node"], best["length"], best["logprob"], score)
-    for mention, *values in zip(*(column.tolist() for column in columns), strict=True):
+    best = ends[_best(ends, wanted.k, wanted.scores(ends, 0))]
+    names = ("mention", "node", "length", "logprob")
+    columns = [*(best[name].tolist() for name in names), wanted.scores(best, 0).tolist()]
+    for mention, *values in zip(*columns, strict=True):
         paths[mention].append(Path(*values))
     return paths

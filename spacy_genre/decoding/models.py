@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..errors import Warnings
 from .bart import Bart, is_supported
+from .edges import Goal
 from .packed_steps import PackedSteps
-from .steps import Goal, ModuleSteps, Steps
+from .steps import ModuleSteps, Steps
 
 
 @dataclass(frozen=True)

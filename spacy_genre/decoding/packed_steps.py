@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bart import Bart
-from .edges import Edges
+from .edges import Edges, Goal
 from .packed import PackedDecoder, Rows, rank_in_group
-from .steps import Goal
 
 IntArray = NDArray[np.integer]
 

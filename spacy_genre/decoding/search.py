@@ -16,10 +16,9 @@ from ..errors import Errors
 from ..titles.overlay import AnyTrie, OverlayTrie
 from ..titles.trie import TokenTrie
 from .beams import Beams, EarlyStopping, Path
-from .edges import check_finite
-from .exact import Found, best_sequences
+from .edges import Goal, check_finite
+from .exact import Found, Wanted, best_sequences
 from .models import open_steps, packed
-from .steps import Goal
 
 MAX_BEAMS = 1000
 IntArray = NDArray[np.integer]
@@ -105,15 +104,11 @@ def exact_search(
             raise ValueError(Errors.S005.format(kind=type(module).__name__))
         found = best_sequences(
             bart,
+            Goal(trie, module.config.decoder_start_token_id, module.config.eos_token_id),
             inputs,
-            trie,
             roots,
-            start=module.config.decoder_start_token_id,
-            eos=module.config.eos_token_id,
-            k=top_k,
-            length_penalty=length_penalty,
-            max_rows=max_rows,
-            batch_tokens=batch_tokens,
+            Wanted(top_k, length_penalty, max_rows),
+            batch_tokens,
         )
     paths = _localize([one.paths for one in found], trie, tries)
     return [replace(one, paths=own) for own, one in zip(paths, found, strict=True)]

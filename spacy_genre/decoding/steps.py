@@ -1,40 +1,18 @@
 """Step by step through sequences, a token at a time: what the beam search needs of a decoder."""
 
-from dataclasses import dataclass
-from typing import Any, Iterable, List, Protocol, Sequence
+from typing import Any, List, Protocol, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from ..titles.overlay import AnyTrie
-from .edges import Edges, follow
+from .edges import Edges, Goal
 
 IntArray = NDArray[np.integer]
 # transformers makes those of all rows at once (float32), so these limit the rows.
 MAX_LOGPROBS = 2**24
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What is generated.
-
-    trie (AnyTrie): The sequences that may be.
-    start, eos (int): The start token and the end token.
-    limit (int): How many continuations of a sequence matter.
-    """
-
-    trie: AnyTrie
-    start: int
-    eos: int
-    limit: int
-
-    def follow(self, nodes: IntArray, logprobs: Iterable[Tensor]) -> Edges:
-        """The continuations of nodes; see `edges.follow`."""
-        return follow(self.trie, nodes, self.eos, logprobs, self.limit)
 
 
 class Steps(Protocol):

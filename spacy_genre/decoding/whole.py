@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from ..titles.overlay import AnyTrie
 from .bart import Bart
-from .edges import Edges, check_finite, follow
+from .edges import Edges, Goal, check_finite
 from .packed import PackedDecoder, Rows, rank_in_group
 
 IntArray = NDArray[np.integer]
-NO_LIMIT = 2**31
 
 
 # Nodes that sequences have reached, as a structured array: whose sequence it is; the node; the last
@@ -83,30 +82,27 @@ def grow(trie: AnyTrie, roots: IntArray) -> Forest:
     return Forest(root[order], node[order], parent[order], depths[order])
 
 
-def score_all(
-    bart: Bart, inputs: Sequence[List[int]], trie: AnyTrie, roots: IntArray, start: int, eos: int
-) -> np.ndarray:
+def score_all(bart: Bart, goal: Goal, inputs: Sequence[List[int]], roots: IntArray) -> np.ndarray:
     """Score every sequence of some tries in one pass, in which each node sees its ancestors.
 
     bart (Bart): The model.
+    goal (Goal): What is generated.
     inputs (Sequence[List[int]]): B lists of token ids.
-    trie (AnyTrie): What may be generated.
     roots (IntArray): [B], the node at which each input begins.
-    start, eos (int): The start token and the end token.
     RETURNS (REACHED): All sequences of all inputs, [E], those of an input side by side.
     """
-    forest = grow(trie, roots)
+    forest = grow(goal.trie, roots)
     # Each row sees its own place and, level by level, what its parent sees.
     places = rank_in_group(forest.root)
     ancestors = np.repeat(places[:, None], forest.depth.max() + 1, axis=1)
     for rows in forest.levels():
         depth = forest.depth[rows[0]]
         ancestors[rows, :depth] = ancestors[forest.parent[rows], :depth]
-    tokens = np.where(forest.depth > 0, trie.token_of(forest.node), start)
+    tokens = np.where(forest.depth > 0, goal.trie.token_of(forest.node), goal.start)
     decoder = PackedDecoder(bart)
     decoder.admit(inputs)
     hidden = decoder.evaluate(Rows(forest.root, places, ancestors, forest.depth, tokens))
-    edges = follow(trie, forest.node, eos, bart.log_probs(hidden), NO_LIMIT)
+    edges = goal.follow(forest.node, bart.log_probs(hidden))
     check_finite(edges, bart.dtype)
     return _sum(forest, edges)
 
