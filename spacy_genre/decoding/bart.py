@@ -136,15 +136,15 @@ class Bart:
 
         inputs (Sequence[Sequence[int]]): B token sequences.
         RETURNS (Tuple[FloatTensor, Grid]): What the decoder may look at: of all N tokens, one
-            input after the other, [N, d]; and where these are among the padded inputs, [B, S].
+            input after the other, [>= N, d]; and where these are among the padded inputs, [B, S].
         """
         lengths = np.fromiter(map(len, inputs), np.int64, len(inputs))
         real = np.arange(lengths.max()) < lengths[:, None]
         grid = Grid(np.flatnonzero(real), real.shape, self.device)
-        mask = None if grid.is_full else torch.from_numpy(real)[:, None, None].to(self.device)
-        tokens = torch.tensor([token for ids in inputs for token in ids])
-        positions = torch.from_numpy(np.nonzero(real)[1])
-        x = self.embed_input(tokens.to(self.device), positions.to(self.device))
+        mask = None if real.all() else torch.from_numpy(real)[:, None, None].to(self.device)
+        tokens = np.asarray([token for ids in inputs for token in ids])
+        at = (tokens, np.nonzero(real)[1])
+        x = self.embed_input(*(torch.from_numpy(grid.extend(a)).to(self.device) for a in at))
         for layer in self.encoder:
 
             def attend(x: Tensor, add: Tensor, own: Attention = layer.own) -> Tensor:
@@ -154,14 +154,17 @@ class Bart:
             x = layer.apply(x, layer.last_norm, layer.feed)
         return self.encoder_norm(x), grid
 
-    def log_probs(self, hidden: Tensor) -> Iterator[Tensor]:
+    def log_probs(self, hidden: Tensor, n_rows: int) -> Iterator[Tensor]:
         """The log-probabilities of what follows the decoder's rows, some rows at a time.
 
-        hidden (FloatTensor): [R, d], what the decoder made of the rows.
+        hidden (FloatTensor): [>= R, d], what the decoder made of the rows.
+        n_rows (int): R.
         RETURNS (Iterator[FloatTensor]): [<= R, V], float32.
         """
-        for rows in hidden.split(max(1, MAX_LOGPROBS // self.vocab_size)):
-            yield torch.log_softmax(self.head(rows), dim=-1, dtype=torch.float32)
+        size = max(1, MAX_LOGPROBS // self.vocab_size)
+        for start in range(0, n_rows, size):
+            logits = self.head(hidden[start : start + size])[: n_rows - start]
+            yield torch.log_softmax(logits, dim=-1, dtype=torch.float32)
 
 
 def _with_bias(head: nn.Linear, bias: Tensor) -> nn.Linear:
@@ -180,25 +183,37 @@ def _attend_within(attention: Attention, x: Tensor, grid: "Grid", mask: Optional
 
 
 class Grid:
-    """N rows that fill some cells of a table of B times S.
+    """Rows that fill some cells of a table of B times S.
+
+    Behind the N rows come a few that mean nothing, so that their number is round: oneDNN compiles
+    and keeps code for each number that it meets.
 
     cells (IntArray): [N], the cell of each row, counted line by line.
     shape (Tuple[int, int]): B and S.
     """
 
     def __init__(self, cells: IntArray, shape: Tuple[int, int], device: torch.device) -> None:
-        self.shape = shape
-        self.is_full = len(cells) == shape[0] * shape[1] and bool((np.diff(cells) == 1).all())
+        self.shape, self.n_rows = shape, len(cells)
+        step = 1 if self.n_rows <= 16 else 16 if self.n_rows <= 256 else 64
+        self.n_extra = -self.n_rows % step
+        in_order = self.n_rows == shape[0] * shape[1] and bool((np.diff(cells) == 1).all())
+        self.is_full = in_order and not self.n_extra
         self.cells: Any = torch.from_numpy(cells).to(device)
+        self.source: Any = torch.from_numpy(self.extend(cells)).to(device)
+
+    def extend(self, rows: IntArray) -> IntArray:
+        """Values for the N rows, [N], as values for all."""
+        return np.pad(rows, (0, self.n_extra))
 
     def spread(self, x: Tensor) -> Tensor:
-        """[N, d] as [B, S, d], 0 where there is no row."""
+        """Rows as [B, S, d], 0 where there is none."""
+        x = x[: self.n_rows]
         if self.is_full:
             return x.view(*self.shape, -1)
         table = x.new_zeros(self.shape[0] * self.shape[1], x.shape[1])
         return table.index_copy_(0, self.cells, x).view(*self.shape, -1)
 
     def collect(self, x: Tensor) -> Tensor:
-        """[B, S, d] as [N, d]."""
+        """[B, S, d] as rows."""
         x = x.flatten(0, 1)
-        return x if self.is_full else x.index_select(0, self.cells)
+        return x if self.is_full else x.index_select(0, self.source)

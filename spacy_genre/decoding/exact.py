@@ -137,7 +137,7 @@ def _best_first(
         nodes, n_before = waiting[taken], len(ancestors)
         rows = _rows(decoder, nodes, ancestors)
         ancestors = np.concatenate([ancestors, rows.ancestors])
-        edges = goal.follow(nodes["node"], bart.log_probs(decoder.evaluate(rows)))
+        edges = goal.follow(nodes["node"], decoder.evaluate(rows))
         check_finite(edges, bart.dtype)
         new = _extend(nodes, edges, n_before)
         ends = _grouped(np.concatenate([ends, new[edges.is_end]]))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, List, Sequence
+from typing import Any, Iterator, List, Sequence
 
 import numpy as np
 import torch
@@ -70,10 +70,11 @@ class PackedDecoder:
             slots.keep(index)
         self.used = self.used[kept]
 
-    def evaluate(self, rows: Rows) -> Tensor:
+    def evaluate(self, rows: Rows) -> Iterator[Tensor]:
         """Compute rows.
 
-        RETURNS (FloatTensor): [R, d], what the decoder makes of them, for `Bart.log_probs`.
+        RETURNS (Iterator[FloatTensor]): The log-probabilities of what follows each row (natural
+            logarithm, float32), [R, V] in pieces of some rows.
         RAISES (ValueError): If a token is beyond the vocabulary.
         """
         check_tokens(rows.tokens, self.bart.vocab_size)
@@ -84,14 +85,15 @@ class PackedDecoder:
         grid = Grid(cells, shape, self.bart.device)
         mask = self._mask(cells, rows.ancestors, shape)
         at = [self._tensor(rows.slots), self._tensor(rows.places)]
-        x = self.bart.embed_output(self._tensor(rows.tokens), self._tensor(rows.depths))
+        at_input = (self._tensor(grid.extend(a)) for a in (rows.tokens, rows.depths))
+        x = self.bart.embed_output(*at_input)
         for layer, slots in zip(self.bart.decoder, self.slots, strict=True):
             own = partial(slots.attend, grid=grid, mask=mask, at=at)
             cross = partial(slots.attend_to_input, grid=grid, mask=self.input_mask)
             x = layer.apply(x, layer.own_norm, own)
             x = layer.apply(x, layer.cross_norm, cross)
             x = layer.apply(x, layer.last_norm, layer.feed)
-        return self.bart.decoder_norm(x)
+        return self.bart.log_probs(self.bart.decoder_norm(x), grid.n_rows)
 
     def _mask(self, cells: IntArray, ancestors: IntArray, shape: Any) -> Tensor:
         """0 for the places that a row sees, -inf for others, [M, 1, rows of a slot, places]."""
@@ -144,6 +146,7 @@ class Slots:
         at (List[LongTensor]): The slot and the place of each, [R].
         """
         q, k, v = self.own.read(x).unflatten(-1, (3, self.own.n_heads, -1)).unbind(1)
+        k, v = k[: grid.n_rows], v[: grid.n_rows]
         n_places = mask.shape[-1]
         if n_places > self.own_keys.shape[-1]:
             self._grow(2 * n_places)

@@ -29,7 +29,7 @@ class PackedSteps:
     few_rows = 16
 
     def __init__(self, bart: Bart, goal: Goal) -> None:
-        self.bart, self.goal, self.decoder = bart, goal, PackedDecoder(bart)
+        self.goal, self.decoder = goal, PackedDecoder(bart)
         self.mentions = np.zeros(0, np.int64)  # [M] whose each slot is
         # Of the sequences of the last step, and of one more that stands before each first token:
         self.depths, self.ancestors = np.full(1, -1), np.zeros((1, goal.trie.depth + 1), np.int64)
@@ -93,7 +93,7 @@ class PackedSteps:
         ancestors = np.where(later, places[:, None], ancestors)
         tokens = np.where(level > 0, self.goal.trie.token_of(nodes), tokens[start])
         rows = Rows(slots, places, ancestors[:, : depths.max() + 1], depths, tokens)
-        edges = self.goal.follow(nodes, self.bart.log_probs(self.decoder.evaluate(rows)))
+        edges = self.goal.follow(nodes, self.decoder.evaluate(rows))
         return Computed(keys[start] >> 32 << 32 | nodes, depths, ancestors, edges)
 
     def _chains(self, nodes: IntArray) -> Tuple[IntArray, IntArray, IntArray]:

@@ -101,8 +101,8 @@ def score_all(bart: Bart, goal: Goal, inputs: Sequence[List[int]], roots: IntArr
     tokens = np.where(forest.depth > 0, goal.trie.token_of(forest.node), goal.start)
     decoder = PackedDecoder(bart)
     decoder.admit(inputs)
-    hidden = decoder.evaluate(Rows(forest.root, places, ancestors, forest.depth, tokens))
-    edges = goal.follow(forest.node, bart.log_probs(hidden))
+    logprobs = decoder.evaluate(Rows(forest.root, places, ancestors, forest.depth, tokens))
+    edges = goal.follow(forest.node, logprobs)
     check_finite(edges, bart.dtype)
     return _sum(forest, edges)
 
