@@ -6,6 +6,7 @@ from typing import Any, Iterator, List, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -98,8 +99,7 @@ class PackedDecoder:
     def _mask(self, cells: IntArray, ancestors: IntArray, shape: Any) -> Tensor:
         """0 for the places that a row sees, -inf for others, [M, 1, rows of a slot, places]."""
         n_cells = shape[0] * shape[1]
-        # oneDNN compiles code for each new shape, so there should be few.
-        n_places = -(-int(self.used.max()) // 8) * 8
+        n_places = int(self.used.max())
         mask = torch.full((n_cells, n_places), -torch.inf, device=self.bart.device)
         mask[self._tensor(cells[:, None]), self._tensor(ancestors)] = 0.0
         return mask.to(self.bart.dtype).view(shape[0], 1, shape[1], n_places)
@@ -109,29 +109,25 @@ class PackedDecoder:
 
 
 class Slots:
-    """One layer's keys and values. Keys lie as their product with queries wants them.
+    """One layer's keys and values.
 
-    own_keys, own_values ([M, heads, head, P] and [M, heads, P, head]): Of the rows.
-    keys, values ([M, heads, head, S] and [M, heads, S, head]): Of the inputs, 0 where there is
-        padding.
+    own_keys, own_values ([M, heads, P, head]): Of the rows.
+    keys, values ([M, heads, S, head]): Of the inputs, 0 where there is padding.
     """
 
     def __init__(self, layer: Layer, bart: Bart) -> None:
         self.own, self.cross = layer.own, layer.cross
-        nothing = torch.zeros(0, self.own.n_heads, bart.d // self.own.n_heads, 0)
+        nothing = torch.zeros(0, self.own.n_heads, 0, bart.d // self.own.n_heads)
         nothing = nothing.to(bart.device, bart.dtype)
-        self.own_keys, self.own_values = nothing, nothing.transpose(2, 3)
-        self.keys, self.values = nothing, nothing.transpose(2, 3)
+        self.own_keys = self.own_values = self.keys = self.values = nothing
 
     def admit(self, hidden: Tensor, grid: Grid) -> None:
         """Add slots for some inputs, as `Bart.encode` gives them."""
         padded = grid.spread(self.cross.remember(hidden)).unflatten(-1, (2, self.own.n_heads, -1))
         keys, values = padded.permute(2, 0, 3, 1, 4)
-        self.keys = append(self.keys, keys.transpose(2, 3))
-        self.values = append(self.values, values)
-        new = (grid.shape[0], *self.own_keys.shape[1:])
-        self.own_keys = append(self.own_keys, hidden.new_zeros(new))
-        self.own_values = append(self.own_values, hidden.new_zeros(new).transpose(2, 3))
+        self.keys, self.values = append(self.keys, keys), append(self.values, values)
+        new = hidden.new_zeros(grid.shape[0], *self.own_keys.shape[1:])
+        self.own_keys, self.own_values = append(self.own_keys, new), append(self.own_values, new)
 
     def keep(self, index: Tensor) -> None:
         self.own_keys, self.own_values = self.own_keys[index], self.own_values[index]
@@ -148,11 +144,13 @@ class Slots:
         q, k, v = self.own.read(x).unflatten(-1, (3, self.own.n_heads, -1)).unbind(1)
         k, v = k[: grid.n_rows], v[: grid.n_rows]
         n_places = mask.shape[-1]
-        if n_places > self.own_keys.shape[-1]:
-            self._grow(2 * n_places)
-        self.own_keys[at[0], :, :, at[1]] = k
+        if n_places > self.own_keys.shape[2]:  # no new slots, but longer ones
+            longer = self.own_keys.new_zeros(0, k.shape[1], 2 * n_places, k.shape[2])
+            self.own_keys = append(self.own_keys, longer)
+            self.own_values = append(self.own_values, longer)
+        self.own_keys[at[0], :, at[1]] = k
         self.own_values[at[0], :, at[1]] = v
-        keys, values = self.own_keys[..., :n_places], self.own_values[:, :, :n_places]
+        keys, values = self.own_keys[:, :, :n_places], self.own_values[:, :, :n_places]
         y = _attend(grid.spread(q.flatten(1)), keys, values, mask)
         return self.own.write(grid.collect(y), add=add)
 
@@ -161,23 +159,14 @@ class Slots:
         y = _attend(grid.spread(self.cross.read(x)), self.keys, self.values, mask)
         return self.cross.write(grid.collect(y), add=add)
 
-    def _grow(self, n_places: int) -> None:
-        shape = (*self.own_keys.shape[:3], n_places)
-        keys, values = self.own_keys, self.own_values
-        self.own_keys = keys.new_zeros(shape)
-        self.own_values = keys.new_zeros(shape).transpose(2, 3).contiguous()
-        self.own_keys[..., : keys.shape[3]] = keys
-        self.own_values[:, :, : values.shape[2]] = values
-
 
 def _attend(q: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-    """What queries, [M, W, d], find; they were scaled already. RETURNS (FloatTensor): [M, W, d].
-
-    For so few queries this is faster than `scaled_dot_product_attention`.
-    """
+    """What queries, [M, W, d], find; they were scaled already. RETURNS (FloatTensor): [M, W, d]."""
+    # `torch.matmul` is faster for so few queries, but in bfloat16 oneDNN keeps code for each shape
+    # that it meets, and here that is a new one at nearly every step.
     q = q.unflatten(-1, (keys.shape[1], -1)).transpose(1, 2)
-    weights = torch.softmax(torch.matmul(q, keys).add_(mask), dim=-1)
-    return torch.matmul(weights, values).transpose(1, 2).flatten(2)
+    y = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=1.0)
+    return y.transpose(1, 2).flatten(2)
 
 
 def append(table: Tensor, new: Tensor, fill: float = 0.0) -> Tensor:
