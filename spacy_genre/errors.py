@@ -184,6 +184,10 @@ class Errors:
         "[S004] There are {tries} tries for {mentions} mentions. Give one trie for all mentions, "
         "or one for each."
     )
+    S005 = (
+        "[S005] An exact search needs a BART or an mBART (without adapters and quantized layers), "
+        'and the model is a {kind}. Set search = "beam".'
+    )
 
     # The components
     C001 = "[C001] The setting {key!r} of {component!r} is {value!r}; it must be {allowed}."
@@ -209,4 +213,9 @@ class Warnings:
         "[W002] None of the {count} gold kb_ids of the first examples ({examples}, ...) leads to a "
         "name of the title set, so {component!r} can't learn from them. Annotate entities with "
         "the title, or with the id if kb_id = 'id', and check that they are in the title set."
+    )
+    W003 = (
+        "[W003] The model is a {kind}, so transformers' own code decodes: the results are the "
+        "same, but come several times slower than with a BART or an mBART (without adapters and "
+        "quantized layers), for which spacy_genre has a decoder of its own."
     )

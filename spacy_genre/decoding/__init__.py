@@ -1,5 +1,7 @@
 """Generating names under a prefix tree. Knows torch, nothing of spaCy."""
 
-from .search import Path, constrained_search
+from .beams import EarlyStopping, Path
+from .exact import Found
+from .search import constrained_search, exact_search
 
-__all__ = ["Path", "constrained_search"]
+__all__ = ["EarlyStopping", "Found", "Path", "constrained_search", "exact_search"]

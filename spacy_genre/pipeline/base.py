@@ -5,7 +5,6 @@ from pathlib import Path as FilePath
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import srsly
-import torch
 from spacy import util
 from spacy.pipeline import TrainablePipe
 from spacy.util import SimpleFrozenList
@@ -13,21 +12,19 @@ from spacy.vocab import Vocab
 from spacy_transformers.data_classes import HFObjects
 from thinc.api import Config, Model
 
-from ..decoding import Path, constrained_search
+from ..decoding import EarlyStopping, Path, constrained_search, exact_search
 from ..decoding.search import MAX_BEAMS
 from ..errors import Errors
 from ..loading import load_pretrained
-from ..model import Seq2SeqShim, hf_from_bytes, name_tokenizer, pad, shim_of
+from ..model import Seq2SeqShim, hf_from_bytes, name_tokenizer, shim_of
 from ..titles import TitleSet
 from ..titles.overlay import AnyTrie
-from .precision import check_dtype, precision
+from .precision import check_dtype, torch_dtype
 from .threads import use_one_thread_in_fork
 from .validation import check
 
 # The longest input of models that set no limit themselves (T5).
 DEFAULT_MAX_LENGTH = 512
-# At most so many log-probabilities at once (float32), however many beams there are.
-MAX_LOGPROBS = 2**24
 # Components are loaded when they are first used, by whichever thread comes first.
 LOADING = threading.RLock()
 
@@ -48,6 +45,8 @@ class GenrePipe(TrainablePipe):
         titles: Callable[[], TitleSet],
         num_beams: int,
         length_penalty: float,
+        search: str,
+        early_stopping: EarlyStopping,
         batch_tokens: int,
         dtype: str,
     ) -> None:
@@ -56,12 +55,16 @@ class GenrePipe(TrainablePipe):
         titles (Callable[[], TitleSet]): Opens the title set.
         num_beams (int): How many unfinished names the search follows, 1 to 1000.
         length_penalty (float): The exponent of a name's length in its score.
+        search (str): "beam", or "exact" for the truly best names.
+        early_stopping (EarlyStopping): When a beam search stops: False, "never" or True.
         batch_tokens (int): How many tokens of input, padding included, the model reads at once.
         dtype (str): "float32", "bfloat16", "float16" (on a GPU only) or "auto".
         """
         super().__init__(vocab, model, name)
         self.num_beams = num_beams
         self.length_penalty = length_penalty
+        self.search = search
+        self.early_stopping = early_stopping
         self.batch_tokens = batch_tokens
         self.dtype = dtype
         self._load_titles = titles
@@ -70,7 +73,14 @@ class GenrePipe(TrainablePipe):
     # Settings
 
     # The attributes that may be set at any time.
-    SETTINGS: Tuple[str, ...] = ("num_beams", "length_penalty", "batch_tokens", "dtype")
+    SETTINGS: Tuple[str, ...] = (
+        "num_beams",
+        "length_penalty",
+        "search",
+        "early_stopping",
+        "batch_tokens",
+        "dtype",
+    )
 
     def settings(self) -> Dict[str, Any]:
         """The settings as they are now."""
@@ -81,6 +91,10 @@ class GenrePipe(TrainablePipe):
         self._check_number("num_beams", f"a whole number from 1 to {MAX_BEAMS}", 1, MAX_BEAMS)
         self._check_number("length_penalty", "from -10 to 10", -10, 10, whole=False)
         self._check_number("batch_tokens", "a whole number, 1 or more", 1)
+        is_known = self.search in ("beam", "exact")
+        check(self.name, "search", self.search, '"beam" or "exact"', is_known)
+        is_known = self.early_stopping in (True, False, "never")
+        check(self.name, "early_stopping", self.early_stopping, 'true, false or "never"', is_known)
         check_dtype(self.name, self.dtype)
 
     def _check_number(
@@ -144,36 +158,31 @@ class GenrePipe(TrainablePipe):
 
     # The search
 
-    def search(self, inputs: Sequence[Optional[List[int]]], trie: AnyTrie) -> List[List[Path]]:
+    def find_paths(self, inputs: Sequence[Optional[List[int]]], trie: AnyTrie) -> List[List[Path]]:
         """The best names for each input.
 
         inputs (Sequence[Optional[List[int]]]): Token ids, or None for what can't be read.
         trie (AnyTrie): The names that can be generated.
         RETURNS (List[List[Path]]): Paths in the trie, best first; none for a None.
         """
-        found: List[List[Path]] = [[] for _ in inputs]
-        module = self.shim.transformer.eval()
-        rows = MAX_LOGPROBS // (self.num_beams * module.config.vocab_size)
-        for batch in self.pack(inputs, max_rows=max(rows, 1)):
-            ids, mask = pad(
-                [inputs[i] or [] for i in batch], module.config.pad_token_id, self.shim.device
+        # The same mention in the same context is searched once.
+        distinct = {tuple(ids): ids for ids in inputs if ids}
+        task = (self.shim.transformer.eval(), list(distinct.values()), trie)
+        options: Dict[str, Any] = {
+            "length_penalty": self.length_penalty,
+            "batch_tokens": self.batch_tokens,
+            "dtype": torch_dtype(self.dtype, self.shim.device),
+        }
+        if self.search == "exact":
+            paths = [one.paths for one in exact_search(*task, top_k=self.num_beams, **options)]
+        else:
+            paths = constrained_search(
+                *task, num_beams=self.num_beams, early_stopping=self.early_stopping, **options
             )
-            with torch.inference_mode(), precision(self.dtype, self.shim.device):
-                paths = constrained_search(
-                    module,
-                    ids,
-                    mask,
-                    trie,
-                    num_beams=self.num_beams,
-                    length_penalty=self.length_penalty,
-                )
-            for i, path in zip(batch, paths, strict=True):
-                found[i] = path
-        return found
+        found = dict(zip(distinct, paths, strict=True))
+        return [found[tuple(ids)] if ids else [] for ids in inputs]
 
-    def pack(
-        self, inputs: Sequence[Optional[List[int]]], *, max_rows: Optional[int] = None
-    ) -> List[List[int]]:
+    def pack(self, inputs: Sequence[Optional[List[int]]]) -> List[List[int]]:
         """Indices of inputs in batches of similar length, each of at most `batch_tokens`."""
         batches: List[List[int]] = []
         lengths = [len(ids) if ids is not None else 0 for ids in inputs]
@@ -181,9 +190,7 @@ class GenrePipe(TrainablePipe):
         for i in sorted(range(len(inputs)), key=lambda i: -lengths[i]):
             if not lengths[i]:
                 break
-            n_rows = len(batches[-1]) + 1 if batches else 0
-            full = widest * n_rows > self.batch_tokens or n_rows > (max_rows or n_rows)
-            if not batches or full:
+            if not batches or widest * (len(batches[-1]) + 1) > self.batch_tokens:
                 batches.append([])
                 widest = lengths[i]
             batches[-1].append(i)

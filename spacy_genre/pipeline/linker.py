@@ -10,7 +10,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
 
-from ..decoding import Path
+from ..decoding import EarlyStopping, Path
 from ..encoding import MentionEncoder
 from ..errors import Errors, Warnings
 from ..mentions import span_mention
@@ -27,6 +27,8 @@ DEFAULT_CONFIG = Config().from_str("""
 num_beams = 5
 top_k = null
 length_penalty = 1.0
+search = "beam"
+early_stopping = false
 batch_tokens = 4096
 context_tokens = null
 kb_id = "title"
@@ -66,6 +68,8 @@ def make_genre_linker(
     num_beams: int,
     top_k: Optional[int],
     length_penalty: float,
+    search: str,
+    early_stopping: EarlyStopping,
     batch_tokens: int,
     context_tokens: Optional[int],
     kb_id: str,
@@ -85,6 +89,8 @@ def make_genre_linker(
         num_beams=num_beams,
         top_k=top_k,
         length_penalty=length_penalty,
+        search=search,
+        early_stopping=early_stopping,
         batch_tokens=batch_tokens,
         context_tokens=context_tokens,
         kb_id=kb_id,
@@ -112,6 +118,8 @@ class GenreLinker(GenrePipe):
         num_beams: int = 5,
         top_k: Optional[int] = None,
         length_penalty: float = 1.0,
+        search: str = "beam",
+        early_stopping: EarlyStopping = False,
         batch_tokens: int = 4096,
         context_tokens: Optional[int] = None,
         kb_id: str = "title",
@@ -132,6 +140,12 @@ class GenreLinker(GenrePipe):
         top_k (Optional[int]): How many candidates are kept for an entity; None for `num_beams`.
         length_penalty (float): The exponent of a name's length in its score; 0 ranks by the
             plain sum of log-probabilities.
+        search (str): "beam", or "exact" for the `num_beams` truly best names, however long that
+            takes (at most a thousand steps for an entity; BART and mBART only).
+        early_stopping (EarlyStopping): When a beam search stops, as in transformers' `generate`:
+            False as soon as the best unfinished name, at its present length, scores no better
+            than the worst of `num_beams` complete ones (as the paper's code does); "never" when
+            none could at any length; True with `num_beams` complete names.
         batch_tokens (int): How many tokens of input, padding included, the model reads at once.
         context_tokens (Optional[int]): Context to each side of an entity, in the model's
             tokens; None for what the model was trained with.
@@ -145,7 +159,8 @@ class GenreLinker(GenrePipe):
             to 1, gets "NIL". None links every entity. The probability is a share among the
             candidates, so it needs some: a lone one (one beam, or one name) always has 1.
         dtype (str): What the model computes in: "float32", "bfloat16", "float16" (on a GPU
-            only), or "auto": bfloat16 on a GPU that has it, float32 anywhere else.
+            only), or "auto": bfloat16 on a GPU or CPU (AVX512-BF16, AMX) that multiplies it
+            fast, float32 anywhere else. Log-probabilities are float32 whatever it is.
         scorer (Optional[Callable]): The scoring method.
         RAISES (ValueError): If a setting is out of range.
         """
@@ -156,6 +171,8 @@ class GenreLinker(GenrePipe):
             titles=titles,
             num_beams=num_beams,
             length_penalty=length_penalty,
+            search=search,
+            early_stopping=early_stopping,
             batch_tokens=batch_tokens,
             dtype=dtype,
         )
@@ -210,7 +227,7 @@ class GenreLinker(GenrePipe):
         if not ents:
             return [[self._nil(ent) for ent in doc.ents] for doc in docs]
         view = self._searchable()
-        paths = iter(self.search(self._encode(ents), view.trie))
+        paths = iter(self.find_paths(self._encode(ents), view.trie))
         return [
             [
                 self._nil(ent)

@@ -1,8 +1,5 @@
 """What the model computes in."""
 
-import contextlib
-from typing import ContextManager
-
 import torch
 
 from ..errors import Errors
@@ -17,18 +14,23 @@ def check_dtype(component: str, dtype: str) -> None:
     check(component, "dtype", dtype, allowed, dtype in DTYPES)
 
 
-def precision(dtype: str, device: torch.device) -> ContextManager:
-    """A context in which a float32 module computes in a dtype. The weights stay as they are,
-    and log-probabilities are computed in float32 whatever the dtype.
+def torch_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """What to compute in on a device.
 
-    dtype (str): "auto" is bfloat16 on a GPU that has it and float32 anywhere else.
+    dtype (str): "auto" is bfloat16 where the device multiplies it fast, and float32 elsewhere.
     RAISES (ValueError): For float16 on a CPU.
     """
     on_gpu = device.type == "cuda"
     if dtype == "auto":
-        dtype = "bfloat16" if on_gpu and torch.cuda.is_bf16_supported() else "float32"
-    if dtype == "float32":
-        return contextlib.nullcontext()
+        fast = torch.cuda.is_bf16_supported() if on_gpu else cpu_has_bfloat16()
+        dtype = "bfloat16" if fast else "float32"
     if dtype == "float16" and not on_gpu:
         raise ValueError(Errors.C003)
-    return torch.autocast(device.type, getattr(torch, dtype))
+    return getattr(torch, dtype)
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16: by AVX512-BF16 or AMX."""
+    # Not torch's public functions, so they may go.
+    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, test, bool)() for test in tests)

@@ -68,13 +68,23 @@ class OverlayTrie:
             return self.base.children(nodes)
         below = np.where(ours, 0, nodes)
         start = np.where(ours, self.first[slots], self.base.first_child[below])
-        end = np.where(ours, self.first[slots + 1], self.base.first_child[below + 1])
-        count = end - start
+        count = self.n_children(nodes)
         rows = np.repeat(np.arange(len(nodes)), count)
         place = np.arange(len(rows)) + np.repeat(start - (np.cumsum(count) - count), count)
         in_ours = ours[rows]
         place[in_ours] = self.children_of[place[in_ours]]
         return rows, place
+
+    def n_children(self, nodes: IntArray) -> IntArray:
+        """As `TokenTrie.n_children`."""
+        slots = self._slots(nodes)
+        ours = slots >= 0
+        count = self.base.n_children(np.where(ours, 0, nodes))
+        return np.where(ours, self.first[slots + 1] - self.first[slots], count)
+
+    def height(self, nodes: IntArray) -> IntArray:
+        """As `TokenTrie.height`, but a bound that is not tight."""
+        return np.full(len(nodes), self.depth)
 
     def token_of(self, nodes: IntArray) -> IntArray:
         """As `TokenTrie.token_of`."""

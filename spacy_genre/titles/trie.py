@@ -1,6 +1,8 @@
 """A prefix tree of token sequences, held in three flat arrays."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import List, Sequence, Tuple
 
 import numpy as np
@@ -115,6 +117,24 @@ class TokenTrie:
             levels.append(int(self.first_child[levels[-1]]))
         return levels
 
+    @cached_property
+    def _heights(self) -> IntArray:
+        bounds = [0, 1]  # of the levels
+        while bounds[-1] < self.n_nodes:
+            bounds.append(int(self.first_child[bounds[-1]]))
+        heights = np.zeros(self.n_nodes, np.uint16)
+        # From the deepest level up.
+        for start, end in reversed([*pairwise(bounds)]):
+            inner = start + np.flatnonzero(self.n_children(np.arange(start, end)))
+            if len(inner):
+                below = heights[: int(self.first_child[end])]
+                heights[inner] = 1 + np.maximum.reduceat(below, self.first_child[inner])
+        return heights
+
+    def height(self, nodes: IntArray) -> IntArray:
+        """How many tokens the longest way down from each of the nodes has at most, [R]."""
+        return self._heights[nodes].astype(np.int64)
+
     def __len__(self) -> int:
         """The number of entries."""
         return len(self.entry_nodes)
@@ -134,6 +154,11 @@ class TokenTrie:
         rows = np.repeat(np.arange(len(start)), count)
         first_of_row = np.cumsum(count) - count
         return rows, np.arange(len(rows)) + np.repeat(start - first_of_row, count)
+
+    def n_children(self, nodes: IntArray) -> IntArray:
+        """How many children each of the nodes has, [R]."""
+        nodes = np.asarray(nodes)
+        return self.first_child[nodes + 1].astype(np.int64) - self.first_child[nodes]
 
     def token_of(self, nodes: IntArray) -> IntArray:
         """The token on the edge into each of the nodes, [R]."""

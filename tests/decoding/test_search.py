@@ -1,24 +1,27 @@
+import copy
+import pickle
+from unittest import mock
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from conftest import make_bart
+from conftest import make_bart, make_mbart
 from hypothesis import HealthCheck, given, settings
 from reference import generate
-from transformers import (
-    MBartConfig,
-    MBartForConditionalGeneration,
-    T5Config,
-    T5ForConditionalGeneration,
-)
+from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
 from spacy_genre.decoding import constrained_search
-from spacy_genre.model import pad
+from spacy_genre.decoding.packed_steps import PackedSteps
+from spacy_genre.decoding.steps import ModuleSteps
 from spacy_genre.titles.overlay import TrieEditor
 
 V, BOS, EOS, PAD = 40, 0, 2, 1
-MODELS = [make_bart(V, seed, bos=BOS, eos=EOS, pad=PAD) for seed in range(4)]
+MODELS = [
+    *(make_bart(V, seed, bos=BOS, eos=EOS, pad=PAD) for seed in range(3)),
+    *(make_mbart(V, seed) for seed in range(2)),
+]
 TOKENS = st.integers(3, 9)  # few, so that names share prefixes
 
 # Names with shared prefixes, prefixes of one another, a common first token, single names.
@@ -37,9 +40,7 @@ def _one_thread():
 
 
 def search(model, inputs, tries, num_beams, **options):
-    ids, mask = pad(inputs, PAD, torch.device("cpu"))
-    with torch.inference_mode():
-        return constrained_search(model, ids, mask, tries, num_beams=num_beams, **options)
+    return constrained_search(model, inputs, tries, num_beams=num_beams, **options)
 
 
 def named(paths, trie):
@@ -68,11 +69,18 @@ def assert_same(ours, reference, tolerance=1e-4):
     st.integers(1, 10),
     st.sampled_from([0.0, 0.5, 1.0, 2.0]),
     st.sampled_from([False, "never"]),
+    st.sampled_from([1, 10, 4096]),
+    st.sampled_from([1, 15, 256]),
+    st.sampled_from([0, 4, 16]),
 )
-def test_the_result_is_that_of_generate(model, names, inputs, beams, penalty, early):
+def test_the_result_is_that_of_generate(
+    model, names, inputs, beams, penalty, early, batch_tokens, max_rows, few_rows
+):
     trie, _ = TokenTrie.build(names)
     options = {"length_penalty": penalty, "early_stopping": early}
-    found = search(model, inputs, trie, beams, **options)
+    # With less room, mentions come while others are under way; with few rows, chains are computed.
+    with mock.patch.multiple(PackedSteps, max_rows=max_rows, few_rows=few_rows):
+        found = search(model, inputs, trie, beams, batch_tokens=batch_tokens, **options)
     for ids, paths in zip(inputs, found, strict=True):
         reference = generate(model, ids, names, beams, **options)
         assert_same(named(paths, trie), reference)
@@ -154,8 +162,7 @@ def test_nothing_to_generate():
 def test_bfloat16_gives_scores_in_float32():
     trie, _ = TokenTrie.build(random_names(50, 0))
     exact = search(MODELS[0], [[4, 5]], trie, 5)[0]
-    with torch.autocast("cpu", torch.bfloat16):
-        rounded = search(MODELS[0], [[4, 5]], trie, 5)[0]
+    rounded = search(MODELS[0], [[4, 5]], trie, 5, dtype=torch.bfloat16)[0]
     assert rounded[0].score == pytest.approx(exact[0].score, abs=0.2)
     assert rounded[0].score != exact[0].score
 
@@ -177,35 +184,117 @@ def test_other_options_out_of_range():
         search(MODELS[0], [[4]], [trie, trie], 1)
 
 
-def test_broken_weights():
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_broken_weights(value):
     model = make_bart(V, 0, bos=BOS, eos=EOS, pad=PAD)
-    with torch.no_grad():
-        model.final_logits_bias.fill_(float("nan"))
     trie, _ = TokenTrie.build([(3,)])
+    assert search(model, [[4]], trie, 1)[0]
+    with torch.no_grad():
+        model.final_logits_bias[0, 3] = float(value)
     with pytest.raises(ValueError, match="NaN or infinite"):
         search(model, [[4]], trie, 1)
 
 
-@pytest.mark.parametrize("kind", ["mbart", "t5"])
-def test_other_encoder_decoders(kind):
+def test_a_vocabulary_smaller_than_the_trie():
+    trie, _ = TokenTrie.build([(V,)])
+    with pytest.raises(ValueError, match=f"token id {V} is beyond the model's vocabulary of {V}"):
+        search(MODELS[0], [[4]], trie, 1)
+    with pytest.raises(ValueError, match=f"token id {V} is beyond the model's vocabulary of {V}"):
+        search(MODELS[0], [[V]], TokenTrie.build([(3,)])[0], 1)
+
+
+def test_a_large_vocabulary_and_nodes_with_many_children():
+    # As mGENRE has it: token ids that two bytes don't hold.
+    size = 70_000
+    model = make_mbart(size, 0)
+    rng = np.random.default_rng(0)
+    first = rng.choice(np.arange(3, size), 600, replace=False)
+    names = [(BOS, int(a), int(b)) for a in first for b in rng.integers(65_536, size, 2)]
+    names += [(BOS, int(first[0]), int(b)) for b in rng.integers(65_536, size, 400)]
+    trie, _ = TokenTrie.build(names)
+    inputs = [[5, 69_999], [6, 7, 8]]
+    for beams in (1, 5):
+        for ids, paths in zip(inputs, search(model, inputs, trie, beams), strict=True):
+            assert_same(named(paths, trie), generate(model, ids, names, beams))
+
+
+def test_a_thousand_beams():
+    names = random_names(300, 2)
+    trie, _ = TokenTrie.build(names)
+    (paths,) = search(MODELS[0], [[4, 5]], trie, 1000)
+    assert len(paths) == len(set(names))
+
+
+def test_changed_weights_are_seen():
+    model = make_bart(V, 0, bos=BOS, eos=EOS, pad=PAD)
+    trie, _ = TokenTrie.build(random_names(50, 0))
+    before = search(model, [[4, 5]], trie, 5)
+    other = MODELS[1].state_dict()
+    model.load_state_dict(other)  # in place
+    expected = search(MODELS[1], [[4, 5]], trie, 5)
+    assert search(model, [[4, 5]], trie, 5) == expected != before
+    for parameter in model.parameters():
+        parameter.data = parameter.data * 0.9
+    assert search(model, [[4, 5]], trie, 5) != expected
+    # Packed weights don't keep a module from being copied or sent to other processes.
+    copied = pickle.loads(pickle.dumps(copy.deepcopy(model)))
+    assert search(copied, [[4, 5]], trie, 5) == search(model, [[4, 5]], trie, 5)
+
+
+def test_after_an_interruption_all_is_well():
+    names = random_names(50, 0)
+    trie, _ = TokenTrie.build(names)
+    inputs = [[4, 5], [6]]
+    expected = search(MODELS[0], inputs, trie, 5)
+    step = PackedSteps.step
+
+    def interrupted(self, *args):
+        if self.depths.max() == 1:
+            raise KeyboardInterrupt
+        return step(self, *args)
+
+    with mock.patch.object(PackedSteps, "step", interrupted), pytest.raises(KeyboardInterrupt):
+        search(MODELS[0], inputs, trie, 5)
+    assert search(MODELS[0], inputs, trie, 5) == expected
+
+
+def test_both_decoders_agree():
+    trie, _ = TokenTrie.build(random_names(200, 1))
+    inputs = [[4, 5, 6, 7], [8], [9, 10]]
+    for model in MODELS:
+        expected = search(model, inputs, trie, 5)
+        with mock.patch(
+            "spacy_genre.decoding.search.open_steps",
+            ModuleSteps,
+        ):
+            found = search(model, inputs, trie, 5)
+        for a, b in zip(found, expected, strict=True):
+            assert_same(named(a, trie), named(b, trie))
+
+
+def test_other_encoder_decoders():
     torch.manual_seed(0)
-    common = {"vocab_size": V, "d_model": 32, "pad_token_id": PAD, "eos_token_id": EOS}
-    if kind == "mbart":
-        half = {f"{side}_{name}": n for side in ("encoder", "decoder") for name, n in
-                (("layers", 1), ("attention_heads", 4), ("ffn_dim", 64))}  # fmt: skip
-        config = MBartConfig(**common, **half, decoder_start_token_id=EOS, forced_eos_token_id=None)
-        model = MBartForConditionalGeneration(config).eval()
-    else:
-        config = T5Config(
-            **common, d_kv=8, d_ff=64, num_layers=1, num_heads=4, decoder_start_token_id=PAD
-        )
-        model = T5ForConditionalGeneration(config).eval()
+    config = T5Config(
+        vocab_size=V,
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=1,
+        num_heads=4,
+        pad_token_id=PAD,
+        eos_token_id=EOS,
+        decoder_start_token_id=PAD,
+    )
+    model = T5ForConditionalGeneration(config).eval()
     names = random_names(40, 7)
     trie, _ = TokenTrie.build(names)
     inputs = [[4, 5, 6, 7, 8], [9], [10, 11]]
-    found = search(model, inputs, trie, 4)
+    with pytest.warns(UserWarning, match="T5ForConditionalGeneration.*BART or an mBART"):
+        found = search(model, inputs, trie, 4)
     for ids, paths in zip(inputs, found, strict=True):
         assert_same(named(paths, trie), generate(model, ids, names, 4))
+    # Only once.
+    assert search(model, inputs, trie, 4) == found
 
 
 @settings(max_examples=50, suppress_health_check=list(HealthCheck))

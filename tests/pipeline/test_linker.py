@@ -14,6 +14,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_genre import Candidate, TitleSet
+from spacy_genre.pipeline import base
 from spacy_genre.tokenization import NameTokenizer
 
 EXPECTED = ["Albert Einstein", "Germany", "Nobel Prize"]
@@ -277,8 +278,8 @@ def test_overwrite(nlp, linker):
 
 def test_context_tokens(nlp, linker):
     seen = []
-    search = linker.search
-    linker.search = lambda inputs, trie: seen.append(inputs) or search(inputs, trie)
+    find = linker.find_paths
+    linker.find_paths = lambda inputs, trie: seen.append(inputs) or find(inputs, trie)
     for linker.context_tokens in (0, 2, None):
         nlp(make_doc(nlp))
     decoded = [linker.tokenizer.decode(inputs[1]) for inputs in seen]
@@ -295,6 +296,8 @@ def test_context_tokens(nlp, linker):
         ("top_k", 0, "1 or more"),
         ("length_penalty", 11, "from -10 to 10"),
         ("batch_tokens", 0, "1 or more"),
+        ("search", "depth", '"beam" or "exact"'),
+        ("early_stopping", "sometimes", 'true, false or "never"'),
         ("context_tokens", -1, "0 or more"),
         ("kb_id", "qid", '"title" or "id"'),
         ("threshold", 1.5, "from 0 to 1"),
@@ -318,6 +321,35 @@ def test_float16_needs_a_gpu(nlp, linker):
 def test_bfloat16_finds_the_same(nlp, linker):
     linker.dtype = "bfloat16"
     assert kb_ids([nlp(make_doc(nlp))]) == [EXPECTED]
+
+
+def test_exact_search_and_other_ways_to_stop(nlp, linker):
+    linker.search = "exact"
+    doc = nlp(make_doc(nlp))
+    assert kb_ids([doc]) == [EXPECTED]
+    assert all(len(ent._.genre_candidates) == 5 for ent in doc.ents)
+    linker.search = "beam"
+    for linker.early_stopping in ("never", True):
+        assert kb_ids([nlp(make_doc(nlp))]) == [EXPECTED]
+
+
+@pytest.mark.parametrize("early_stopping", [False, True, "never"])
+def test_early_stopping_in_the_config(early_stopping):
+    linker = spacy.blank("en").add_pipe("genre_linker", config={"early_stopping": early_stopping})
+    assert linker.early_stopping is early_stopping or linker.early_stopping == "never"
+
+
+def test_the_same_mention_is_searched_once(nlp, linker, monkeypatch):
+    seen = []
+    search = base.constrained_search
+
+    def count(module, inputs, trie, **options):
+        seen.append(len(inputs))
+        return search(module, inputs, trie, **options)
+
+    monkeypatch.setattr(base, "constrained_search", count)
+    assert kb_ids(nlp.pipe([make_doc(nlp) for _ in range(3)])) == [EXPECTED] * 3
+    assert seen == [len(EXPECTED)]
 
 
 @pytest.mark.parametrize("way", ["disk", "bytes"])
@@ -358,7 +390,7 @@ def test_top_k_does_not_change_who_is_linked(nlp, linker):
 
 def test_many_beams_are_searched_in_smaller_batches(nlp, linker, monkeypatch):
     expected = kb_ids([nlp(make_doc(nlp))])
-    monkeypatch.setattr("spacy_genre.pipeline.base.MAX_LOGPROBS", 1)
+    monkeypatch.setattr("spacy_genre.decoding.packed_steps.PackedSteps.max_rows", 1)
     assert kb_ids([nlp(make_doc(nlp))]) == expected
 
 

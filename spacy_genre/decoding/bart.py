@@ -1,0 +1,219 @@
+"""BART and mBART for inference, from the weights of transformers' modules.
+
+The arithmetic is that of `BartForConditionalGeneration` and `MBartForConditionalGeneration`. What
+is different is what is computed: every row here is one token, none is padding, and the caller says
+what each row may see.
+"""
+
+from typing import Any, Callable, Iterator, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import BartForConditionalGeneration, MBartForConditionalGeneration
+from transformers.activations import GELUActivation
+
+from .linear import Activation, Linear
+
+# Of log-probabilities so many at a time: 16 MB, which malloc reuses. Larger pieces it maps anew
+# each time, and the page faults cost more than the log-softmax.
+MAX_LOGPROBS = 2**22
+OFFSET = 2  # learned positions of the BART family begin here
+
+IntArray = NDArray[np.integer]
+# A part of a layer: of what it reads and what is to be added to the result.
+Part = Callable[[Tensor, Tensor], Tensor]
+
+
+def is_supported(module: Any) -> bool:
+    """Whether `Bart` computes what a module of transformers does."""
+    known = type(module) in (BartForConditionalGeneration, MBartForConditionalGeneration)
+    # Quantized modules and adapters have layers of their own.
+    return known and all(
+        type(layer) is nn.Linear
+        for name, layer in module.named_modules()
+        if name.endswith(("_proj", ".fc1", ".fc2", "lm_head"))
+    )
+
+
+class Norm:
+    """A layer norm, or nothing."""
+
+    def __init__(self, module: Optional[nn.LayerNorm], dtype: torch.dtype) -> None:
+        self.module = module is not None
+        if module is not None:
+            self.shape, self.eps = module.normalized_shape, module.eps
+            self.weight = module.weight.detach().to(dtype)
+            self.bias = module.bias.detach().to(dtype)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if not self.module:
+            return x
+        return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
+
+
+class Embedding:
+    """Tokens at positions as vectors."""
+
+    def __init__(self, module: Any, dtype: torch.dtype) -> None:
+        self.tokens = module.embed_tokens.weight.detach().to(dtype)
+        self.positions = module.embed_positions.weight.detach().to(dtype)
+        self.scale = getattr(module.embed_tokens, "embed_scale", 1.0)
+        self.norm = Norm(module.layernorm_embedding, dtype)
+
+    def __call__(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        """tokens, positions (LongTensor, [N]). RETURNS (FloatTensor): [N, d]."""
+        return self.norm(self.tokens[tokens] * self.scale + self.positions[positions + OFFSET])
+
+
+class Attention:
+    """The weights of one attention.
+
+    module (transformers' BartAttention or MBartAttention): Where they come from.
+    crosses (bool): Whether keys and values come from elsewhere than the queries.
+    """
+
+    def __init__(self, module: Any, dtype: torch.dtype, *, crosses: bool = False) -> None:
+        q, k, v = module.q_proj, module.k_proj, module.v_proj
+        scale = module.head_dim**-0.5
+        self.n_heads = module.num_heads
+        self.read = Linear([q] if crosses else [q, k, v], dtype, scale)
+        if crosses:
+            self.remember = Linear([k, v], dtype)
+        self.write = Linear([module.out_proj], dtype)
+
+
+class Layer:
+    """A layer of the encoder or the decoder: attention to its own kind, in the decoder attention
+    to the encoder, and two linear layers; each is added to what it read, and normalised after
+    (BART) or before (mBART)."""
+
+    def __init__(self, module: Any, dtype: torch.dtype, *, norm_first: bool) -> None:
+        self.norm_first = norm_first
+        self.own = Attention(module.self_attn, dtype)
+        self.own_norm = Norm(module.self_attn_layer_norm, dtype)
+        if hasattr(module, "encoder_attn"):  # a layer of the decoder
+            self.cross = Attention(module.encoder_attn, dtype, crosses=True)
+            self.cross_norm = Norm(module.encoder_attn_layer_norm, dtype)
+        self.up, self.down = Linear([module.fc1], dtype), Linear([module.fc2], dtype)
+        self.last_norm = Norm(module.final_layer_norm, dtype)
+        # F.gelu itself can be fused with the layer before it.
+        exact = isinstance(module.activation_fn, GELUActivation) or module.activation_fn is F.gelu
+        self.activation: Activation = F.gelu if exact else module.activation_fn
+
+    def apply(self, x: Tensor, norm: Norm, part: Part) -> Tensor:
+        return part(norm(x), x) if self.norm_first else norm(part(x, x))
+
+    def feed(self, x: Tensor, add: Tensor) -> Tensor:
+        return self.down(self.up(x, activation=self.activation), add=add)
+
+
+class Bart:
+    """The weights of a model, ready to compute with. Later changes of the module don't reach it.
+
+    module (Union[BartForConditionalGeneration, MBartForConditionalGeneration]): The model.
+    dtype (torch.dtype): What to compute in. Log-probabilities are float32 whatever it is.
+    """
+
+    def __init__(self, module: Any, dtype: torch.dtype) -> None:
+        config = module.config
+        first = isinstance(module, MBartForConditionalGeneration)
+        encoder, decoder = module.get_encoder(), module.get_decoder()
+        self.dtype, self.device = dtype, module.lm_head.weight.device
+        self.d, self.vocab_size = config.d_model, module.lm_head.out_features
+        self.embed_input = Embedding(encoder, dtype)
+        self.encoder = [Layer(layer, dtype, norm_first=first) for layer in encoder.layers]
+        self.encoder_norm = Norm(getattr(encoder, "layer_norm", None), dtype)
+        self.embed_output = Embedding(decoder, dtype)
+        self.decoder = [Layer(layer, dtype, norm_first=first) for layer in decoder.layers]
+        self.decoder_norm = Norm(getattr(decoder, "layer_norm", None), dtype)
+        self.head = Linear([_with_bias(module.lm_head, module.final_logits_bias)], dtype)
+
+    def encode(self, inputs: Sequence[Sequence[int]]) -> Tuple[Tensor, "Grid"]:
+        """Read some inputs.
+
+        inputs (Sequence[Sequence[int]]): B token sequences.
+        RETURNS (Tuple[FloatTensor, Grid]): What the decoder may look at: of all N tokens, one
+            input after the other, [>= N, d]; and where these are among the padded inputs, [B, S].
+        """
+        lengths = np.fromiter(map(len, inputs), np.int64, len(inputs))
+        real = np.arange(lengths.max()) < lengths[:, None]
+        grid = Grid(np.flatnonzero(real), real.shape, self.device)
+        mask = None if real.all() else torch.from_numpy(real)[:, None, None].to(self.device)
+        tokens = np.asarray([token for ids in inputs for token in ids])
+        at = (tokens, np.nonzero(real)[1])
+        x = self.embed_input(*(torch.from_numpy(grid.extend(a)).to(self.device) for a in at))
+        for layer in self.encoder:
+
+            def attend(x: Tensor, add: Tensor, own: Attention = layer.own) -> Tensor:
+                return own.write(_attend_within(own, x, grid, mask), add=add)
+
+            x = layer.apply(x, layer.own_norm, attend)
+            x = layer.apply(x, layer.last_norm, layer.feed)
+        return self.encoder_norm(x), grid
+
+    def log_probs(self, hidden: Tensor, n_rows: int) -> Iterator[Tensor]:
+        """The log-probabilities of what follows the decoder's rows, some rows at a time.
+
+        hidden (FloatTensor): [>= R, d], what the decoder made of the rows.
+        n_rows (int): R.
+        RETURNS (Iterator[FloatTensor]): [<= R, V], float32.
+        """
+        size = max(1, MAX_LOGPROBS // self.vocab_size)
+        for start in range(0, n_rows, size):
+            logits = self.head(hidden[start : start + size])[: n_rows - start]
+            yield torch.log_softmax(logits, dim=-1, dtype=torch.float32)
+
+
+def _with_bias(head: nn.Linear, bias: Tensor) -> nn.Linear:
+    """The layer, with a bias of its own."""
+    layer = nn.Linear(head.in_features, head.out_features, device="meta")
+    layer.weight, layer.bias = head.weight, nn.Parameter(bias[0], requires_grad=False)
+    return layer
+
+
+def _attend_within(attention: Attention, x: Tensor, grid: "Grid", mask: Optional[Tensor]) -> Tensor:
+    """The attention of each input's tokens to all tokens of that input, [N, d] to [N, d]."""
+    padded = grid.spread(attention.read(x)).unflatten(-1, (3, attention.n_heads, -1))
+    q, k, v = padded.permute(2, 0, 3, 1, 4)  # each [B, heads, S, head]
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
+    return grid.collect(y.transpose(1, 2).flatten(2))
+
+
+class Grid:
+    """Rows that fill some cells of a table of B times S.
+
+    Behind the N rows come a few that mean nothing, so that their number is round: oneDNN compiles
+    and keeps code for each number that it meets.
+
+    cells (IntArray): [N], the cell of each row, counted line by line.
+    shape (Tuple[int, int]): B and S.
+    """
+
+    def __init__(self, cells: IntArray, shape: Tuple[int, int], device: torch.device) -> None:
+        self.shape, self.n_rows = shape, len(cells)
+        step = 1 if self.n_rows <= 16 else 16 if self.n_rows <= 256 else 64
+        self.n_extra = -self.n_rows % step
+        in_order = self.n_rows == shape[0] * shape[1] and bool((np.diff(cells) == 1).all())
+        self.is_full = in_order and not self.n_extra
+        self.cells: Any = torch.from_numpy(cells).to(device)
+        self.source: Any = torch.from_numpy(self.extend(cells)).to(device)
+
+    def extend(self, rows: IntArray) -> IntArray:
+        """Values for the N rows, [N], as values for all."""
+        return np.pad(rows, (0, self.n_extra))
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Rows as [B, S, d], 0 where there is none."""
+        x = x[: self.n_rows]
+        if self.is_full:
+            return x.view(*self.shape, -1)
+        table = x.new_zeros(self.shape[0] * self.shape[1], x.shape[1])
+        return table.index_copy_(0, self.cells, x).view(*self.shape, -1)
+
+    def collect(self, x: Tensor) -> Tensor:
+        """[B, S, d] as rows."""
+        x = x.flatten(0, 1)
+        return x if self.is_full else x.index_select(0, self.source)

@@ -1,0 +1,135 @@
+"""What may follow the nodes of a trie, and how likely it is."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Iterable, Iterator, Optional, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import Errors
+from ..titles.overlay import AnyTrie
+
+IntArray = NDArray[np.integer]
+
+# With more children, a node's rows are gathered as a block and only the best are looked at
+# further: the first token of a name has thousands of choices.
+MANY = 256
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Continuations of some sequences ("rows").
+
+    row (IntArray): [C], the row that each one continues, ascending.
+    node (IntArray): [C], the node that it leads to; for an end the node that it ends at.
+    token (IntArray): [C], its token.
+    is_end (bool): [C], whether the sequence ends with it.
+    logprob (float32): [C], its log-probability.
+    """
+
+    row: IntArray
+    node: IntArray
+    token: IntArray
+    is_end: NDArray[np.bool_]
+    logprob: NDArray[np.float32]
+
+    @classmethod
+    def join(cls, parts: Sequence["Edges"]) -> "Edges":
+        """All in one, in the order of their rows."""
+        whole = [np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)]
+        order = np.argsort(whole[0], kind="stable")
+        return cls(*(array[order] for array in whole))
+
+    def shifted(self, by: int) -> "Edges":
+        """The same with higher numbers of rows."""
+        return replace(self, row=self.row + by)
+
+    def of_rows(self, rows: IntArray) -> "Edges":
+        """Those of some rows, [R], which then have the numbers from 0 on."""
+        start, end = (np.searchsorted(self.row, rows, side) for side in ("left", "right"))
+        count = end - start
+        row = np.repeat(np.arange(len(rows)), count)
+        at = np.arange(len(row)) + np.repeat(start - (np.cumsum(count) - count), count)
+        rest = (getattr(self, f.name)[at] for f in fields(self)[1:])
+        return Edges(row, *rest)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is to be generated.
+
+    trie (AnyTrie): The sequences that may be.
+    start, eos (int): The start token and the end token.
+    limit (Optional[int]): How many continuations of a sequence matter; None for all.
+    """
+
+    trie: AnyTrie
+    start: int
+    eos: int
+    limit: Optional[int] = None
+
+    def follow(self, nodes: IntArray, logprobs: Iterable[Tensor]) -> Edges:
+        """What may follow some rows; of those with many continuations only the best ones.
+
+        nodes (IntArray): [R], the node that each row has reached.
+        logprobs (Iterable[FloatTensor]): [R, V] in pieces of some rows.
+        RETURNS (Edges): The continuations.
+        RAISES (ValueError): If a token is beyond V.
+        """
+        found, start = [], 0
+        for piece in logprobs:
+            part = nodes[start : start + len(piece)]
+            edges = [*_few(self, part, piece), *_many(self, part, piece)]
+            found += [part.shifted(start) for part in edges]
+            start += len(piece)
+        return Edges.join(found)
+
+
+def check_finite(edges: Edges, dtype: torch.dtype) -> None:
+    """RAISES (ValueError): If a log-probability is not a finite number.
+
+    dtype (torch.dtype): What was computed in.
+    """
+    if not np.isfinite(edges.logprob).all():
+        raise ValueError(Errors.M006.format(dtype=str(dtype).removeprefix("torch.")))
+
+
+def check_tokens(tokens: IntArray, size: int) -> None:
+    """RAISES (ValueError): If a token is beyond a vocabulary of some size."""
+    if tokens.max(initial=0) >= size:
+        raise ValueError(Errors.M009.format(found=tokens.max(), size=size))
+
+
+def _few(goal: Goal, nodes: IntArray, logprobs: Tensor) -> Iterator[Edges]:
+    """The ends, and the children of nodes that have not many."""
+    trie = goal.trie
+    ending = np.flatnonzero(trie.is_end(nodes))
+    usual = np.flatnonzero(trie.n_children(nodes) <= MANY)
+    at, child = trie.children(nodes[usual])
+    row = np.concatenate([usual[at], ending])
+    token = np.concatenate([trie.token_of(child), np.full(len(ending), goal.eos)]).astype(np.int64)
+    check_tokens(token, logprobs.shape[1])
+    is_end = np.arange(len(row)) >= len(child)
+    flat = torch.from_numpy(row * logprobs.shape[1] + token).to(logprobs.device)
+    logprob = logprobs.flatten()[flat].cpu().numpy()
+    yield Edges(row, np.concatenate([child, nodes[ending]]), token, is_end, logprob)
+
+
+def _many(goal: Goal, nodes: IntArray, logprobs: Tensor) -> Iterator[Edges]:
+    """The best children of nodes that have many. Such nodes are few, and shared by many rows."""
+    trie = goal.trie
+    rows = np.flatnonzero(trie.n_children(nodes) > MANY)
+    for node in np.unique(nodes[rows]):
+        same = rows[nodes[rows] == node]
+        _, children = trie.children(np.asarray([node]))
+        tokens = trie.token_of(children).astype(np.int64)
+        check_tokens(tokens, logprobs.shape[1])
+        block = logprobs[torch.from_numpy(same).to(logprobs.device)]
+        block = block.index_select(1, torch.from_numpy(tokens).to(logprobs.device))
+        n_best = min(goal.limit or len(tokens), len(tokens))
+        logprob, at = (t.cpu().numpy() for t in torch.topk(block, n_best))
+        row = np.repeat(same, at.shape[1])
+        at = at.ravel()
+        yield Edges(row, children[at], tokens[at], np.zeros(len(at), bool), logprob.ravel())

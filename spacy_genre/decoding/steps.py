@@ -1,0 +1,104 @@
+"""Step by step through sequences, a token at a time: what the beam search needs of a decoder."""
+
+from typing import Any, List, Protocol, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+from transformers.modeling_outputs import BaseModelOutput
+
+from .edges import Edges, Goal
+
+IntArray = NDArray[np.integer]
+# transformers makes those of all rows at once (float32), so these limit the rows.
+MAX_LOGPROBS = 2**24
+
+
+class Steps(Protocol):
+    """Extends the sequences of mentions by one token a step, and keeps their state.
+
+    continuous (bool): Whether mentions may come while others are under way.
+    max_rows (int): How many sequences to follow at once, those of many mentions together.
+    """
+
+    continuous: bool
+    max_rows: int
+
+    def admit(self, mentions: IntArray, inputs: Sequence[List[int]]) -> None:
+        """Take in mentions and read their inputs.
+
+        mentions (IntArray): [M], any numbers by which they are told apart.
+        inputs (Sequence[List[int]]): [M], their token ids.
+        """
+
+    def step(
+        self, mentions: IntArray, parents: IntArray, nodes: IntArray, tokens: IntArray
+    ) -> Edges:
+        """Add a token to sequences. Mentions without any are forgotten.
+
+        mentions (IntArray): [R], whose each sequence is; those of a mention are neighbours.
+        parents (IntArray): [R], which sequence of the step before each one continues; -1 where
+            the token is the first.
+        nodes (IntArray): [R], the nodes that they have reached with the token.
+        tokens (IntArray): [R], the tokens.
+        RETURNS (Edges): What may follow.
+        """
+
+
+class ModuleSteps:
+    """Steps of any encoder-decoder of transformers, by its own forward pass.
+
+    module (transformers.PreTrainedModel): The model.
+    dtype (torch.dtype): What to compute in.
+    goal (Goal): What is generated.
+    """
+
+    continuous = False
+
+    def __init__(self, module: Any, dtype: torch.dtype, goal: Goal) -> None:
+        self.module, self.dtype, self.goal = module, dtype, goal
+        self.device = module.get_input_embeddings().weight.device
+        self.max_rows = MAX_LOGPROBS // module.config.vocab_size
+
+    def admit(self, mentions: IntArray, inputs: Sequence[List[int]]) -> None:
+        """As `Steps.admit`; those of before must be done."""
+        lengths = torch.tensor([len(ids) for ids in inputs])
+        self.mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long().to(self.device)
+        ids = torch.full_like(self.mask, self.module.config.pad_token_id or 0)
+        ids[self.mask.bool()] = torch.tensor([i for row in inputs for i in row]).to(self.device)
+        with self._autocast():
+            encoded = self.module.get_encoder()(input_ids=ids, attention_mask=self.mask)
+        self.encoded = encoded.last_hidden_state
+        # Holds the keys and values of the decoded tokens and, per row, those of the input.
+        self.cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        self.mentions = mentions
+
+    def step(
+        self, mentions: IntArray, parents: IntArray, nodes: IntArray, tokens: IntArray
+    ) -> Edges:
+        """As `Steps.step`."""
+        if self.cache.get_seq_length() > 0:
+            index = self._tensor(parents)
+            self.cache.reorder_cache(index)
+        else:
+            order = np.argsort(self.mentions)
+            index = self._tensor(order[np.searchsorted(self.mentions[order], mentions)])
+        self.mask, self.encoded = self.mask[index], self.encoded[index]
+        with self._autocast():
+            output = self.module(
+                decoder_input_ids=self._tensor(tokens)[:, None],
+                encoder_outputs=BaseModelOutput(last_hidden_state=self.encoded),
+                attention_mask=self.mask,
+                past_key_values=self.cache,
+                use_cache=True,
+            )
+        logprobs = torch.log_softmax(output.logits[:, -1], dim=-1, dtype=torch.float32)
+        return self.goal.follow(nodes, [logprobs])
+
+    def _autocast(self) -> Any:
+        lower = self.dtype != torch.float32
+        return torch.autocast(self.device.type, self.dtype if lower else None, enabled=lower)
+
+    def _tensor(self, array: IntArray) -> Any:
+        return torch.from_numpy(array.astype(np.int64, copy=False)).to(self.device)
