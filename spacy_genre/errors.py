@@ -192,6 +192,34 @@ class Errors:
         'pipeline is loaded, or set dtype to "auto", "float32" or "bfloat16".'
     )
 
+    # Data for training and evaluation
+    D001 = (
+        "[D001] {path} is no text with mentions. Those are read from a dump of Wikipedia's "
+        "articles (*-pages-articles*.xml.bz2), from lines of JSON (our own: text, mentions; pages: "
+        "title, paragraphs; KILT's: input, output), and from a DocBin (.spacy)."
+    )
+    D002 = "[D002] {path}, line {line}: {reason}. Correct the line or remove it."
+    D003 = "[D003] {path} can't be read: {reason}."
+    D004 = (
+        "[D004] {path} has no mention that can be learnt from. {n_texts} texts were read, "
+        "{n_missing} mentions are of titles that are not in the title set."
+    )
+    D005 = (
+        "[D005] {title!r} ({where}) is not in the title set. Add it, build the set with the "
+        'redirects of the same date, or let such mentions be left out with missing="skip" (on the '
+        "command line: --missing skip)."
+    )
+    D006 = "[D006] {key} is {value!r}; it must be {allowed}."
+    D007 = (
+        "[D007] {path} holds a part of a corpus of other sources or options. Give the same ones to "
+        "go on with it, or --force to begin again."
+    )
+    D008 = (
+        "[D008] The mention {mention!r} of {title!r} does not begin and end where tokens do, in "
+        '{text!r}. Correct its offsets, or set misaligned to "expand" or "skip".'
+    )
+    D009 = "[D009] {path} is no corpus: it has no files *.jsonl.gz, *.jsonl or *.spacy."
+
 
 class Warnings:
     """Messages of warnings, filled in with `.format`."""
@@ -205,4 +233,8 @@ class Warnings:
         "[W002] None of the {count} gold kb_ids of the first examples ({examples}, ...) leads to a "
         "name of the title set, so {component!r} can't learn from them. Annotate entities with "
         "the title, or with the id if kb_id = 'id', and check that they are in the title set."
+    )
+    W003 = (
+        "[W003] Of the mentions in {path} these were left out: {lost}. (Entities of a Doc can't "
+        "overlap, and begin and end where tokens do.)"
     )

@@ -3,10 +3,12 @@
 import typer
 from spacy.cli._util import app
 
+from .corpus import corpus_cli
 from .titles import titles_cli
 
 genre_cli = typer.Typer(
     name="genre", help="Link entities by generating their names.", no_args_is_help=True
 )
 genre_cli.add_typer(titles_cli, name="titles")
+genre_cli.add_typer(corpus_cli, name="corpus")
 app.add_typer(genre_cli)
