@@ -220,6 +220,25 @@ class Errors:
     )
     D009 = "[D009] {path} is no corpus: it has no files *.jsonl.gz, *.jsonl or *.spacy."
 
+    # Training
+    D010 = (
+        "[D010] The loss is {value} after {steps} steps; the weights were not changed. The {count} "
+        "pairs of the batch begin with: {pairs}. Look at these, and try a lower learning rate, a "
+        'longer warm-up, or dtype = "float32".'
+    )
+    D011 = (
+        "[D011] The norm of the gradient is {value} after {steps} steps; the weights were not "
+        'changed. Try a lower learning rate, a longer warm-up, or dtype = "float32".'
+    )
+    D012 = (
+        '[D012] [training.optimizer] must be "Adam.v1" (with beta2 above 0) to train this '
+        "component."
+    )
+    D013 = (
+        "[D013] {name!r} is of type {found!r}; a model can be made of an encoder of type bert, "
+        "roberta or xlm-roberta."
+    )
+
 
 class Warnings:
     """Messages of warnings, filled in with `.format`."""
