@@ -238,6 +238,10 @@ class Errors:
         "[D013] {name!r} is of type {found!r}; a model can be made of an encoder of type bert, "
         "roberta or xlm-roberta."
     )
+    D014 = (
+        "[D014] The pipeline {path} has no genre_linker, only: {names}. Give one that has, or none "
+        "for the model that comes with the package."
+    )
 
 
 class Warnings:

@@ -4,6 +4,7 @@ import typer
 from spacy.cli._util import app
 
 from .corpus import corpus_cli
+from .evaluate import evaluate_cli
 from .titles import titles_cli
 from .train import train_cli
 from .warm_start import warm_start_cli
@@ -17,4 +18,5 @@ genre_cli.command(
     "train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )(train_cli)
 genre_cli.command("warm-start")(warm_start_cli)
+genre_cli.command("evaluate")(evaluate_cli)
 app.add_typer(genre_cli)

@@ -1,9 +1,9 @@
 """What training and evaluation are fed with: texts whose mentions are known, and their row of JSON.
 
 A row is `{"text": ..., "mentions": [{"start": ..., "end": ..., "title": ...}]}`. A mention has a
-`title` or an `id` of the title set, and may have `label`, `kind` (see `KINDS`) and `candidates`; a
-row may have `page` (the title of the page that it is from) and `about` (see `GoldText`). The
-offsets count characters.
+`title` or an `id` of the title set (one whose title is null is passed over), and may have `label`,
+`kind` (see `KINDS`) and `candidates`; a row may have `page` (the title of the page that it is from)
+and `about` (see `GoldText`). The offsets count characters.
 """
 
 from dataclasses import dataclass, replace
@@ -72,7 +72,7 @@ class GoldText:
         rows = row.get("mentions") or []
         if not isinstance(rows, list):
             raise ValueError(f"'mentions' is {_short(rows)}; it must be a list")
-        mentions = tuple(_mention(mention, len(text)) for mention in rows)
+        mentions = tuple(_mention(row, len(text)) for row in rows if not _is_open(row))
         known = cls(text, mentions, _text_of(row, "page"), _text_of(row, "about"))
         return replace(known, kind=_text_of(row, "kind") or LINK)
 
@@ -89,6 +89,12 @@ def _without_defaults(mention: GoldMention) -> Dict[str, Any]:
     if mention.candidates:
         row["candidates"] = list(mention.candidates)
     return row
+
+
+def _is_open(row: Any) -> bool:
+    """Whether it is said that nothing is known of a mention: its title or id is null or empty."""
+    keys = {"title", "id"}.intersection(row) if isinstance(row, Mapping) else ()
+    return bool(keys) and not any(row[key] for key in keys)
 
 
 def _mention(row: Any, length: int) -> GoldMention:

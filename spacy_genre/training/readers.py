@@ -79,22 +79,28 @@ def _read(
     passes: Iterator[int],
     nlp: Language,
 ) -> Iterator[Example]:
-    files = corpus_files(path)
     chance = Random(f"{seed}:{next(passes)}")
-    if shuffle:
-        chance.shuffle(files)
-    texts = (text for file in files for text in _file_texts(file))
+    texts = _shuffled(texts_in(path, chance if shuffle else None), shuffle, chance)
     make = ExampleMaker(nlp, misaligned)
-    yield from _examples(path, _shuffled(texts, shuffle, chance), make, limit)
+    yield from _examples(path, texts, make, limit)
 
 
-def _file_texts(path: Path) -> Iterator[GoldText]:
-    text = None
-    for texts in read_texts(path, ArticleOptions()):
-        for text in texts:
-            yield text
-    if text is None:  # an empty shard is what a full disk or a broken copy leaves
-        raise ValueError(Errors.D003.format(path=path, reason="there is no text in it"))
+def texts_in(path: Path, chance: Optional[Random] = None) -> Iterator[GoldText]:
+    """The texts of a corpus: of one file, or of all files in a folder.
+
+    chance (Optional[Random]): Shuffles the files.
+    RAISES (OSError, ValueError): If it can't be read, or a file holds no text.
+    """
+    files = corpus_files(path)
+    if chance is not None:
+        chance.shuffle(files)
+    for file in files:
+        text = None
+        for texts in read_texts(file, ArticleOptions()):
+            for text in texts:
+                yield text
+        if text is None:  # an empty shard is what a full disk or a broken copy leaves
+            raise ValueError(Errors.D003.format(path=file, reason="there is no text in it"))
 
 
 def _read_articles(

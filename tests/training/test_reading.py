@@ -29,7 +29,8 @@ def read(path, **options):
 
 
 def test_our_own_rows(tmp_path):
-    path = write_rows(tmp_path / "x.jsonl", ROW, {"text": "none"})
+    open_mention = {"start": 0, "end": 2, "title": None}
+    path = write_rows(tmp_path / "x.jsonl", ROW, {"text": "none", "mentions": [open_mention]})
     first, second = read(path)
     assert first.mentions == (GoldMention(3, 8, "", "Q1", "FOOD", candidates=("a",)),)
     assert (first.page, first.about, first.kind) == ("Page", "Apple", "lead")
