@@ -242,6 +242,10 @@ class Errors:
         "[D014] The pipeline {path} has no genre_linker, only: {names}. Give one that has, or none "
         "for the model that comes with the package."
     )
+    D015 = (
+        "[D015] The config has a [training.before_update] of its own, where checkpoints are "
+        "written. Leave it out, or train with 'spacy train', without checkpoints."
+    )
 
 
 class Warnings:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Dict
 import typer
 from wasabi import msg
 
+from ..errors import Errors
+
 CHECKPOINT = "checkpoint"
 
 
@@ -31,7 +33,7 @@ def train_cli(
     from spacy.training.loop import train
     from spacy.util import load_config
 
-    from ..training.checkpoint import steps_done
+    from ..training.checkpoint import save_checkpoint, steps_done
 
     import_code(None)
     setup_gpu(gpu_id)
@@ -50,11 +52,17 @@ def train_cli(
     except (OSError, ValueError) as err:
         msg.fail("Can't train", getattr(err, "strerror", None) or str(err), exits=1)
     train(nlp, output, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
+    save_checkpoint(nlp, output / CHECKPOINT)  # so that the last steps are known to be done
 
 
 def _go_on(config: Any, checkpoint: Path, done: int, minutes: float) -> None:
-    """Set a config so that checkpoints are written, and what is done is not done again."""
+    """Set a config so that checkpoints are written, and what is done is not done again.
+
+    RAISES (ValueError): If it calls something else at that point.
+    """
     training: Dict[str, Any] = config.setdefault("training", {})
+    if training.get("before_update"):
+        raise ValueError(Errors.D015)
     training["before_update"] = {
         "@callbacks": "spacy_genre.Checkpoint.v1",
         "path": str(checkpoint),

@@ -17,8 +17,7 @@ from ..errors import Errors, Warnings
 from ..mentions import span_mention
 from ..titles import TitleSet
 from ..titles.view import TitleView
-from ..training.examples import spans_and_about
-from ..training.pairs import Pair, make_pairs
+from ..training.pairs import Pair, make_pairs, warn_of_no_names
 from ..training.settings import TrainingSettings
 from ..training.trainer import Trainer
 from ..types import LinkedSpan
@@ -319,14 +318,7 @@ class GenreLinker(GenrePipe):
             self.titles = titles() if callable(titles) else titles
         self._searchable()
         self._trainer = None
-        examples = islice(get_examples(), 100)
-        gold = [span.kb_id_ for eg in examples for span in spans_and_about(eg.reference)[0]]
-        gold = [kb_id for kb_id in gold if kb_id != self.NIL]
-        if gold and not any(map(self._gold_name, gold)):
-            message = Warnings.W002.format(
-                component=self.name, count=len(gold), examples=", ".join(map(repr, gold[:3]))
-            )
-            warnings.warn(message, stacklevel=2)
+        warn_of_no_names(self.name, islice(get_examples(), 100), self._gold_name)
 
     def update(
         self,

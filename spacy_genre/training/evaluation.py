@@ -12,8 +12,8 @@ from spacy.tokens import Doc, Span
 from ..sources.mediawiki import NotAnArticle, Wiki
 from ..titles import TitleSet
 from .gold import LINK, GoldMention, GoldText
+from .pairs import NIL
 
-NIL = "NIL"
 # How often an entity was linked in training, from the first number to below the next.
 FREQUENCIES = {"never seen": (0, 1), "rare, 1 to 9": (1, 10), "seen, 10 or more": (10, 1 << 62)}
 Link = Callable[[Iterable[Doc]], Iterable[Doc]]

@@ -1,13 +1,17 @@
 """Pairs of input and name: what the model learns from (paper, section 3.1)."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from spacy.tokens import Span
 from spacy.training import Example
 
+from ..errors import Warnings
 from ..tokenization import NameTokenizer
 from .examples import spans_and_about
+
+NIL = "NIL"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,16 @@ def make_pairs(
         for ids, name_ids, (text, name) in zip(inputs, names, named, strict=True)
         if ids is not None
     ]
+
+
+def warn_of_no_names(component: str, examples: Iterable[Example], gold_name: GoldName) -> None:
+    """Warn if some examples have gold kb_ids, and none of them leads to a name."""
+    gold = [span.kb_id_ for eg in examples for span in spans_and_about(eg.reference)[0]]
+    gold = [kb_id for kb_id in gold if kb_id != NIL]
+    if gold and not any(map(gold_name, gold)):
+        shown = ", ".join(map(repr, gold[:3]))
+        message = Warnings.W002.format(component=component, count=len(gold), examples=shown)
+        warnings.warn(message, stacklevel=3)
 
 
 def _gold_spans(example: Example, use_gold_ents: bool) -> Iterator[Tuple[Span, str]]:

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from spacy_genre import TitleSet
 from spacy_genre.cli import genre_cli
-from spacy_genre.training.checkpoint import steps_done
+from spacy_genre.training.checkpoint import save_checkpoint, steps_done
+from spacy_genre.training.trainer import Trainer
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 # What a model can't know: which of the names a word stands for.
@@ -89,16 +90,27 @@ def test_a_killed_training_goes_on(folder, tiny_folder, monkeypatch):
     assert 0 < done <= 5
     output = train(folder, **overrides)
     assert f"Goes on after {done} steps" in output
-    assert steps_done(folder / "out" / "checkpoint") == 8
+    assert steps_done(folder / "out" / "checkpoint") == 9  # spaCy's steps are counted from 0
     assert "All steps are done" in train(folder, **overrides)
     (state,) = (folder / "out" / "checkpoint").glob("*/optimizer.safetensors")
     state.write_bytes(b"damaged")
     assert "D003" in train(folder, code=1, **overrides)
 
 
-def _killed_after(n):
-    from spacy_genre.training.trainer import Trainer
+def test_a_full_disk_leaves_the_old_checkpoint(nlp, tmp_path, monkeypatch):
+    save_checkpoint(nlp, tmp_path / "checkpoint")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
+    def full(trainer, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Trainer, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        save_checkpoint(nlp, tmp_path / "checkpoint")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def _killed_after(n):
     real, calls = Trainer.accumulate, []
 
     def accumulate(self, *args):
@@ -120,4 +132,6 @@ def test_the_config_for_whole_corpora(folder, tiny_folder):
 
 def test_wrong_paths(folder):
     assert "D009" in train(folder, code=1, **{"paths.train": CONFIGS})
+    own = {"training.before_update": '{"@callbacks": "spacy_genre.Checkpoint.v1", "path": "x"}'}
+    assert "D015" in train(folder, code=1, **own)
     assert "T001" in train(folder, code=1, **{"paths.titles": folder / "missing"})
