@@ -111,5 +111,7 @@ def build_cli(
 def _report(manifest: Dict[str, Any], out: Path) -> None:
     rows = [(what, f"{n:,}") for what, n in manifest["counts"].items()]
     msg.table(rows, header=("what", "number"), aligns=("l", "r"), max_col=60)
+    if lost := [(what, f"{n:,}") for what, n in manifest["dropped"].items()]:
+        msg.table(lost, header=("left out", "number"), aligns=("l", "r"), max_col=60)
     n_texts = sum(shard["texts"] for shard in manifest["shards"])
     msg.good(f"Wrote {n_texts:,} texts to {out}")

@@ -149,6 +149,7 @@ def build_corpus(
                 skip=work.n_items,
                 n_process=n_process,
                 progress=progress,
+                dropped=work.dropped,
                 finish=work.digests.append,
             )
         for texts in items:
@@ -235,6 +236,7 @@ class _Work:
     n_sources, n_items (int): How many sources are done, and how many items of the next one.
     counts (Counter[str]): What was read and written.
     missing (Counter[str]): The titles that are not in the title set.
+    dropped (Counter[str]): What was left out of articles.
     digests (List[str]): The SHA-256 of each source.
     """
 
@@ -252,6 +254,7 @@ class _Work:
         self.digests: List[str] = state.get("digests", [])
         self.counts: Counter[str] = Counter(state.get("counts"))
         self.missing: Counter[str] = Counter(state.get("missing"))
+        self.dropped: Counter[str] = Counter(state.get("dropped"))
         self.sizes: Dict[str, int] = state.get("sizes", {})
         self.pending: Dict[str, List[bytes]] = {}
         self.last = time.monotonic()
@@ -281,8 +284,8 @@ class _Work:
                 file.truncate()
                 self.sizes[name] = file.tell()
         self.pending.clear()
-        keys = ("signature", "n_sources", "n_items", "digests", "counts", "missing", "sizes")
-        state = {key: getattr(self, key) for key in keys}
+        keys = ("signature", "n_sources", "n_items", "digests", "counts", "missing", "dropped")
+        state = {key: getattr(self, key) for key in (*keys, "sizes")}
         write_whole(self.state_path, srsly.json_dumps(state).encode("utf8", "surrogatepass"))
         self.last = time.monotonic()
 
@@ -307,6 +310,7 @@ def _finish(
         "titles": {"names": len(titles), **titles.header} if titles is not None else None,
         "options": _as_row(options),
         "counts": {**counts, "not in the title set": work.missing.total()},
+        "dropped": dict(work.dropped.most_common()),
         "shards": [],
     }
     with whole_folder(out) as folder:

@@ -1,6 +1,7 @@
 """Reading texts with mentions, whatever file they are in."""
 
 import re
+from collections import Counter
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from ..errors import Errors
-from ..sources.found import Found
+from ..sources.found import Found, Pages
 from ..sources.mediawiki import NotAnArticle, Wiki
 from ..sources.opening import SourceFile, open_source
 from ..sources.pages import Page, Paragraph, TextLink
@@ -32,6 +33,7 @@ def read_texts(
     skip: int = 0,
     n_process: int = 1,
     progress: bool = False,
+    dropped: Optional[Counter[str]] = None,
     finish: Optional[Callable[[str], None]] = None,
 ) -> Iterator[Texts]:
     """The texts of a file, item by item. What it is is seen by its content: a dump of Wikipedia's
@@ -42,12 +44,18 @@ def read_texts(
     skip (int): So many items are passed over at the beginning.
     n_process (int): How many processes read articles.
     progress (bool): Whether to show a bar, in bytes of the file.
+    dropped (Optional[Counter[str]]): To which is added what was left out of articles, by reason.
     finish (Optional[Callable[[str], None]]): Is given the file's SHA-256 at the end.
     RAISES (OSError, ValueError): If it can't be read; with the line, where it has lines.
     """
     with open_source(path, progress=progress) as source:
         start = source.stream.peek(START)[:START]  # type: ignore[attr-defined]
-        yield from _reader(path, start)(source, options, skip=skip, n_process=n_process)
+        read = _reader(path, start)
+        if read is _read_dump:
+            counts: Counter[str] = Counter() if dropped is None else dropped
+            yield from _read_dump(source, options, counts, skip=skip, n_process=n_process)
+        else:
+            yield from read(source, options, skip=skip)
         if finish is not None:
             finish(source.finish())
 
@@ -64,25 +72,36 @@ def _reader(path: Path, start: bytes) -> Callable[..., Iterator[Texts]]:
 
 
 def _read_dump(
-    source: SourceFile, options: ArticleOptions, *, skip: int, n_process: int
+    source: SourceFile,
+    options: ArticleOptions,
+    dropped: Counter[str],
+    *,
+    skip: int,
+    n_process: int,
 ) -> Iterator[Texts]:
     # Not for all readers, since they need what only the extra "titles" brings.
     from ..sources.articles import map_articles
 
     read = partial(_article_texts, options=options)
-    for _, texts in map_articles(source, Found(), read, skip=skip, n_process=n_process):
+    found = Found()
+    for _, (texts, lost) in map_articles(source, found, read, skip=skip, n_process=n_process):
+        # What is found beside the articles is not needed here, and would fill the memory.
+        found.redirects.clear()
+        found.pages = Pages()
+        dropped.update(lost)
         yield texts
 
 
-def _article_texts(title: str, text: str, wiki: Wiki, *, options: ArticleOptions) -> Texts:
+def _article_texts(
+    title: str, text: str, wiki: Wiki, *, options: ArticleOptions
+) -> Tuple[Texts, Counter[str]]:
     from ..sources.running_text import read_page
 
-    return page_texts(read_page(title, text, wiki), options)
+    page = read_page(title, text, wiki)
+    return page_texts(page, options), page.dropped
 
 
-def _read_jsonl(
-    source: SourceFile, options: ArticleOptions, *, skip: int, n_process: int
-) -> Iterator[Texts]:
+def _read_jsonl(source: SourceFile, options: ArticleOptions, *, skip: int) -> Iterator[Texts]:
     for number, line in islice(enumerate(source.stream, start=1), skip, None):
         if not line.strip():
             yield []
@@ -174,9 +193,7 @@ def _kilt_title(output: Dict[str, Any]) -> str:
     return title if isinstance(title, str) else ""
 
 
-def _read_docbin(
-    source: SourceFile, options: ArticleOptions, *, skip: int, n_process: int
-) -> Iterator[Texts]:
+def _read_docbin(source: SourceFile, options: ArticleOptions, *, skip: int) -> Iterator[Texts]:
     try:
         docs = DocBin().from_bytes(source.stream.read()).get_docs(Vocab())
         for doc in islice(docs, skip, None):

@@ -160,7 +160,9 @@ def test_the_command_on_a_real_dump(sample_dump, tmp_path, tokenizer):
     options = ["--own-title", "--repeats", "--short-forms", "--leads", "--dev", "0.1"]
     result = CliRunner().invoke(genre_cli, [*command, *options, "--shards", "4"])
     assert result.exit_code == 0, result.output
-    counts = srsly.read_json(tmp_path / "out" / "manifest.json")["counts"]
+    manifest = srsly.read_json(tmp_path / "out" / "manifest.json")
+    assert manifest["dropped"]["links: namespace File"] > 100
+    counts = manifest["counts"]
     assert counts["link"] > 3_000
     assert counts["not in the title set"] < 20
     assert min(counts[kind] for kind in ("own title", "repeat", "short form", "lead")) > 10
