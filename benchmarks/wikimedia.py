@@ -227,6 +227,7 @@ def articles_xml(
 
 def page_xml(number: int, title: str, namespace: int, redirect: Optional[str], text: str) -> str:
     """One page of such a dump."""
+    n_bytes, sha1 = len(text.encode("utf8")), "kmysdltgexdwkv2xsml3j44jb56dxvn"
     target = "" if redirect is None else f'\n    <redirect title="{escape(redirect)}" />'
     return f"""
   <page>
@@ -236,14 +237,17 @@ def page_xml(number: int, title: str, namespace: int, redirect: Optional[str], t
     <revision>
       <id>{number + 1000}</id>
       <parentid>{number + 100}</parentid>
-      <timestamp>2016-04-22T10:19:33Z</timestamp>
+      <timestamp>2024-04-15T14:38:04Z</timestamp>
       <contributor>
-        <username>Paine Ellsworth</username>
-        <id>9092818</id>
+        <username>Asparagusus</username>
+        <id>43603280</id>
       </contributor>
+      <minor />
+      <comment>/* See also */ &lt;ref&gt;</comment>
+      <origin>{number + 1000}</origin>
       <model>wikitext</model>
       <format>text/x-wiki</format>
-      <text xml:space="preserve">{escape(text)}</text>
-      <sha1>4ro7vvppa5kmm0o1egfjztzcwd0vabw</sha1>
+      <text bytes="{n_bytes}" sha1="{sha1}" xml:space="preserve">{escape(text)}</text>
+      <sha1>{sha1}</sha1>
     </revision>
   </page>"""

@@ -72,12 +72,16 @@ class Errors:
         "[T020] {name!r} can't be added: it is a redirect to {target!r}. Remove the redirect by "
         "building the set without it."
     )
-    T023 = "[T023] The {what} of the name {name!r} is {value!r}; it must be {allowed}."
-    T024 = "[T024] names must be a list of names, not a single text: [{names!r}]."
     T021 = "[T021] trie must be 'titles' or 'titles+redirects', not {value!r}."
     T022 = (
         "[T022] An alias must be a non-empty string with a count of 1 or more, not {alias!r} with "
         "{count!r}."
+    )
+    T023 = "[T023] The {what} of the name {name!r} is {value!r}; it must be {allowed}."
+    T024 = "[T024] names must be a list of names, not a single text: [{names!r}]."
+    T025 = (
+        "[T025] The title set is damaged. See with 'python -m spacy genre titles check', and build "
+        "or copy it again."
     )
 
     # Models

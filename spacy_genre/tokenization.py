@@ -3,13 +3,17 @@ without importing it."""
 
 import hashlib
 import json
+from array import array
+from collections import defaultdict
 from functools import cached_property
-from itertools import chain
-from typing import Any, List, Sequence, Tuple
+from itertools import count, islice
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
+
+from . import ragged
+from .ragged import IntArray
 
 # Text that tokenizers treat differently: case, accents, punctuation, scripts, spaces, emoji.
 PROBE = (
@@ -25,6 +29,7 @@ PROBE = (
 SERIAL = 2000
 # So many names are tokenized at a time: the tokenizer's objects are large.
 CHUNK = 100_000
+Pieces = Callable[[Sequence[str]], Iterable[List[int]]]
 
 
 class NameTokenizer:
@@ -65,11 +70,12 @@ class NameTokenizer:
 
         Text that looks like a special token ("[SEP]") is split like any other text.
         """
+        return list(self._pieces(texts))
+
+    def _pieces(self, texts: Sequence[str]) -> Iterator[List[int]]:
         if not self.hf.is_fast:
-            return [
-                self.hf(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-                for text in texts
-            ]
+            options = {"add_special_tokens": False, "split_special_tokens": True}
+            return (self.hf(text, **options)["input_ids"] for text in texts)
         # Not the tokenizer's own call, which wraps each text in objects that nobody looks at.
         backend = self.hf.backend_tokenizer
         backend.no_truncation()
@@ -77,31 +83,48 @@ class NameTokenizer:
         backend.encode_special_tokens = True
         if len(texts) > SERIAL:
             encoded = backend.encode_batch_fast(list(texts), add_special_tokens=False)
-            return [encoding.ids for encoding in encoded]
+            return (encoding.ids for encoding in encoded)
         # One by one, since a batch would start threads, and a process with threads can't be
         # forked in safety (`nlp.pipe` with n_process does).
-        return [backend.encode(text, add_special_tokens=False).ids for text in texts]
+        return (backend.encode(text, add_special_tokens=False).ids for text in texts)
 
     def encode(self, names: Sequence[str]) -> List[List[int]]:
         """The token ids that generate each name, without the end token. A name that becomes no
         tokens is an empty list."""
-        return [[*self.prefix, *ids] if ids else [] for ids in self.pieces(names)]
+        return [[*self.prefix, *ids] if ids else [] for ids in self._pieces(names)]
 
     def encode_ragged(
         self, names: Sequence[str], progress: bool = False
-    ) -> Tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    ) -> Tuple[IntArray, IntArray]:
         """Like `encode`, for millions of names: all ids laid end to end, and the length of each."""
+        space = space_between_words(self.hf)
+        # Few names have too few words in common, and may have more than SERIAL of them.
+        by_words = space is not None and len(names) > SERIAL
+        write = WordPieces(self._pieces, space or "") if by_words else self._flat_pieces
         flats, lengths = [], []
         with tqdm(total=len(names), desc="tokenize", unit=" names", disable=not progress) as bar:
             for start in range(0, len(names), CHUNK):
-                encoded = self.encode(names[start : start + CHUNK])
-                length = np.fromiter(map(len, encoded), np.int64, len(encoded))
-                ids = chain.from_iterable(encoded)
-                flats.append(np.fromiter(ids, np.uint32, int(length.sum())))
+                flat, length = self._with_prefix(*write(names[start : start + CHUNK]))
+                flats.append(flat)
                 lengths.append(length)
-                bar.update(len(encoded))
+                bar.update(len(length))
         flat = np.concatenate([np.zeros(0, np.uint32), *flats])
         return flat, np.concatenate([np.zeros(0, np.int64), *lengths])
+
+    def _flat_pieces(self, names: Sequence[str]) -> Tuple[IntArray, IntArray]:
+        return ragged.flatten(self._pieces(names))
+
+    def _with_prefix(self, flat: IntArray, lengths: IntArray) -> Tuple[IntArray, IntArray]:
+        """Put the prefix in front of each name that has any ids."""
+        named = lengths > 0
+        whole = lengths + len(self.prefix) * named
+        starts = (np.cumsum(whole) - whole)[named]
+        result = np.empty(int(whole.sum()), np.uint32)
+        own = np.ones(len(result), bool)
+        for i, token in enumerate(self.prefix):
+            result[starts + i], own[starts + i] = token, False
+        result[own] = flat
+        return result, whole
 
     @cached_property
     def fingerprint(self) -> str:
@@ -109,3 +132,62 @@ class NameTokenizer:
         of the vocabulary and of some telling texts (not of files, which change with versions)."""
         state = [sorted(self.hf.get_vocab().items()), self.prefix, self.pieces(PROBE)]
         return hashlib.sha256(json.dumps(state).encode("utf8")).hexdigest()[:16]
+
+
+def space_between_words(hf: Any) -> Optional[str]:
+    """Whether a name's ids are those of its words laid end to end, because the tokenizer splits
+    text at each space before it looks for tokens; no token then reaches across one.
+
+    RETURNS (Optional[str]): What the words of a name, but for the first, are to begin with: ""
+        if spaces are dropped (BERT), " " if they belong to the word behind (byte-level BPE).
+        None if the words of this kind of tokenizer may not be told apart.
+    """
+    if not hf.is_fast:
+        return None
+    backend = hf.backend_tokenizer
+    if not all(token.special for token in backend.get_added_tokens_decoder().values()):
+        return None  # they are looked for first, across spaces
+    kinds = type(backend.normalizer).__name__, type(backend.pre_tokenizer).__name__
+    if kinds in (("BertNormalizer", "BertPreTokenizer"), ("NoneType", "BertPreTokenizer")):
+        return ""
+    if kinds == ("NoneType", "ByteLevel") and backend.pre_tokenizer.use_regex:
+        return " "
+    return None
+
+
+class WordPieces:
+    """The token ids of names, of which each different word is tokenized once: six million names
+    have two million words.
+
+    pieces (Callable[[Sequence[str]], Iterable[List[int]]]): The token ids of texts.
+    space (str): See `space_between_words`.
+    """
+
+    def __init__(self, pieces: Pieces, space: str) -> None:
+        self.pieces = pieces
+        self.space = space
+        self.numbers: Dict[str, int] = defaultdict(count().__next__)  # numbered as they come
+        self.flat: IntArray = np.zeros(0, np.uint32)
+        self.lengths: IntArray = np.zeros(0, np.int64)
+
+    def __call__(self, names: Sequence[str]) -> Tuple[IntArray, IntArray]:
+        """The ids of all names laid end to end, without prefix, and the length of each."""
+        known, n_words = len(self.numbers), array("q")
+        numbers = np.fromiter(self._numbers(names, n_words), np.int64)
+        new, new_lengths = ragged.flatten(self.pieces(list(islice(self.numbers, known, None))))
+        self.flat = np.concatenate([self.flat, new])
+        self.lengths = np.concatenate([self.lengths, new_lengths])
+        flat, lengths = ragged.take(self.flat, self.lengths, numbers)
+        per_name = np.asarray(n_words, np.int64)
+        return flat, np.add.reduceat(lengths, np.cumsum(per_name) - per_name)
+
+    def _numbers(self, names: Sequence[str], n_words: "array[int]") -> Iterator[int]:
+        """The numbers of the words of all names; how many words each name has goes to `n_words`."""
+        for name in names:
+            words = name.split(" ")
+            if words != name.split():  # there is other white space: the name is one word
+                words = [name]
+            elif self.space:
+                words[1:] = [self.space + word for word in words[1:]]
+            n_words.append(len(words))
+            yield from map(self.numbers.__getitem__, words)

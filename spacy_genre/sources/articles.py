@@ -9,7 +9,7 @@ from typing import Any, Callable, Deque, Iterable, Iterator, List, Tuple, TypeVa
 from xml.etree.ElementTree import ParseError
 
 from ..errors import Errors
-from .found import Found
+from .found import OTHER_NAMESPACE, Found
 from .interwiki import NAMESPACE_ALIASES
 from .mediawiki import NotAnArticle, Wiki
 from .opening import SourceFile
@@ -23,7 +23,6 @@ except ImportError as err:
 
 # So many pages go to another process at a time.
 BATCH = 50
-OTHER_NAMESPACE = "pages that are no articles (of another namespace)"
 T = TypeVar("T")
 
 

@@ -13,10 +13,10 @@ from ..tokenization import NameTokenizer
 from .formats import kind_of
 from .found import Found
 from .lists import find_line, read_jsonl, read_lines, read_tsv
+from .mediawiki import DISAMBIGUATION_SUFFIX
 from .opening import SourceFile, open_source
 from .tables import read_page, read_page_props, read_redirect, read_title_list
 
-DISAMBIGUATION_SUFFIX = " (disambiguation)"
 LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
 LISTS: Dict[str, Callable[[SourceFile, Found], None]] = {
     "lines": read_lines,

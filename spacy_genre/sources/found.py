@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Set, Tuple
 
+# What is counted as dropped by more than one reader.
+OTHER_NAMESPACE = "pages that are no articles (of another namespace)"
+
 
 @dataclass
 class Pages:

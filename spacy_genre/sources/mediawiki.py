@@ -17,6 +17,7 @@ NOT_IN_TITLES = re.compile(
     r"[\x00-\x1f\x7f-\x9f<>\[\]{}|\ufffd]|~~~|%[0-9A-Fa-f]{2}|(?:^|/)\.{1,2}(?:/|$)"
 )
 MAX_TITLE_BYTES = 255
+DISAMBIGUATION_SUFFIX = " (disambiguation)"
 
 
 class NotAnArticle(ValueError):

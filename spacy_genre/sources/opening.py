@@ -66,15 +66,13 @@ def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
     YIELDS (SourceFile): What to read.
     RAISES (OSError, ValueError): If it can't be read, or if what is packed is cut or damaged.
     """
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        raise FileNotFoundError(Errors.F001.format(path=path)) from None
-    except IsADirectoryError:
-        raise ValueError(Errors.F004.format(path=path, reason="it is a folder")) from None
+    if not path.exists():
+        raise FileNotFoundError(Errors.F001.format(path=path))
+    if not path.is_file():  # a pipe could be read only once
+        raise ValueError(Errors.F004.format(path=path, reason="it is no regular file"))
     size = path.stat().st_size
     bar = tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=not progress)
-    with file, bar:
+    with path.open("rb") as file, bar:
         magic = file.read(6)
         file.seek(0)
         raw = _Counted(cast(BinaryIO, file), bar)

@@ -46,7 +46,7 @@ class SqlTable:
         self.at = 0  # where in the buffer the last row begins
 
     def __iter__(self) -> Iterator[Tuple[bytes, ...]]:
-        """The values of each row as they are written: see `text`."""
+        """The values of each row as they are written: see `unquoted`."""
         name, row = self._read_preamble()
         insert = re.compile(rb"INSERT INTO `%s`(?: \([^)]*\))? VALUES\s*" % name.encode())
         at, tail = 0, b""

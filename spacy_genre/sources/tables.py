@@ -4,7 +4,7 @@ the plain list of titles (`all-titles-in-ns0`)."""
 from typing import Callable, Dict
 
 from ..errors import Errors
-from .found import Found
+from .found import OTHER_NAMESPACE, Found
 from .mediawiki import title_of_key
 from .opening import SourceFile
 from .sql import SqlTable, unquoted
@@ -29,7 +29,7 @@ def read_page(source: SourceFile, found: Found) -> None:
         else:
             # The table of redirects has the target, if it is read as well.
             found.redirects.setdefault(title, "")
-    found.dropped["pages that are no articles (of another namespace)"] += n_others
+    found.dropped[OTHER_NAMESPACE] += n_others
 
 
 def read_redirect(source: SourceFile, found: Found) -> None:
@@ -74,7 +74,7 @@ def read_title_list(source: SourceFile, found: Found) -> None:
             raise ValueError(Errors.F010.format(path=source.path, line=number, reason=reason))
         namespace, _, key = line[:-1].partition(b"\t") if has_namespaces else (b"0", b"", line[:-1])
         if namespace != b"0":
-            found.dropped["pages that are no articles (of another namespace)"] += 1
+            found.dropped[OTHER_NAMESPACE] += 1
             continue
         try:
             title = title_of_key(key.decode("utf8"))

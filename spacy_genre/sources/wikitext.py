@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any, Iterator, Tuple
 
 from ..errors import Errors
-from .mediawiki import SPACES, NotAnArticle, Wiki, clean_title
+from .mediawiki import DISAMBIGUATION_SUFFIX, SPACES, NotAnArticle, Wiki, clean_title
 
 try:
     import mwparserfromhell
@@ -25,7 +25,6 @@ DISAMBIGUATION_TEMPLATE = re.compile(
     r"(?:airport|genus|hospital|human name|mathematical|number|place name|road|school|station)"
     r" disambiguation)(?:[ -](?:page|cleanup))?"
 )
-DISAMBIGUATION_SUFFIX = " (disambiguation)"
 # What MediaWiki takes as the end of a link's text: [[apple]]s reads "apples".
 TRAIL = re.compile("[a-z\u00df-\u00f6\u00f8-\u00ff]+")
 QUOTES = re.compile("'{2,}")

@@ -1,16 +1,17 @@
 """Columns of a title set: ids, and aliases with counts."""
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ragged import Edit, IntArray
 from .storage import Arrays
 from .strings import StringTable
 
-IntArray = NDArray[np.integer]
 QID = re.compile(r"Q[1-9]\d{0,8}")
 
 
@@ -29,16 +30,42 @@ class IdColumn:
     @classmethod
     def build(cls, ids: Sequence[str]) -> Optional["IdColumn"]:
         """ids (Sequence[str]): [N], "" for none. RETURNS: None if there is no id at all."""
-        rows = [row for row, kb_id in enumerate(ids) if kb_id]
-        if not rows:
+        if not any(ids):
             return None
-        if all(QID.fullmatch(ids[row]) for row in rows):
-            numbers = np.zeros(len(ids), np.uint32)
-            numbers[rows] = [int(ids[row][1:]) for row in rows]
-            by_id = np.asarray(rows)[np.argsort(numbers[rows], kind="stable")]
-            return cls(numbers, by_id.astype(np.uint32))
+        if _are_qids(ids):
+            return cls.of_numbers(_numbers(ids))
+        rows = [row for row, kb_id in enumerate(ids) if kb_id]
         rows.sort(key=ids.__getitem__)
         return cls(StringTable.build(ids), np.asarray(rows, np.uint32))
+
+    @classmethod
+    def of_numbers(cls, numbers: IntArray) -> "IdColumn":
+        """numbers (uint32): [N], of QIDs, 0 for none."""
+        rows = np.flatnonzero(numbers)
+        by_id = rows[np.argsort(numbers[rows], kind="stable")]
+        return cls(numbers, by_id.astype(np.uint32))
+
+    def edited(self, edit: Edit, new: Sequence[str]) -> Optional["IdColumn"]:
+        """The column with some rows gone and others in between; None if no id is left."""
+        if not isinstance(self.values, StringTable) and _are_qids(new):
+            numbers = edit.column(self.values, _numbers(new))
+            return self.of_numbers(numbers) if numbers.any() else None
+        values = self._strings().edited(edit, StringTable.build(new))
+        if not isinstance(self.values, StringTable) or _are_qids(values):
+            return self.build(list(values))  # from numbers to strings or back
+
+        def key(row: int) -> Tuple[bytes, int]:
+            return values.bytes_at(row), int(row)
+
+        by_id = edit.place[self.by_id[edit.keep[self.by_id]]].astype(np.uint32)
+        rows = sorted((row for row, i in zip(edit.new_place, new, strict=True) if i), key=key)
+        at = [bisect_left(by_id, key(row), key=key) for row in rows]
+        return IdColumn(values, np.insert(by_id, np.asarray(at, np.int64), rows))
+
+    def _strings(self) -> StringTable:
+        if isinstance(self.values, StringTable):
+            return self.values
+        return StringTable.build([self[row] for row in range(len(self))])
 
     def __len__(self) -> int:
         return len(self.values)
@@ -88,6 +115,15 @@ class IdColumn:
         return cls(values, arrays["ids.by_id"])
 
 
+def _are_qids(ids: Iterable[str]) -> bool:
+    """Whether all ids that there are are Wikidata's."""
+    return all(map(QID.fullmatch, filter(None, ids)))
+
+
+def _numbers(qids: Sequence[str]) -> NDArray[np.uint32]:
+    return np.fromiter((int(qid[1:]) if qid else 0 for qid in qids), np.uint32, len(qids))
+
+
 @dataclass(frozen=True, eq=False)
 class AliasTable:
     """Which names a string may stand for, and how often it was seen to.
@@ -117,6 +153,38 @@ class AliasTable:
             np.fromiter((row for (_, row), _ in ordered), np.uint32, len(ordered)),
             np.fromiter((count for _, count in ordered), np.uint32, len(ordered)),
         )
+
+    def edited(
+        self, keep: NDArray[np.bool_], place: IntArray, more: Mapping[str, Mapping[int, int]]
+    ) -> "AliasTable":
+        """The table when rows have gone and moved.
+
+        keep (bool): [N], which rows of names stay.
+        place (IntArray): [N], the new row of each of them.
+        more (Mapping[str, Mapping[int, int]]): How often strings stood for (new) rows besides.
+        """
+        pairs = {
+            (alias, row): count for alias, counts in more.items() for row, count in counts.items()
+        }
+        stays = keep[self.rows]
+        # The strings that stood for more are taken out and come in again.
+        for alias in more:
+            if (i := self.strings.find(alias)) >= 0:
+                stays[int(self.first[i]) : int(self.first[i + 1])] = False
+                for row, count in self.rows_of(alias):
+                    if keep[row]:
+                        pair = (alias, int(place[row]))
+                        pairs[pair] = pairs.get(pair, 0) + count
+        new = self.build(pairs)
+        n_pairs = np.diff(np.concatenate([[0], np.cumsum(stays)])[self.first])
+        kept = n_pairs > 0
+        edit = Edit.between(kept, [self.strings.place_of(alias) for alias in new.strings])
+        lengths = np.diff(new.first)
+        rows, n_rows = edit.sequences((place[self.rows[stays]], n_pairs), (new.rows, lengths))
+        counts, _ = edit.sequences((self.counts[stays], n_pairs), (new.counts, lengths))
+        first = np.concatenate([[0], np.cumsum(n_rows)])
+        strings = self.strings.edited(edit, new.strings)
+        return AliasTable(strings, first.astype(np.uint32), rows.astype(np.uint32), counts)
 
     def rows_of(self, alias: str) -> List[Tuple[int, int]]:
         """The names' rows and the counts of a string, the most frequent first."""

@@ -6,6 +6,8 @@ from typing import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ragged import Edit, IntArray
+
 
 @dataclass(frozen=True, eq=False)
 class StringTable:
@@ -21,11 +23,25 @@ class StringTable:
     @classmethod
     def build(cls, strings: Sequence[str]) -> "StringTable":
         encoded = [string.encode("utf8") for string in strings]
-        offsets = np.zeros(len(encoded) + 1, np.uint64)
-        np.cumsum(np.fromiter(map(len, encoded), np.uint64, len(encoded)), out=offsets[1:])
-        if offsets[-1] < 2**32:
-            offsets = offsets.astype(np.uint32)
-        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        return cls.from_ragged(np.frombuffer(b"".join(encoded), np.uint8), lengths)
+
+    @classmethod
+    def from_ragged(cls, data: NDArray[np.uint8], lengths: IntArray) -> "StringTable":
+        """Like `build`, from all strings in UTF-8 laid end to end and the bytes of each, [N]."""
+        offsets = np.zeros(len(lengths) + 1, np.uint32 if len(data) < 2**32 else np.uint64)
+        np.cumsum(lengths, out=offsets[1:])
+        return cls(data, offsets)
+
+    def edited(self, edit: Edit, new: "StringTable") -> "StringTable":
+        """The table with some strings gone and others in between."""
+        old = (self.data, self.lengths)
+        return self.from_ragged(*edit.sequences(old, (new.data, new.lengths)))
+
+    @property
+    def lengths(self) -> IntArray:
+        """The bytes of each string, [N]."""
+        return np.diff(self.offsets).astype(np.int64)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -53,6 +69,10 @@ class StringTable:
         key = _encode(prefix)
         # No byte of UTF-8 is as high as 0xff.
         return range(self._first_from(key), self._first_from(key + b"\xff"))
+
+    def place_of(self, string: str) -> int:
+        """How many strings come before this one."""
+        return self._first_from(_encode(string))
 
     def _first_from(self, key: bytes) -> int:
         low, high = 0, len(self)

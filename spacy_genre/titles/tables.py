@@ -71,39 +71,26 @@ class Tables:
     def build(cls, rows: Rows, header: Dict[str, Any]) -> "Tables":
         names = StringTable.build(rows.names)
         sources = sorted(rows.redirects)
+        # Of millions of redirects each would otherwise search for its name.
+        used = rows.redirects or rows.aliases
+        row_of = {name: row for row, name in enumerate(rows.names)} if used else {}
         tokens, lengths = rows.tokens, rows.lengths
         if rows.redirect_tokens is not None:
             tokens = np.concatenate([tokens, rows.redirect_tokens[0]])
             lengths = np.concatenate([lengths, rows.redirect_tokens[1]])
         trie, order = TokenTrie.from_ragged(tokens, lengths)
-        pairs = {(a, names.find(name)): count for (a, name), count in rows.aliases.items()}
+        pairs = {(a, row_of[name]): count for (a, name), count in rows.aliases.items()}
         return cls(
             names,
             IdColumn.build(rows.ids),
             rows.prior if rows.prior.any() else None,
             StringTable.build(rows.descriptions) if any(rows.descriptions) else None,
             StringTable.build(sources),
-            np.fromiter((names.find(rows.redirects[s]) for s in sources), np.uint32, len(sources)),
+            np.fromiter((row_of[rows.redirects[s]] for s in sources), np.uint32, len(sources)),
             AliasTable.build(pairs),
             trie,
             order.astype(np.uint32),
             header,
-        )
-
-    def rows(self) -> Rows:
-        """What the tables were made of."""
-        n = len(self.names)
-        flat, lengths = self.trie.sequences()
-        tokens, redirect_tokens = _reorder(flat, lengths, self.entry_names, n)
-        return Rows(
-            list(self.names),
-            [self.id_at(i) for i in range(n)],
-            np.zeros(n, np.float32) if self.prior is None else np.array(self.prior),
-            [self.description_at(i) for i in range(n)],
-            *tokens,
-            dict(self.redirect_items()),
-            redirect_tokens,
-            {(alias, self.names[row]): count for alias, row, count in self.aliases.pairs()},
         )
 
     def redirect_items(self) -> Iterator[Tuple[str, str]]:
@@ -211,18 +198,3 @@ class Tables:
             and int(trie.first_child[-1]) == trie.n_nodes
             and (len(trie) == 0 or int(trie.entry_nodes[-1]) < trie.n_nodes)
         )
-
-
-def _reorder(
-    flat: IntArray, lengths: IntArray, row_of_entry: IntArray, n_names: int
-) -> Tuple[Tuple[IntArray, IntArray], Optional[Tuple[IntArray, IntArray]]]:
-    """Sequences in the order of the trie's entries as sequences in the order of names, and those
-    of redirects, if there are any."""
-    starts = np.cumsum(lengths) - lengths
-    entry_of_row = np.argsort(row_of_entry, kind="stable")
-    lengths, starts = lengths[entry_of_row], starts[entry_of_row]
-    shift = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-    flat = flat[np.arange(len(flat)) + shift]
-    cut = int(lengths[:n_names].sum())
-    names = (flat[:cut], lengths[:n_names])
-    return names, (flat[cut:], lengths[n_names:]) if len(lengths) > n_names else None

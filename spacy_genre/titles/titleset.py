@@ -23,6 +23,7 @@ from ..tokenization import NameTokenizer
 from . import storage
 from .building import check_values, make_rows, tokens_of
 from .changes import Changes
+from .folding import fold
 from .overlay import AnyTrie
 from .tables import Tables
 from .view import Added, TitleView
@@ -141,14 +142,13 @@ class TitleSet:
 
     def to_bytes(self) -> bytes:
         """The content of the file that `save` would write; changes are folded in."""
-        with self._lock:
-            tables = self._folded()
+        tables = fold(self.view)
         return storage.dump(tables.to_arrays(), tables.header)
 
     def compact(self) -> None:
         """Fold all changes into new tables, in memory. Nothing that can be asked changes."""
         with self._lock:
-            self._start_from(self._folded())
+            self._start_from(fold(self.view))
 
     @classmethod
     def from_bytes(cls, data: bytes, *, tokenizer: Any = None) -> "TitleSet":
@@ -283,7 +283,7 @@ class TitleSet:
                 raise ValueError(Errors.T020.format(name=name, target=target))
             check_values(name, id, prior)
             tokens = tokens_of(name, self._tokenizer)
-            self._changes.add(Added(name, id or "", float(prior)), tokens)
+            self._changes.add(Added(name, id or "", float(prior), tokens))
             self._view = None
 
     def add_alias(self, alias: str, name: str, *, count: int = 1) -> None:
@@ -316,10 +316,3 @@ class TitleSet:
                 raise KeyError(Errors.T010.format(name=name))
             self._changes.remove(row)
             self._view = None
-
-    def _folded(self) -> Tables:
-        """Tables with all changes."""
-        changes = self._changes
-        if not (changes.added or changes.removed or changes.aliases):
-            return changes.base
-        return Tables.build(changes.fold(), dict(changes.base.header))

@@ -89,7 +89,7 @@ class TokenTrie:
             flat, length = trie.sequences()
             # The number of the trie goes in front as if it were a token.
             starts = np.cumsum(length) - length
-            flats.append(np.insert(flat, starts, i))
+            flats.append(np.insert(flat.astype(np.int64), starts, i))
             lengths.append(length + 1)
         empty = np.zeros(0, np.int64)
         forest, _ = cls.from_ragged(
@@ -105,11 +105,15 @@ class TokenTrie:
     @property
     def depth(self) -> int:
         """The length of the longest sequence, 0 if there is none."""
-        start, end, depth = 0, 1, -1
-        while start < end:
-            start, end = int(self.first_child[start]), int(self.first_child[end])
-            depth += 1
-        return depth
+        return len(self._levels()) - 3
+
+    def _levels(self) -> List[int]:
+        """The first node of each level of the tree, from the root's down to an empty one, and
+        the end of that."""
+        levels = [0, 1]
+        while levels[-2] < levels[-1]:
+            levels.append(int(self.first_child[levels[-1]]))
+        return levels
 
     def __len__(self) -> int:
         """The number of entries."""
@@ -121,9 +125,12 @@ class TokenTrie:
         nodes (IntArray): [R] node numbers.
         RETURNS (Tuple[IntArray, IntArray]): For each of the C children in all, the row of
             `nodes` that is its parent, [C], ascending; and the child's own number, [C].
+        RAISES (ValueError): If the arrays are damaged.
         """
         start = self.first_child[nodes].astype(np.int64)
         count = self.first_child[np.asarray(nodes) + 1] - start
+        if count.max(initial=0) > self.n_nodes:  # or a damaged file would fill the memory
+            raise ValueError(Errors.T025)
         rows = np.repeat(np.arange(len(start)), count)
         first_of_row = np.cumsum(count) - count
         return rows, np.arange(len(rows)) + np.repeat(start - first_of_row, count)
@@ -166,8 +173,15 @@ class TokenTrie:
 
     def path(self, node: int) -> List[int]:
         """The tokens that lead from the root to a node."""
-        flat, _ = self._paths(np.asarray([node], np.int64))
-        return flat.tolist()
+        tokens = []
+        while node > 0:
+            tokens.append(int(self.tokens[node]))
+            key = self.first_child.dtype.type(node)  # or numpy would convert all of them
+            parent = int(np.searchsorted(self.first_child, key, side="right")) - 1
+            if parent >= node:  # or a damaged file would lead around for ever
+                raise ValueError(Errors.T025)
+            node = parent
+        return tokens[::-1]
 
     def sequences(self) -> Tuple[IntArray, IntArray]:
         """The sequences of all entries, in their order.
@@ -175,18 +189,18 @@ class TokenTrie:
         RETURNS (Tuple[IntArray, IntArray]): The sequences laid end to end, and their lengths,
             [N]; `from_ragged` makes the same trie of them again.
         """
-        return self._paths(self.entry_nodes.astype(np.int64))
-
-    def _paths(self, nodes: IntArray) -> Tuple[IntArray, IntArray]:
-        # Climb from all nodes to the root at once, one level a turn.
-        levels, alive = [], []
-        while (nodes > 0).any():
-            levels.append(np.where(nodes > 0, self.tokens[nodes], 0).astype(np.int64))
-            alive.append(nodes > 0)
-            key = nodes.astype(self.first_child.dtype)
-            parent = np.searchsorted(self.first_child, key, side="right") - 1
-            nodes = np.where(nodes > 0, parent, 0)
-        if not levels:
-            return np.zeros(0, np.int64), np.zeros(len(nodes), np.int64)
-        mask = np.stack(alive[::-1], axis=1)
-        return np.stack(levels[::-1], axis=1)[mask], mask.sum(axis=1)
+        levels = self._levels()
+        # Nodes are numbered level by level, so entries come in the order of their lengths.
+        lengths = np.searchsorted(np.asarray(levels[:-1]), self.entry_nodes, side="right") - 1
+        starts = np.cumsum(lengths) - lengths
+        flat = np.empty(int(lengths.sum()), self.tokens.dtype)
+        nodes = np.array(self.entry_nodes)
+        # From the deepest level to the root: one token of all entries that reach the level.
+        for level in range(len(levels) - 3, 0, -1):
+            some = slice(int(np.searchsorted(lengths, level)), None)
+            flat[starts[some] + level - 1] = self.tokens[nodes[some]]
+            above, here = levels[level - 1 : level + 1]
+            n_children = np.diff(self.first_child[above : here + 1])
+            parents = np.repeat(np.arange(above, here, dtype=nodes.dtype), n_children)
+            nodes[some] = parents[nodes[some] - here]
+        return flat, lengths

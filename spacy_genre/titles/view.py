@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass, field
 from heapq import merge
-from typing import Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .overlay import AnyTrie
 from .tables import Tables
 
 
 class Added(NamedTuple):
-    """A name that was added."""
+    """A name that was added, and its token ids."""
 
     name: str
     id: str
     prior: float
+    tokens: Sequence[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,10 @@ class TitleView:
 
     @property
     def has_ids(self) -> bool:
-        return self.base.ids is not None or any(added.id for added in self.added.values())
+        """Whether any name has an id."""
+        left = self.base.ids.by_id if self.base.ids is not None else ()
+        added = any(added.id for added in self.added.values())
+        return added or any(int(row) not in self.removed for row in left)
 
     def spellings_at(self, node: int) -> List[Tuple[str, int]]:
         """As `Tables.spellings_at`."""

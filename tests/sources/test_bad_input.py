@@ -167,6 +167,11 @@ def test_other_files(tmp_path, name, content, message):
     assert name in output
 
 
+def test_what_is_no_file(tmp_path):
+    assert "it is no regular file" in fails(tmp_path, tmp_path)
+    assert "there is no such file" in fails(tmp_path, tmp_path / "missing")
+
+
 def test_names_that_are_too_long(tmp_path, tokenizer):
     path = tmp_path / "names.jsonl"
     long = "é " * tokenizer.max_tokens + "!"

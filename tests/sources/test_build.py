@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wikimedia import articles_xml, page_row, redirect_row, write_table, write_title_list
 
+from spacy_genre import TitleSet
 from spacy_genre.sources import Options, build_from_sources
 from spacy_genre.sources.build import read_sources, settle
 from spacy_genre.sources.found import Found
 from spacy_genre.sources.opening import open_source
 from spacy_genre.sources.sql import SqlTable, unquoted
+from spacy_genre.titles.loaders import EMBEDDED
 
 # Titles that break readers that are not careful.
 TITLES = [
@@ -378,3 +380,17 @@ def test_settle_adds_the_counts_of_redirects():
     assert settle(found, Options()) == (["B"], {"A": "B", "C": "B"})
     assert found.counts["B"] == 6
     assert found.dropped == {"redirects to no name of the set": 1}
+
+
+def test_the_set_inside_the_package():
+    titles = TitleSet.check(EMBEDDED)
+    assert len(titles) > 28_000
+    # An abbreviation does not stand beside the article that it is short for.
+    assert "European Union" in titles
+    assert "EU" not in titles
+    for redirect, name in titles.view.base.redirect_items():
+        assert redirect not in titles
+        assert titles.resolve(redirect) == name
+    assert not any(name.endswith(" (disambiguation)") for name in titles)
+    kinds = [source["kind"] for source in titles.header["sources"]]
+    assert kinds == ["articles", "jsonl"]

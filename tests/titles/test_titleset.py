@@ -12,7 +12,11 @@ from hypothesis import given, settings
 from safetensors.numpy import save_file
 
 from spacy_genre import TitleSet
+from spacy_genre.ragged import Edit
+from spacy_genre.titles import titleset
 from spacy_genre.titles.choice import choose_name
+from spacy_genre.titles.folding import fold
+from spacy_genre.titles.strings import StringTable
 from spacy_genre.tokenization import NameTokenizer
 
 NAME = st.text(min_size=1, max_size=30).filter(lambda name: name.strip(string.whitespace))
@@ -210,12 +214,56 @@ def test_changes_agree_with_plain_dicts(tokenizer, names, redirects, aliases, ch
     questions.append("NYC")
     fresh = plain.build(tokenizer, trie)
     assert everything(titles, questions) == everything(fresh, questions)
+    assert titles.to_bytes() == fresh.to_bytes()
     assert list(titles) == sorted(plain.ids)
     assert [titles.resolve(q) for q in questions] == [plain.target(q) for q in questions]
     assert [titles.id_of(q) for q in questions] == [
         plain.ids.get(plain.target(q)) or None for q in questions
     ]
     assert [titles.candidates(q) for q in questions] == [plain.candidates(q) for q in questions]
+
+
+KNOWN = st.fixed_dictionaries(
+    {
+        "ids": st.sampled_from([None, None, "Q1", "Q2", "Q30", "P1", "x"]),
+        "prior": st.sampled_from([0.0, 0.0, 1.5]),
+        "descriptions": st.sampled_from([None, None, "", "a city"]),
+    }
+)
+KNOWN_COLUMNS = ["ids", "prior", "descriptions"]
+
+
+@settings(max_examples=300)
+@given(
+    st.dictionaries(A_NAME, KNOWN, max_size=8),
+    st.dictionaries(A_NAME, KNOWN, max_size=5),
+    st.lists(A_NAME, max_size=5),
+)
+def test_a_changed_set_is_the_file_of_one_built_from_scratch(tokenizer, names, more, gone):
+    def build(names):
+        columns = {key: [known[key] for known in names.values()] for key in KNOWN_COLUMNS}
+        return TitleSet.build(names, tokenizer, **columns)
+
+    titles = build(names)
+    for name in gone:
+        if name in titles:
+            titles.remove(name)
+            del names[name]
+    for name, known in more.items():
+        if name not in titles:
+            titles.add(name, id=known["ids"], prior=known["prior"])
+            names[name] = {**known, "descriptions": None}
+    assert titles.to_bytes() == build(names).to_bytes()
+    titles.compact()
+    assert titles.to_bytes() == build(names).to_bytes()
+
+
+@given(st.lists(A_NAME, max_size=5), st.lists(A_NAME, max_size=5))
+def test_tables_of_strings_beyond_four_gigabytes_are_edited_too(strings, new):
+    small = StringTable.build(strings)
+    large = StringTable(small.data, small.offsets.astype(np.uint64))
+    edit = Edit.between(np.ones(len(strings), bool), [0] * len(new))
+    assert list(large.edited(edit, StringTable.build(new))) == new + strings
 
 
 def test_a_view_stays_as_it_was(titles):
@@ -294,6 +342,14 @@ def test_removing_a_name_takes_its_redirects_along(titles):
     assert "Einstein" in titles
 
 
+def test_removing_the_only_name_with_an_id(tokenizer):
+    titles = TitleSet.build(["a", "b"], tokenizer, ids=["Q1", None])
+    titles.remove("a")
+    assert not titles.has_ids
+    titles.add("a", id="Q1")
+    assert titles.has_ids
+
+
 def test_adding_needs_the_tokenizer(titles):
     copy = TitleSet.from_bytes(titles.to_bytes())
     with pytest.raises(ValueError, match="needs the model's tokenizer"):
@@ -322,6 +378,21 @@ def test_a_reader_sees_whole_changes(titles):
         thread.join()
     assert not errors
     assert len(titles) == 58
+
+
+def test_a_set_can_be_changed_while_it_is_saved(titles, monkeypatch):
+    def add_and_fold(view):
+        thread = threading.Thread(target=titles.add, args=("Zebra",))
+        thread.start()
+        thread.join(60)
+        return fold(view)
+
+    monkeypatch.setattr(titleset, "fold", add_and_fold)
+    titles.remove("Paris")
+    saved = TitleSet.from_bytes(titles.to_bytes())
+    assert "Zebra" in titles
+    assert "Zebra" not in saved
+    assert "Paris" not in saved
 
 
 # Files

@@ -40,7 +40,7 @@ def test_entries_lead_back_to_the_rows(sequences):
         assert all(sequences[other] == seq for other in rows)
 
 
-@given(SEQUENCES)
+@given(SEQUENCES | WIDE)
 def test_the_sequences_make_the_same_trie_again(sequences):
     trie, order = TokenTrie.build(sequences)
     flat, lengths = trie.sequences()

@@ -1,0 +1,111 @@
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from spacy_genre import tokenization
+from spacy_genre.tokenization import NameTokenizer, WordPieces, space_between_words
+
+# What tokenizers trip over: marks behind a space, final sigmas, case that grows or depends on the
+# language, CJK, controls, all kinds of white space, apostrophes, text of special tokens.
+NASTY = st.sampled_from(
+    [
+        *" \u0301\u0345\u200b\u200d\u00ad\ufeff\ufffd\x00",
+        *"\u00a0\u2003\u3000\u1680\u180e\x1c\x85\t\n\r",
+        *"aZßİıΣσςǅﬁÅÅ中のกำक्षि🏳️🌈👩🏽0٣½'’.-_#▁Ġ",
+        *["'s", "'ll", "##a", "[SEP]", "[UNK]", "</s>", "<mask>", "ΟΔΟΣ", "x" * 101, "the", "The"],
+    ]
+)
+WORD = st.lists(NASTY | st.characters(codec="utf-8"), max_size=6).map("".join)
+NAMES = st.lists(st.lists(WORD, max_size=5).map(" ".join), max_size=8)
+TEXTS = ["the quick brown fox's jumped", "Ångström's 東京 ½ 'tis the ﬁrst", "a 1st 2nd 33rd, co-op"]
+
+
+def byte_level(**options):
+    """A byte-level tokenizer like BART's, of few merges."""
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(**options)
+    special = ["<s>", "</s>", "<mask>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train_from_iterator(TEXTS * 9, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token="<s>", eos_token="</s>", mask_token="<mask>"
+    )
+
+
+def bert(**options):
+    """A tokenizer like BERT's."""
+    alphabet = [chr(c) for c in range(0x21, 0x400)]
+    pieces = ["[UNK]", "[SEP]", "the", *alphabet, *(f"##{c}" for c in alphabet), "中", "##ll"]
+    vocab = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
+    backend = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
+    backend.normalizer = normalizers.BertNormalizer(**options)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, unk_token="[UNK]", sep_token="[SEP]", eos_token="[SEP]"
+    )
+
+
+KINDS = {
+    "bert, lower case": bert(lowercase=True),
+    "bert": bert(lowercase=False, strip_accents=True, clean_text=False),
+    "bert, all as it is": bert(lowercase=False, strip_accents=False, handle_chinese_chars=False),
+    "bart": byte_level(add_prefix_space=False),
+    "bart with a space": byte_level(add_prefix_space=True),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=300)
+@given(first=NAMES, second=NAMES)
+def test_words_tokenized_one_by_one_give_the_ids_of_the_names(kind, first, second):
+    tokenizer = NameTokenizer(KINDS[kind])
+    write = WordPieces(tokenizer.pieces, space_between_words(KINDS[kind]))
+    for names in (first, second):  # the second time, some words are known
+        flat, lengths = write(names)
+        ids = [part.tolist() for part in np.split(flat, np.cumsum(lengths))[:-1]]
+        assert ids == tokenizer.pieces(names)
+
+
+@settings(max_examples=300)
+@given(first=NAMES, second=NAMES)
+def test_words_of_the_embedded_tokenizer(tokenizer, first, second):
+    write = WordPieces(tokenizer.pieces, space_between_words(tokenizer.hf))
+    for names in (first, second):
+        flat, lengths = write(names)
+        ids = [part.tolist() for part in np.split(flat, np.cumsum(lengths))[:-1]]
+        assert ids == tokenizer.pieces(names)
+
+
+@pytest.mark.parametrize("bos", [True, False])
+@pytest.mark.parametrize("n_repeats", [1, 1000])
+def test_many_names_at_once_are_as_one_at_a_time(monkeypatch, hf_tokenizer, bos, n_repeats):
+    monkeypatch.setattr(tokenization, "CHUNK", 700)  # not a multiple of the number of names
+    names = ["São Paulo", "", "\u200b", "a\u00a0b", " São", "Paulo "] * n_repeats
+    tokenizer = NameTokenizer(hf_tokenizer, bos=bos)
+    flat, lengths = tokenizer.encode_ragged(names)
+    encoded = tokenizer.encode(names)
+    assert lengths.tolist() == [len(ids) for ids in encoded]
+    assert flat.tolist() == [token for ids in encoded for token in ids]
+
+
+def test_which_tokenizers_write_word_by_word(hf_tokenizer):
+    assert space_between_words(hf_tokenizer) == ""
+    assert space_between_words(KINDS["bart"]) == " "
+    assert space_between_words(byte_level(use_regex=False)) is None
+    composed = byte_level()
+    composed.backend_tokenizer.normalizer = normalizers.NFC()
+    assert space_between_words(composed) is None
+    joined = byte_level()
+    joined.add_tokens([AddedToken("New York")])
+    assert space_between_words(joined) is None
+    pieces = Tokenizer(models.Unigram([("a", 0.0), ("▁", 0.0)]))
+    pieces.pre_tokenizer = pre_tokenizers.Metaspace()
+    assert space_between_words(PreTrainedTokenizerFast(tokenizer_object=pieces)) is None
