@@ -90,6 +90,15 @@ def test_docbin(tmp_path):
     assert text == GoldText("An apple.", (GoldMention(3, 8, "Apple", label="FOOD"),))
 
 
+def test_a_dump_by_several_processes(sample_dump):
+    expected = list(read_texts(sample_dump, ArticleOptions(repeats=True)))
+    several = list(read_texts(sample_dump, ArticleOptions(repeats=True), n_process=2))
+    assert several == expected
+    later = list(read_texts(sample_dump, ArticleOptions(repeats=True), skip=5))
+    assert later == expected[5:]
+    assert len(later) > 10
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
