@@ -9,7 +9,7 @@ TEXT ?=
 # or to the shell.
 export DEMO_TEXT := $(value TEXT)
 
-.PHONY: demo test test-slow lint titles clean
+.PHONY: demo test test-slow sample lint titles clean
 
 demo: $(VENV)/.demo  ## Link a page of sentences, or TEXT="a text of your own"
 	@$(BIN)/python scripts/demo.py -- "$$DEMO_TEXT"
@@ -19,6 +19,9 @@ test: $(VENV)/.dev lint  ## Run the lint, the type check and the default tests
 
 test-slow: $(VENV)/.dev  ## Run the tests that take minutes or large packages
 	$(BIN)/python -m pytest -m slow
+
+sample: $(VENV)/.dev  ## Go the whole way on a hundred articles: titles, corpus, training, package
+	$(BIN)/python -m spacy project run sample
 
 lint: $(VENV)/.dev
 	$(BIN)/python -m ruff check .

@@ -200,6 +200,61 @@ class Errors:
         'pipeline is loaded, or set dtype to "auto", "float32" or "bfloat16".'
     )
 
+    # Data for training and evaluation
+    D001 = (
+        "[D001] {path} is no text with mentions. Those are read from a dump of Wikipedia's "
+        "articles (*-pages-articles*.xml.bz2), from lines of JSON (our own: text, mentions; pages: "
+        "title, paragraphs; KILT's: input, output), and from a DocBin (.spacy)."
+    )
+    D002 = "[D002] {path}, line {line}: {reason}. Correct the line or remove it."
+    D003 = "[D003] {path} can't be read: {reason}."
+    D004 = (
+        "[D004] {path} has no mention that can be learnt from. {n_texts} texts were read, "
+        "{n_missing} mentions are of titles that are not in the title set."
+    )
+    D005 = (
+        "[D005] {title!r} ({where}) is not in the title set. Add it, build the set with the "
+        'redirects of the same date, or let such mentions be left out with missing="skip" (on the '
+        "command line: --missing skip)."
+    )
+    D006 = "[D006] {key} is {value!r}; it must be {allowed}."
+    D007 = (
+        "[D007] {path} holds a part of a corpus of other sources or options. Give the same ones to "
+        "go on with it, or --force to begin again."
+    )
+    D008 = (
+        "[D008] The mention {mention!r} of {title!r} does not begin and end where tokens do, in "
+        '{text!r}. Correct its offsets, or set misaligned to "expand" or "skip".'
+    )
+    D009 = "[D009] {path} is no corpus: it has no files *.jsonl.gz, *.jsonl or *.spacy."
+
+    # Training
+    D010 = (
+        "[D010] The loss is {value} after {steps} steps; the weights were not changed. The {count} "
+        "pairs of the batch begin with: {pairs}. Look at these, and try a lower learning rate, a "
+        'longer warm-up, or dtype = "float32".'
+    )
+    D011 = (
+        "[D011] The norm of the gradient is {value} after {steps} steps; the weights were not "
+        'changed. Try a lower learning rate, a longer warm-up, or dtype = "float32".'
+    )
+    D012 = (
+        '[D012] [training.optimizer] must be "Adam.v1" (with beta2 above 0) to train this '
+        "component."
+    )
+    D013 = (
+        "[D013] {name!r} is of type {found!r}; a model can be made of an encoder of type bert, "
+        "roberta or xlm-roberta."
+    )
+    D014 = (
+        "[D014] The pipeline {path} has no genre_linker, only: {names}. Give one that has, or none "
+        "for the model that comes with the package."
+    )
+    D015 = (
+        "[D015] The config has a [training.before_update] of its own, where checkpoints are "
+        "written. Leave it out, or train with 'spacy train', without checkpoints."
+    )
+
 
 class Warnings:
     """Messages of warnings, filled in with `.format`."""
@@ -218,4 +273,8 @@ class Warnings:
         "[W003] The model is a {kind}, so transformers' own code decodes: the results are the "
         "same, but come several times slower than with a BART or an mBART (without adapters and "
         "quantized layers), for which spacy_genre has a decoder of its own."
+    )
+    W004 = (
+        "[W004] Of the mentions in {path} these were left out: {lost}. (Entities of a Doc can't "
+        "overlap, and begin and end where tokens do.)"
     )

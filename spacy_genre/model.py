@@ -1,4 +1,4 @@
-"""The encoder-decoder as a thinc model: loading, saving, and the loss that trains it."""
+"""The encoder-decoder as a thinc model: loading, saving, and batches for it."""
 
 import copy
 import tempfile
@@ -9,7 +9,6 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, cast
 
 import srsly
 import torch
-import torch.nn.functional as F
 from spacy.util import SimpleFrozenDict
 from spacy_transformers.data_classes import HFObjects
 from spacy_transformers.layers.hf_shim import HFShim
@@ -195,19 +194,6 @@ def pad(rows: Sequence[List[int]], value: int, device: torch.device) -> Tuple[Te
     lengths = torch.tensor([len(row) for row in rows])
     mask = torch.arange(width)[None, :] < lengths[:, None]
     return ids.to(device), mask.long().to(device)
-
-
-def name_loss(logits: Tensor, labels: Tensor) -> Tuple[float, Tensor]:
-    """The mean negative log-likelihood of the names' tokens, in nats, and its gradient by the
-    logits (paper, section 3.1: a standard seq2seq objective).
-
-    logits (FloatTensor, [B, T, V]); labels (LongTensor, [B, T]).
-    RETURNS (Tuple[float, Tensor]): The loss, and its gradient, [B, T, V].
-    """
-    logits = logits.detach().float().requires_grad_()
-    loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
-    (gradient,) = torch.autograd.grad(loss, logits)
-    return loss.item(), gradient
 
 
 def _convert_inputs(

@@ -5,6 +5,8 @@ import os
 # Before huggingface_hub is imported: the tests shall not touch the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import bz2
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,17 @@ NAMES = [
 ]
 TEXT = "Einstein was a German physicist who received the Nobel Prize."
 ENTS = [(0, 1, "PERSON"), (3, 4, "NORP"), (8, 10, "WORK_OF_ART")]
+
+
+@pytest.fixture(scope="session")
+def sample_dump(tmp_path_factory) -> Path:
+    """The first 80 pages (most are redirects) of the real dump that comes with gensim."""
+    package = Path(importlib.util.find_spec("gensim").submodule_search_locations[0])
+    (path,) = package.glob("test/test_data/enwiki-latest-pages-articles1*.bz2")
+    pages = bz2.decompress(path.read_bytes()).split(b"</page>")
+    sample = tmp_path_factory.mktemp("dump") / "enwiki-sample.xml.bz2"
+    sample.write_bytes(bz2.compress(b"</page>".join([*pages[:80], b"\n</mediawiki>"])))
+    return sample
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,20 @@
 import typer
 from spacy.cli._util import app
 
+from .corpus import corpus_cli
+from .evaluate import evaluate_cli
 from .titles import titles_cli
+from .train import train_cli
+from .warm_start import warm_start_cli
 
 genre_cli = typer.Typer(
     name="genre", help="Link entities by generating their names.", no_args_is_help=True
 )
 genre_cli.add_typer(titles_cli, name="titles")
+genre_cli.add_typer(corpus_cli, name="corpus")
+genre_cli.command(
+    "train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)(train_cli)
+genre_cli.command("warm-start")(warm_start_cli)
+genre_cli.command("evaluate")(evaluate_cli)
 app.add_typer(genre_cli)

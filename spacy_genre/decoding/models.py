@@ -14,6 +14,8 @@ from .edges import Goal
 from .packed_steps import PackedSteps
 from .steps import ModuleSteps, Steps
 
+State = Tuple[List[Tuple[int, int]], List[float]]
+
 
 @dataclass(frozen=True)
 class Packed:
@@ -21,12 +23,12 @@ class Packed:
 
     bart (Bart): The packed weights.
     weights (List[Tensor]): The model's own weights.
-    state (List[Tuple[int, int]]): Where each was, and how often it had been changed in place.
+    state (State): Where each was, how often it had been changed in place, and its first number.
     """
 
     bart: Bart
     weights: List[Tensor]
-    state: List[Tuple[int, int]]
+    state: State
 
 
 # They last as long as their module. They are no attribute of it, since it may be copied and sent
@@ -65,6 +67,9 @@ def packed(module: Any, dtype: torch.dtype) -> Optional[Bart]:
     return _packed[module].bart
 
 
-def _state(weights: List[Tensor]) -> List[Tuple[int, int]]:
-    # An optimizer changes weights in place or puts others in their place.
-    return [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights]
+def _state(weights: List[Tensor]) -> State:
+    # An optimizer changes weights in place or puts others in their place. Fused ones don't count
+    # as a change in place, but there is hardly a number that they leave as it was.
+    firsts = torch.stack([w.detach().reshape(-1)[0].float() for w in weights if w.numel()])
+    versions = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights]
+    return versions, firsts.tolist()

@@ -1,8 +1,9 @@
 """`genre_linker`: entity disambiguation (paper, section 4.1). Reads doc.ents, writes kb_ids."""
 
 import warnings
+from functools import partial
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -14,12 +15,15 @@ from ..decoding import EarlyStopping, Path
 from ..encoding import MentionEncoder
 from ..errors import Errors, Warnings
 from ..mentions import span_mention
-from ..model import make_batch, name_loss
 from ..titles import TitleSet
 from ..titles.view import TitleView
+from ..training.pairs import Pair, make_pairs, warn_of_no_names
+from ..training.settings import TrainingSettings
+from ..training.trainer import Trainer
 from ..types import LinkedSpan
 from .base import GenrePipe
 from .candidates import make_candidates, register_extension, set_candidates
+from .precision import precision
 from .validation import check
 
 DEFAULT_CONFIG = Config().from_str("""
@@ -45,6 +49,9 @@ name = null
 [genre_linker.titles]
 @misc = "spacy_genre.TitleSet.v1"
 path = null
+
+[genre_linker.training]
+@misc = "spacy_genre.Training.v1"
 
 [genre_linker.scorer]
 @scorers = "spacy_genre.links_scorer.v1"
@@ -78,6 +85,7 @@ def make_genre_linker(
     use_gold_ents: bool,
     threshold: Optional[float],
     dtype: str,
+    training: TrainingSettings,
     scorer: Optional[Callable],
 ) -> "GenreLinker":
     """Make a `GenreLinker`; its `__init__` describes the settings."""
@@ -99,6 +107,7 @@ def make_genre_linker(
         use_gold_ents=use_gold_ents,
         threshold=threshold,
         dtype=dtype,
+        training=training,
         scorer=scorer,
     )
 
@@ -128,6 +137,7 @@ class GenreLinker(GenrePipe):
         use_gold_ents: bool = True,
         threshold: Optional[float] = None,
         dtype: str = "auto",
+        training: TrainingSettings = TrainingSettings(),  # noqa: B008
         scorer: Optional[Callable] = None,
     ) -> None:
         """Make the component.
@@ -161,6 +171,7 @@ class GenreLinker(GenrePipe):
         dtype (str): What the model computes in: "float32", "bfloat16", "float16" (on a GPU
             only), or "auto": bfloat16 on a GPU or CPU (AVX512-BF16, AMX) that multiplies it
             fast, float32 anywhere else. Log-probabilities are float32 whatever it is.
+        training (TrainingSettings): How it is trained; see `spacy_genre.Training.v1`.
         scorer (Optional[Callable]): The scoring method.
         RAISES (ValueError): If a setting is out of range.
         """
@@ -183,6 +194,8 @@ class GenreLinker(GenrePipe):
         self.labels_discard = list(labels_discard)
         self.use_gold_ents = use_gold_ents
         self.threshold = threshold
+        self.training = training
+        self._trainer: Optional[Trainer] = None
         self.scorer = scorer
         self.check_settings()
         self._configured = self.settings()
@@ -303,24 +316,26 @@ class GenreLinker(GenrePipe):
     # Training and evaluation
 
     def initialize(
-        self, get_examples: Callable[[], Iterable[Example]], *, nlp: Optional[Language] = None
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        titles: Optional[Union[TitleSet, Callable[[], TitleSet]]] = None,
     ) -> None:
         """Load the model and the title set.
 
         get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples. If it has
             links, and none of the first ones leads to a name of the title set, there is a warning.
         nlp (Optional[Language]): The pipeline.
+        titles (Optional[Union[TitleSet, Callable[[], TitleSet]]]): The title set to use from now
+            on; in a config, `[initialize.components.genre_linker.titles]`.
         """
         validate_get_examples(get_examples, "GenreLinker.initialize")
+        if titles is not None:
+            self.titles = titles() if callable(titles) else titles
         self._searchable()
-        examples = self._with_gold_ents(islice(get_examples(), 100))
-        gold = [ent.kb_id_ for eg in examples for ent in eg.reference.ents]
-        gold = [kb_id for kb_id in gold if kb_id and kb_id != self.NIL]
-        if gold and not any(map(self._gold_name, gold)):
-            message = Warnings.W002.format(
-                component=self.name, count=len(gold), examples=", ".join(map(repr, gold[:3]))
-            )
-            warnings.warn(message, stacklevel=2)
+        self._trainer = None
+        warn_of_no_names(self.name, islice(get_examples(), 100), self._gold_name)
 
     def update(
         self,
@@ -336,48 +351,54 @@ class GenreLinker(GenrePipe):
             title set are passed over.
         drop (float): Not used: the rate is the model's own (`dropout` in its config.json).
         sgd (Optional[Optimizer]): The optimizer. Without it gradients add up.
-        losses (Optional[Dict[str, float]]): To which the mean negative log-likelihood of the
-            names' tokens, in nats, is added.
+        losses (Optional[Dict[str, float]]): To which the mean label-smoothed loss of the names'
+            tokens, in nats, is added.
         RETURNS (Dict[str, float]): The losses.
+        RAISES (ValueError): If the loss is not finite, with the entities of the batch.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "GenreLinker.update")
-        pairs = self._pairs(self._with_gold_ents(examples))
-        if not pairs:
-            return losses
-        for rows in self.pack([ids for ids, _ in pairs]):
-            batch = make_batch(self.model, [pairs[i][0] for i in rows], [pairs[i][1] for i in rows])
-            logits, backprop = self.model.begin_update(batch)
-            loss, gradient = name_loss(logits, batch.labels)
-            share = len(rows) / len(pairs)
-            backprop(gradient * share)
-            losses[self.name] += loss * share
+        if pairs := self._pairs(examples):
+            context = partial(precision, self.training.dtype, self.shim.device)
+            losses[self.name] += self.trainer.accumulate(pairs, context)
         if sgd is not None:
             self.finish_update(sgd)
         return losses
 
-    def _pairs(self, examples: Iterable[Example]) -> List[Tuple[List[int], List[int]]]:
-        """The model's input and the gold name's tokens, for entities that can be learnt from."""
-        ents, names = [], []
-        for eg in examples:
-            kb_ids = eg.get_aligned("ENT_KB_ID", as_string=True)
-            for ent in eg.get_matching_ents():
-                name = self._gold_name(kb_ids[ent.start])
-                if name is not None and ent.label_ not in self.labels_discard:
-                    ents.append(ent)
-                    names.append(name)
-        inputs = self._encode(ents)
-        tokens = self.shim.name_tokenizer.encode(names)
-        return [(ids, name) for ids, name in zip(inputs, tokens, strict=True) if ids is not None]
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Change the weights by the gradients that were added up: see `Trainer.step`."""
+        self.trainer.step(sgd)
 
-    def _gold_name(self, kb_id: Optional[str]) -> Optional[str]:
+    @property
+    def trainer(self) -> Trainer:
+        """What trains the model as it is loaded now."""
+        module = self.shim.transformer
+        if self._trainer is None or self._trainer.module is not module:
+            self._trainer = Trainer(self.model, self.training)
+        return self._trainer
+
+    def _pairs(self, examples: Iterable[Example]) -> List[Pair]:
+        """What can be learnt from some examples."""
+        return make_pairs(
+            examples,
+            gold_name=self._gold_name,
+            encode=self._encode,
+            tokenizer=self.shim.name_tokenizer,
+            max_length=self.max_length,
+            use_gold_ents=self.use_gold_ents,
+            labels_discard=self.labels_discard,
+        )
+
+    def _gold_name(self, kb_id: str) -> Optional[str]:
         if not kb_id or kb_id == self.NIL:
             return None
-        if self.kb_id == "id":
-            return next(iter(self.titles.names_of(kb_id)), None)
-        return self.titles.resolve(kb_id)
+        by_id = self.titles.names_of(kb_id) if self.kb_id == "id" else []
+        name = by_id[0] if by_id else self.titles.resolve(kb_id)
+        if name is None and self.training.missing == "fail":
+            raise ValueError(Errors.D005.format(title=kb_id, where="a gold kb_id"))
+        return name
 
     def _with_gold_ents(self, examples: Iterable[Example]) -> List[Example]:
         """If use_gold_ents is true, copies of the examples whose predicted docs have the gold

@@ -1,5 +1,8 @@
 """What the model computes in."""
 
+import contextlib
+from typing import ContextManager
+
 import torch
 
 from ..errors import Errors
@@ -27,6 +30,17 @@ def torch_dtype(dtype: str, device: torch.device) -> torch.dtype:
     if dtype == "float16" and not on_gpu:
         raise ValueError(Errors.C003)
     return getattr(torch, dtype)
+
+
+def precision(dtype: str, device: torch.device) -> ContextManager:
+    """A context in which a float32 module computes in a dtype, and its weights stay as they are.
+
+    dtype (str): As in `torch_dtype`.
+    """
+    found = torch_dtype(dtype, device)
+    if found == torch.float32:
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, found)
 
 
 def cpu_has_bfloat16() -> bool:

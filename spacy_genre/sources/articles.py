@@ -3,8 +3,9 @@
 import multiprocessing
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from itertools import islice
-from typing import Any, Deque, Iterable, Iterator, List, Tuple
+from typing import Any, Callable, Deque, Iterable, Iterator, List, Tuple, TypeVar
 from xml.etree.ElementTree import ParseError
 
 from ..errors import Errors
@@ -22,6 +23,7 @@ except ImportError as err:
 
 # So many pages go to another process at a time.
 BATCH = 50
+T = TypeVar("T")
 
 
 def read_articles(
@@ -42,19 +44,45 @@ def read_articles(
     n_process (int): How many processes read texts.
     RAISES (ValueError): If it is no such dump, or is cut or damaged.
     """
+    if links:
+        for title, article in map_articles(source, found, read_article, n_process=n_process):
+            _take(title, article, found, anchors)
+    else:
+        for title, _ in map_articles(source, found, _no_text, n_process=1):
+            found.titles[title] = None
+
+
+def map_articles(
+    source: SourceFile,
+    found: Found,
+    read: Callable[[str, str, Wiki], T],
+    *,
+    skip: int = 0,
+    n_process: int = 1,
+) -> Iterator[Tuple[str, T]]:
+    """What a function makes of each article of a dump, in the dump's order.
+
+    source (SourceFile): The dump, at its beginning.
+    found (Found): What the dump tells of its other pages, redirects among them, goes here.
+    read (Callable[[str, str, Wiki], T]): Gets an article's title and wikitext, and the wiki. It
+        must pickle if there are several processes.
+    skip (int): So many articles are passed over at the beginning, unread.
+    n_process (int): How many processes read texts.
+    YIELDS (Tuple[str, T]): The title, and what `read` gave.
+    RAISES (ValueError): If it is no such dump, or is cut or damaged.
+    """
     try:
         dump = mwxml.Dump.from_file(source.stream)
         wiki = wiki_of(dump.site_info, str(source.path))
-        texts = _pages(dump, wiki, found)
-        if not links:
-            for title, _ in texts:
-                found.titles[title] = None
-            return
-        for title, article in _read(texts, wiki, n_process):
-            _take(title, article, found, anchors)
+        texts = islice(_pages(dump, wiki, found), skip, None)
+        yield from _map(texts, partial(_apply, read, wiki=wiki), n_process)
     except (MalformedXML, ParseError) as err:
         message = Errors.F006.format(path=source.path, reason=err, offset=source.raw.position)
         raise ValueError(message) from err
+
+
+def _no_text(title: str, text: str, wiki: Wiki) -> None:
+    return None
 
 
 def wiki_of(site_info: Any, where: str) -> Wiki:
@@ -103,28 +131,32 @@ def _target(redirect: str, wiki: Wiki) -> str:
         return ""
 
 
-def _read(
-    texts: Iterable[Tuple[str, str]], wiki: Wiki, n_process: int
-) -> Iterator[Tuple[str, Article]]:
+def _map(
+    texts: Iterable[Tuple[str, str]],
+    apply: Callable[[List[Tuple[str, str]]], List[Tuple[str, T]]],
+    n_process: int,
+) -> Iterator[Tuple[str, T]]:
     if n_process == 1:
-        for title, text in texts:
-            yield title, read_article(title, text, wiki)
+        for text in texts:
+            yield from apply([text])
         return
     # Not forked: threads of this process would be cut off in the middle.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_process, mp_context=context) as pool:
         texts = iter(texts)
-        waiting: Deque[Future[List[Tuple[str, Article]]]] = deque()
+        waiting: Deque[Future[List[Tuple[str, T]]]] = deque()
         while batch := list(islice(texts, BATCH)):
-            waiting.append(pool.submit(_read_batch, batch, wiki))
+            waiting.append(pool.submit(apply, batch))
             if len(waiting) > 4 * n_process:  # or all of the dump would come into memory
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
 
 
-def _read_batch(batch: List[Tuple[str, str]], wiki: Wiki) -> List[Tuple[str, Article]]:
-    return [(title, read_article(title, text, wiki)) for title, text in batch]
+def _apply(
+    read: Callable[[str, str, Wiki], T], batch: List[Tuple[str, str]], *, wiki: Wiki
+) -> List[Tuple[str, T]]:
+    return [(title, read(title, text, wiki)) for title, text in batch]
 
 
 def _take(title: str, article: Article, found: Found, anchors: bool) -> None:

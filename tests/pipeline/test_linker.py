@@ -558,7 +558,7 @@ def test_update_lowers_the_loss_and_changes_what_is_linked(nlp, linker):
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.0003
     losses = [nlp.update(examples, sgd=optimizer)["genre_linker"] for _ in range(25)]
-    assert losses[-1] < losses[0] / 4
+    assert losses[-1] < losses[0] / 3  # label smoothing leaves some
     assert np.isfinite(losses).all()
     assert kb_ids([nlp(make_doc(nlp))]) == [["Paris", "Chicago", "Apple"]]
 

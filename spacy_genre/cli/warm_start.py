@@ -1,0 +1,41 @@
+"""`python -m spacy genre warm-start`: where to begin training a small model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from wasabi import msg
+
+from ..errors import Errors
+
+
+def warm_start_cli(
+    encoder: Annotated[str, typer.Argument(help="A folder, or the name of a model on the hub.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    decoder_layers: Annotated[int, typer.Option(help="Layers of the decoder.")] = 3,
+    context_tokens: Annotated[
+        int, typer.Option(help="Context to each side of a mention, in tokens.")
+    ] = 32,
+    dropout: Annotated[float, typer.Option(help="Dropout in training.")] = 0.1,
+    force: Annotated[bool, typer.Option("--force", "-F", help="Replace OUT.")] = False,
+) -> None:
+    """Make an encoder-decoder (BART) of an encoder (BERT, RoBERTa, MiniLM and the like).
+
+    Its encoder computes what ENCODER does; its decoder has to be trained: see configs/small.cfg.
+    """
+    # Only when it is needed, since it takes seconds.
+    from ..training.warm_start import warm_start
+
+    try:
+        if out.exists() and not force:
+            raise ValueError(Errors.T015.format(path=out))
+        warm_start(
+            encoder,
+            out,
+            decoder_layers=decoder_layers,
+            context_tokens=context_tokens,
+            dropout=dropout,
+        )
+    except (OSError, ValueError) as err:
+        msg.fail("No model was written", getattr(err, "strerror", None) or str(err), exits=1)
+    msg.good(f"Wrote {out}")

@@ -1,0 +1,188 @@
+"""Evaluation on gold mentions, as the paper does it (section 4.1 and appendix A.1), and where the
+errors are."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Callable, DefaultDict, Dict, Iterable, Iterator, List, Tuple
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from ..sources.mediawiki import NotAnArticle, Wiki
+from ..titles import TitleSet
+from .gold import LINK, GoldMention, GoldText
+from .pairs import NIL
+
+# How often an entity was linked in training, from the first number to below the next.
+FREQUENCIES = {"never seen": (0, 1), "rare, 1 to 9": (1, 10), "seen, 10 or more": (10, 1 << 62)}
+Link = Callable[[Iterable[Doc]], Iterable[Doc]]
+
+
+@dataclass
+class Tally:
+    """What came of some mentions."""
+
+    mentions: int = 0
+    in_set: int = 0
+    answered: int = 0
+    correct: int = 0
+
+    def row(self) -> Dict[str, Any]:
+        """The figures: counts, and shares from 0 to 1.
+
+        RETURNS (Dict[str, Any]): `mentions`; `in_set`, the share whose gold title is in the title
+            set; `micro_p`, `micro_r` and `micro_f`, over all mentions; and `accuracy_in_set`, the
+            share that is right of those whose gold title is in the set.
+        """
+        precision = self.correct / max(self.answered, 1)
+        recall = self.correct / max(self.mentions, 1)
+        return {
+            "mentions": self.mentions,
+            "in_set": self.in_set / max(self.mentions, 1),
+            "micro_p": precision,
+            "micro_r": recall,
+            "micro_f": 2 * precision * recall / max(precision + recall, 1e-12),
+            "accuracy_in_set": self.correct / max(self.in_set, 1),
+        }
+
+
+@dataclass
+class Seen:
+    """What a training corpus holds, to compare with.
+
+    titles (Counter[str]): How often each title is linked.
+    surfaces (Dict[str, Counter[str]]): For what mentions read as, the titles that they stand for.
+    """
+
+    titles: Counter[str] = field(default_factory=Counter)
+    surfaces: DefaultDict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    @classmethod
+    def of(cls, texts: Iterable[GoldText]) -> "Seen":
+        seen = cls()
+        for text in texts:
+            for mention in text.mentions:
+                seen.titles[mention.title] += 1
+                if mention.kind == LINK:
+                    seen.surfaces[text.text[mention.start : mention.end]][mention.title] += 1
+        return seen
+
+    def most_frequent(self, surface: str) -> str:
+        """The title that a mention stands for most often, or ""."""
+        titles = self.surfaces.get(surface)
+        return max(titles, key=lambda title: (titles[title], title)) if titles else ""
+
+    def frequency(self, title: str) -> str:
+        """One of `FREQUENCIES`."""
+        n = self.titles[title]
+        return next(name for name, (low, high) in FREQUENCIES.items() if low <= n < high)
+
+
+def evaluate(
+    nlp: Language, link: Link, titles: TitleSet, texts: Iterable[GoldText], seen: Seen
+) -> Dict[str, Any]:
+    """Link the gold mentions of some texts and count what is right.
+
+    nlp (Language): For its tokenizer.
+    link (Link): The linker's `pipe`: writes kb_ids of the title set to the entities of Docs.
+    titles (TitleSet): The title set that it links to. Gold titles that are redirects of it count
+        as what they lead to.
+    texts (Iterable[GoldText]): The texts.
+    seen (Seen): What the training corpus held; nothing if it is not known.
+    RETURNS (Dict[str, Any]): The figures of `Tally.row`, and the same ones in tables: `by_label`,
+        `by_frequency` (of the gold title in training), `by_form` (whether the mention reads as the
+        title), and `most_frequent_title` for a system that always answers with the title that the
+        mention stood for most often in training.
+    """
+    total, baseline = Tally(), Tally()
+    tables: Dict[str, DefaultDict[str, Tally]] = {
+        key: defaultdict(Tally) for key in ("by_label", "by_frequency", "by_form")
+    }
+    for span, mention in _linked(nlp, link, texts):
+        gold = gold_name(titles, mention)
+        answer = "" if span.kb_id_ in ("", NIL) else _name(titles, span.kb_id_)
+        keys = {
+            "by_label": mention.label or "none",
+            "by_frequency": seen.frequency(gold),
+            "by_form": "the title" if span.text in (gold, mention.title) else "another form",
+        }
+        for tally in (total, *(tables[key][value] for key, value in keys.items())):
+            _count(tally, gold, answer)
+        _count(baseline, gold, seen.most_frequent(span.text))
+    rows = {
+        key: {name: tally.row() for name, tally in sorted(table.items())}
+        for key, table in tables.items()
+    }
+    if not seen.titles:
+        return {**total.row(), "by_label": rows["by_label"], "by_form": rows["by_form"]}
+    return {**total.row(), **rows, "most_frequent_title": baseline.row()}
+
+
+def _count(tally: Tally, gold: str, answer: str) -> None:
+    tally.mentions += 1
+    tally.in_set += bool(gold)
+    tally.answered += bool(answer)
+    tally.correct += bool(gold) and answer == gold
+
+
+def gold_name(titles: TitleSet, mention: GoldMention) -> str:
+    """The name of a gold mention in a title set, or "" if it has none."""
+    found = _name(titles, mention.title) or _name(titles, mention.id)
+    if found or not mention.title:
+        return found
+    try:  # titles in data are often keys ("Paris,_Texas") or begin with a small letter
+        return titles.resolve(Wiki().article_title(mention.title)) or ""
+    except NotAnArticle:
+        return ""
+
+
+def _name(titles: TitleSet, title_or_id: str) -> str:
+    if not title_or_id:
+        return ""
+    return titles.resolve(title_or_id) or next(iter(titles.names_of(title_or_id)), "")
+
+
+def _linked(
+    nlp: Language, link: Link, texts: Iterable[GoldText]
+) -> Iterator[Tuple[Span, GoldMention]]:
+    """The mentions with the entities that stand for them, linked."""
+    waiting: List[List[GoldMention]] = []
+
+    def docs() -> Iterator[Doc]:
+        for text in texts:
+            for layer in _layers(text.mentions):
+                waiting.append(layer)
+                yield make_doc(nlp, text.text, layer)
+
+    for doc in link(docs()):
+        yield from zip(doc.ents, waiting.pop(0), strict=True)
+
+
+def _layers(mentions: Iterable[GoldMention]) -> Iterator[List[GoldMention]]:
+    """Mentions in lists within which they do not overlap, each in the order of the text."""
+    left = sorted(mentions, key=lambda mention: (mention.start, mention.end))
+    while left:
+        layer: List[GoldMention] = []
+        later: List[GoldMention] = []
+        for mention in left:
+            free = not layer or mention.start >= layer[-1].end
+            (layer if free else later).append(mention)
+        yield layer
+        left = later
+
+
+def make_doc(nlp: Language, text: str, mentions: Iterable[GoldMention]) -> Doc:
+    """A Doc whose entities are the mentions, cut where they begin and end as well as where the
+    tokenizer cuts.
+
+    mentions (Iterable[GoldMention]): They must not overlap.
+    """
+    mentions = list(mentions)
+    borders = {0, len(text)}.union(*((m.start, m.end) for m in mentions))
+    pieces = [text[start:end] for start, end in pairwise(sorted(borders))]
+    doc = Doc.from_docs([nlp.tokenizer(piece) for piece in pieces], ensure_whitespace=False)
+    assert doc is not None  # it is for no texts at all
+    spans = [doc.char_span(m.start, m.end, label=m.label or "ENTITY") for m in mentions]
+    doc.ents = [span for span in spans if span is not None]
+    return doc

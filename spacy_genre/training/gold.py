@@ -1,0 +1,130 @@
+"""What training and evaluation are fed with: texts whose mentions are known, and their row of JSON.
+
+A row is `{"text": ..., "mentions": [{"start": ..., "end": ..., "title": ...}]}`. A mention has a
+`title` or an `id` of the title set (one whose title is null is passed over), and may have `label`,
+`kind` (see `KINDS`) and `candidates`; a row may have `page` (the title of the page that it is from)
+and `about` (see `GoldText`). The offsets count characters.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Dict, List, Mapping, Tuple
+
+# Where a pair of mention and title comes from.
+LINK = "link"
+OWN_TITLE = "own title"
+REPEAT = "repeat"
+SHORT_FORM = "short form"
+ALIAS = "alias"
+LEAD = "lead"
+DESCRIPTION = "description"
+KINDS = (LINK, OWN_TITLE, REPEAT, SHORT_FORM, ALIAS, LEAD, DESCRIPTION)
+
+
+@dataclass(frozen=True)
+class GoldMention:
+    """A mention whose entity is known: characters start to end of a text.
+
+    title (str): The entity's title, or "" if only its id is known.
+    id (str): Its id in the title set, or "".
+    label (str): What kind of entity it is, or "".
+    kind (str): Where the pair comes from, one of `KINDS`.
+    candidates (Tuple[str, ...]): The titles that a data set lets a system choose from.
+    """
+
+    start: int
+    end: int
+    title: str
+    id: str = ""
+    label: str = ""
+    kind: str = LINK
+    candidates: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GoldText:
+    """A text and what is known of it.
+
+    mentions (Tuple[GoldMention, ...]): They may overlap.
+    page (str): The title of the page that it is from, or "".
+    about (str): The title of the page that a system should find for the text as a whole, or ""
+        (paper, section 4.3: document retrieval).
+    kind (str): Where the pair of text and `about` comes from, one of `KINDS`.
+    """
+
+    text: str
+    mentions: Tuple[GoldMention, ...] = ()
+    page: str = ""
+    about: str = ""
+    kind: str = LINK
+
+    def to_row(self) -> Dict[str, Any]:
+        """The text as a row of JSON; what is empty is left out."""
+        row = {"page": self.page, "about": self.about, "text": self.text}
+        if self.about:
+            row["kind"] = self.kind
+        mentions = [_without_defaults(mention) for mention in self.mentions]
+        return {**{key: value for key, value in row.items() if value}, "mentions": mentions}
+
+    @classmethod
+    def from_row(cls, row: Any) -> "GoldText":
+        """RAISES (ValueError): If the row is no such text, with the reason."""
+        text = _text_of(row, "text", needed=True)
+        rows = row.get("mentions") or []
+        if not isinstance(rows, list):
+            raise ValueError(f"'mentions' is {_short(rows)}; it must be a list")
+        mentions = tuple(_mention(row, len(text)) for row in rows if not _is_open(row))
+        known = cls(text, mentions, _text_of(row, "page"), _text_of(row, "about"))
+        return replace(known, kind=_text_of(row, "kind") or LINK)
+
+    def with_mentions(self, mentions: List[GoldMention]) -> "GoldText":
+        """The same text with other mentions."""
+        return replace(self, mentions=tuple(mentions))
+
+
+def _without_defaults(mention: GoldMention) -> Dict[str, Any]:
+    row: Dict[str, Any] = {"start": mention.start, "end": mention.end}
+    for key, default in (("title", ""), ("id", ""), ("label", ""), ("kind", LINK)):
+        if (value := getattr(mention, key)) != default:
+            row[key] = value
+    if mention.candidates:
+        row["candidates"] = list(mention.candidates)
+    return row
+
+
+def _is_open(row: Any) -> bool:
+    """Whether it is said that nothing is known of a mention: its title or id is null or empty."""
+    keys = {"title", "id"}.intersection(row) if isinstance(row, Mapping) else ()
+    return bool(keys) and not any(row[key] for key in keys)
+
+
+def _mention(row: Any, length: int) -> GoldMention:
+    title, kb_id = _text_of(row, "title"), _text_of(row, "id")
+    start, end = row.get("start"), row.get("end")
+    if not all(type(offset) is int for offset in (start, end)) or not 0 <= start < end <= length:
+        raise ValueError(
+            f"the mention of {title or kb_id!r} is from {_short(start)} to {_short(end)}; they "
+            f"must be offsets of characters in a text of {length}"
+        )
+    if not title and not kb_id:
+        raise ValueError(f"the mention from {start} to {end} has no 'title' and no 'id'")
+    candidates = row.get("candidates") or []
+    if not isinstance(candidates, list) or not all(isinstance(c, str) for c in candidates):
+        raise ValueError(f"the candidates of {title or kb_id!r} must be a list of titles")
+    kind = _text_of(row, "kind") or LINK
+    return GoldMention(start, end, title, kb_id, _text_of(row, "label"), kind, tuple(candidates))
+
+
+def _text_of(row: Any, key: str, *, needed: bool = False) -> str:
+    if not isinstance(row, Mapping):
+        raise ValueError(f"{_short(row)} must be an object")
+    value = row.get(key)
+    if value is None and not needed:
+        return ""
+    if not isinstance(value, str) or (needed and not value.strip()):
+        raise ValueError(f"{key!r} is {_short(value)}; it must be a text")
+    return value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,106 @@
+"""Pairs of input and name: what the model learns from (paper, section 3.1)."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
+
+from spacy.tokens import Span
+from spacy.training import Example
+
+from ..errors import Warnings
+from ..tokenization import NameTokenizer
+from .examples import spans_and_about
+
+NIL = "NIL"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An input of the model and the name that it should write.
+
+    input (List[int]): The encoder's token ids.
+    name (List[int]): The name's token ids, without the end token.
+    shown (str): The pair as a person reads it, for errors.
+    """
+
+    input: List[int]
+    name: List[int]
+    shown: str
+
+
+# For a gold kb_id its name in the title set; None if there is nothing to learn.
+GoldName = Callable[[str], Optional[str]]
+
+
+def make_pairs(
+    examples: Iterable[Example],
+    *,
+    gold_name: GoldName,
+    encode: Callable[[Sequence[Span]], List[Optional[List[int]]]],
+    tokenizer: NameTokenizer,
+    max_length: int,
+    use_gold_ents: bool,
+    labels_discard: Sequence[str],
+) -> List[Pair]:
+    """The pairs that some examples hold: one for each entity with a gold name, and one for each
+    text that should lead to a page.
+
+    gold_name (GoldName): Finds names.
+    encode (Callable[[Sequence[Span]], List[Optional[List[int]]]]): The model's input for
+        entities; None for one that it can't read.
+    tokenizer (NameTokenizer): How the model writes names.
+    max_length (int): The longest input of the model, in tokens. Longer texts are cut; mentions
+        have a context window.
+    use_gold_ents (bool): Whether to take the entities of the reference, rather than those of the
+        prediction that are the same.
+    labels_discard (Sequence[str]): Entities with these labels are passed over.
+    """
+    spans: List[Tuple[Span, str]] = []
+    texts: List[Tuple[str, str]] = []
+    for eg in examples:
+        for span, kb_id in _gold_spans(eg, use_gold_ents):
+            name = gold_name(kb_id) if span.label_ not in labels_discard else None
+            if name is not None:
+                spans.append((span, name))
+        about = spans_and_about(eg.reference)[1]
+        if about and (name := gold_name(about)) is not None:
+            texts.append((eg.reference.text, name))
+    inputs = encode([span for span, _ in spans])
+    inputs += _encode_texts([text for text, _ in texts], tokenizer, max_length)
+    named = [(span.text, name) for span, name in spans] + texts
+    names = tokenizer.encode([name for _, name in named])
+    return [
+        Pair(ids, name_ids, f"{text[:60]!r} -> {name!r}")
+        for ids, name_ids, (text, name) in zip(inputs, names, named, strict=True)
+        if ids is not None
+    ]
+
+
+def warn_of_no_names(component: str, examples: Iterable[Example], gold_name: GoldName) -> None:
+    """Warn if some examples have gold kb_ids, and none of them leads to a name."""
+    gold = [span.kb_id_ for eg in examples for span in spans_and_about(eg.reference)[0]]
+    gold = [kb_id for kb_id in gold if kb_id != NIL]
+    if gold and not any(map(gold_name, gold)):
+        shown = ", ".join(map(repr, gold[:3]))
+        message = Warnings.W002.format(component=component, count=len(gold), examples=shown)
+        warnings.warn(message, stacklevel=3)
+
+
+def _gold_spans(example: Example, use_gold_ents: bool) -> Iterator[Tuple[Span, str]]:
+    if use_gold_ents:
+        for span in spans_and_about(example.reference)[0]:
+            yield span, span.kb_id_
+    else:
+        kb_ids = example.get_aligned("ENT_KB_ID", as_string=True)
+        for span in example.get_matching_ents():
+            if kb_ids[span.start]:
+                yield span, kb_ids[span.start]
+
+
+def _encode_texts(
+    texts: Sequence[str], tokenizer: NameTokenizer, max_length: int
+) -> List[Optional[List[int]]]:
+    room = max_length - len(tokenizer.before) - len(tokenizer.after)
+    return [
+        [*tokenizer.before, *pieces[:room], *tokenizer.after] for pieces in tokenizer.pieces(texts)
+    ]

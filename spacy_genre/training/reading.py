@@ -1,0 +1,213 @@
+"""Reading texts with mentions, whatever file they are in."""
+
+import re
+from collections import Counter
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+import srsly
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
+from ..errors import Errors
+from ..sources.found import Found, Pages
+from ..sources.mediawiki import NotAnArticle, Wiki
+from ..sources.opening import SourceFile, open_source
+from ..sources.pages import Page, Paragraph, TextLink
+from .articles import ArticleOptions, page_texts
+from .gold import GoldMention, GoldText
+
+# So much of a file tells what it is.
+START = 1 << 16
+MARKED = re.compile(r"\[START_ENT\] ?(.*?) ?\[END_ENT\]", re.DOTALL)
+# What one item of a file (an article, a line, a Doc) gave.
+Texts = List[GoldText]
+
+
+def read_texts(
+    path: Path,
+    options: ArticleOptions,
+    *,
+    skip: int = 0,
+    n_process: int = 1,
+    progress: bool = False,
+    dropped: Optional[Counter[str]] = None,
+    finish: Optional[Callable[[str], None]] = None,
+) -> Iterator[Texts]:
+    """The texts of a file, item by item. What it is is seen by its content: a dump of Wikipedia's
+    articles, lines of JSON (our own, pages, or KILT's), or a DocBin; packed (.gz, .bz2) or not.
+
+    path (Path): The file.
+    options (ArticleOptions): What becomes of articles.
+    skip (int): So many items are passed over at the beginning.
+    n_process (int): How many processes read articles.
+    progress (bool): Whether to show a bar, in bytes of the file.
+    dropped (Optional[Counter[str]]): To which is added what was left out of articles, by reason.
+    finish (Optional[Callable[[str], None]]): Is given the file's SHA-256 at the end.
+    RAISES (OSError, ValueError): If it can't be read; with the line, where it has lines.
+    """
+    with open_source(path, progress=progress) as source:
+        start = source.stream.peek(START)[:START]  # type: ignore[attr-defined]
+        read = _reader(path, start)
+        if read is _read_dump:
+            counts: Counter[str] = Counter() if dropped is None else dropped
+            yield from _read_dump(source, options, counts, skip=skip, n_process=n_process)
+        else:
+            yield from read(source, options, skip=skip)
+        if finish is not None:
+            finish(source.finish())
+
+
+def _reader(path: Path, start: bytes) -> Callable[..., Iterator[Texts]]:
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"<mediawiki"):
+        return _read_dump
+    if not text or text.startswith(b"{"):
+        return _read_jsonl
+    if start[:1] == b"\x78":  # zlib, in which a DocBin is packed
+        return _read_docbin
+    raise ValueError(Errors.D001.format(path=path))
+
+
+def _read_dump(
+    source: SourceFile,
+    options: ArticleOptions,
+    dropped: Counter[str],
+    *,
+    skip: int,
+    n_process: int,
+) -> Iterator[Texts]:
+    # Not for all readers, since they need what only the extra "titles" brings.
+    from ..sources.articles import map_articles
+
+    read = partial(_article_texts, options=options)
+    found = Found()
+    for _, (texts, lost) in map_articles(source, found, read, skip=skip, n_process=n_process):
+        # What is found beside the articles is not needed here, and would fill the memory.
+        found.redirects.clear()
+        found.pages = Pages()
+        dropped.update(lost)
+        yield texts
+
+
+def _article_texts(
+    title: str, text: str, wiki: Wiki, *, options: ArticleOptions
+) -> Tuple[Texts, Counter[str]]:
+    from ..sources.running_text import read_page
+
+    page = read_page(title, text, wiki)
+    return page_texts(page, options), page.dropped
+
+
+def _read_jsonl(source: SourceFile, options: ArticleOptions, *, skip: int) -> Iterator[Texts]:
+    for number, line in islice(enumerate(source.stream, start=1), skip, None):
+        if not line.strip():
+            yield []
+            continue
+        try:
+            row = srsly.json_loads(line.decode("utf-8-sig"))
+            yield texts_of_row(row, options)
+        except ValueError as err:  # no UTF-8 is one as well
+            message = Errors.D002.format(path=source.path, line=number, reason=err)
+            raise ValueError(message) from err
+
+
+def texts_of_row(row: Any, options: ArticleOptions) -> Texts:
+    """The texts of a line of JSON: our own row (see `gold.py`), a page (`title`,
+    `paragraphs[{text, links[{start, end, title}]}]`), or KILT's (`input`, `output`).
+
+    RAISES (ValueError): If it is none of these.
+    """
+    if not isinstance(row, dict):
+        raise ValueError(f"it is {str(row)[:40]!r}, not an object")
+    if "text" in row:
+        return [GoldText.from_row(row)]
+    if "paragraphs" in row:
+        return page_texts(_page(row), options)
+    if "input" in row:
+        return _kilt_texts(row)
+    raise ValueError("it has none of 'text', 'paragraphs' and 'input'")
+
+
+def _page(row: Dict[str, Any]) -> Page:
+    if not isinstance(row.get("title"), str) or not isinstance(row["paragraphs"], list):
+        raise ValueError("'title' must be the title of the page, and 'paragraphs' a list")
+    paragraphs = []
+    for paragraph in row["paragraphs"]:
+        if not isinstance(paragraph, dict) or not isinstance(paragraph.get("text"), str):
+            raise ValueError(f"{str(paragraph)[:40]!r} is no paragraph: it has no 'text'")
+        if not paragraph["text"].strip():
+            continue
+        gold = GoldText.from_row({"text": paragraph["text"], "mentions": paragraph.get("links")})
+        named = ((m, _article_title(m.title)) for m in gold.mentions)
+        links = tuple(TextLink(m.start, m.end, title) for m, title in named if title)
+        # Such data have lost the marks of lists, but not the names of HTML's tags.
+        paragraphs.append(Paragraph(gold.text, links, paragraph.get("tag") in ("li", "dd", "dt")))
+    return Page(row["title"], paragraphs)
+
+
+def _article_title(title: str) -> str:
+    try:
+        return Wiki().article_title(title)
+    except NotAnArticle:
+        return ""
+
+
+def _kilt_texts(row: Dict[str, Any]) -> Texts:
+    """A row of KILT, or of the data sets that came with the paper, which have its form."""
+    answers = [output for output in row.get("output") or [] if isinstance(output, dict)]
+    title = next(filter(None, map(_kilt_title, answers)), "")
+    if not title:
+        raise ValueError("its 'output' has no answer and no provenance with a title")
+    left, mention, right = _kilt_parts(row)
+    if not mention:
+        return [GoldText(row["input"], (), "", title)]
+    names = tuple(map(str, row.get("candidates") or ()))
+    gold = GoldMention(len(left), len(left) + len(mention), title, candidates=names)
+    return [GoldText(left + mention + right, (gold,))]
+
+
+def _kilt_parts(row: Dict[str, Any]) -> Tuple[str, str, str]:
+    """What stands left of the mention, the mention (none for other tasks), and what follows it."""
+    meta = row.get("meta") or {}
+    if isinstance(meta.get("mention"), str) and meta["mention"].strip():
+        left, right = meta.get("left_context") or "", meta.get("right_context") or ""
+        parts = (left, meta["mention"], right)
+    else:
+        if not isinstance(row["input"], str) or not row["input"].strip():
+            raise ValueError(f"'input' is {str(row['input'])[:40]!r}; it must be a text")
+        marked = list(MARKED.finditer(row["input"]))
+        if len(marked) != 1:
+            return row["input"], "", ""
+        parts = (row["input"][: marked[0].start()], marked[0][1], row["input"][marked[0].end() :])
+    left, mention, right = (part.strip() for part in parts)
+    closed = right[:1] in ".,;:!?)'’" and parts[2][:1] != " "
+    return f"{left} " if left else "", mention, right if closed or not right else f" {right}"
+
+
+def _kilt_title(output: Dict[str, Any]) -> str:
+    places = [place for place in output.get("provenance") or [] if isinstance(place, dict)]
+    title = next((place["title"] for place in places if place.get("title")), output.get("answer"))
+    return title if isinstance(title, str) else ""
+
+
+def _read_docbin(source: SourceFile, options: ArticleOptions, *, skip: int) -> Iterator[Texts]:
+    try:
+        docs = DocBin().from_bytes(source.stream.read()).get_docs(Vocab())
+        for doc in islice(docs, skip, None):
+            yield [doc_text(doc)]
+    except (ValueError, KeyError, TypeError, OSError) as err:
+        reason = f"it is no DocBin, or is cut ({err})"
+        raise ValueError(Errors.D003.format(path=source.path, reason=reason)) from err
+
+
+def doc_text(doc: Doc) -> GoldText:
+    """The text of a Doc, and its entities that have a kb_id as mentions."""
+    mentions = (
+        GoldMention(ent.start_char, ent.end_char, ent.kb_id_, label=ent.label_)
+        for ent in doc.ents
+        if ent.kb_id_
+    )
+    return GoldText(doc.text, tuple(mentions))

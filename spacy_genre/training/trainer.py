@@ -1,0 +1,169 @@
+"""Training a model: gradients over whole batches, and the optimizer."""
+
+from pathlib import Path
+from typing import Any, Callable, ContextManager, Dict, List, Optional, Sequence
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from thinc.api import Model, Optimizer
+
+from ..errors import Errors
+from ..files import write_whole
+from ..model import make_batch, shim_of
+from .loss import packs, smoothed_loss
+from .pairs import Pair
+from .settings import TrainingSettings
+
+EMBEDDINGS = {"shared", "embed_tokens", "embed_positions", "lm_head"}
+# What an error shows of a batch.
+MAX_SHOWN = 10
+
+
+class Trainer:
+    """Trains a `spacy_genre.Seq2Seq.v1`.
+
+    model (Model): The model, loaded.
+    settings (TrainingSettings): How it is trained.
+    n_steps (int): How often the weights were changed.
+    """
+
+    def __init__(self, model: Model, settings: TrainingSettings) -> None:
+        settings.check()
+        self.model = model
+        self.settings = settings
+        self.module = shim_of(model).transformer
+        self.n_steps = 0
+        self.behind = 0  # steps that the optimizer's schedules have yet to be told of
+        self.optimizer: Optional[torch.optim.Optimizer] = None
+        self.restored: Dict[str, Dict[str, torch.Tensor]] = {}
+        self.groups = _groups(self.module, settings)
+        _set_checkpointing(self.module, settings.gradient_checkpointing)
+
+    def accumulate(self, pairs: Sequence[Pair], precision: Callable[[], ContextManager]) -> float:
+        """Add the gradient of the loss over some pairs to what is there.
+
+        pairs (Sequence[Pair]): A batch, of any size: it is read in packs.
+        precision (Callable[[], ContextManager]): The context to compute in.
+        RETURNS (float): The mean of the label-smoothed loss over the names' tokens, in nats.
+        RAISES (ValueError): If it is not finite, with the pairs.
+        """
+        self.module.train()
+        n_tokens = sum(len(pair.name) + 1 for pair in pairs)
+        total = 0.0
+        for pack in packs(pairs, self.settings.batch_tokens):
+            batch = make_batch(self.model, [p.input for p in pack], [p.name for p in pack])
+            with precision():
+                loss = smoothed_loss(self.module, batch, self.settings.label_smoothing) / n_tokens
+            if not torch.isfinite(loss):
+                self._stop(loss.item(), pack)
+            loss.backward()
+            total += loss.item()
+        return total
+
+    def _stop(self, value: float, pack: List[Pair]) -> None:
+        self.module.zero_grad(set_to_none=True)
+        shown = "; ".join(pair.shown for pair in pack[:MAX_SHOWN])
+        message = Errors.D010.format(value=value, steps=self.n_steps, count=len(pack), pairs=shown)
+        raise ValueError(message)
+
+    def step(self, sgd: Optimizer) -> None:
+        """Change the weights by the gradient that was added up, with torch's AdamW and thinc's
+        settings of it: learning rate, betas, epsilon, L2, and the norm above which the gradient of
+        all weights together is scaled down.
+
+        sgd (Optimizer): "Adam.v1" in the config. Moving averages of the weights are not kept.
+        RAISES (ValueError): If it is of another kind, or the gradient is not finite.
+        """
+        if all(weight.grad is None for group in self.groups for weight in group["params"]):
+            return
+        if self.optimizer is None:
+            self.optimizer = self._make_optimizer(sgd)
+        for _ in range(self.behind):
+            sgd.step_schedules()
+        self.behind = 0
+        for group in self.optimizer.param_groups:
+            rate = sgd.learn_rate * group["factor"]
+            group.update(lr=rate, betas=(sgd.b1, sgd.b2), eps=sgd.eps, weight_decay=sgd.L2)
+        weights = [weight for group in self.groups for weight in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(weights, sgd.grad_clip or float("inf"))
+        if not torch.isfinite(norm):
+            self.module.zero_grad(set_to_none=True)
+            raise ValueError(Errors.D011.format(value=norm.item(), steps=self.n_steps))
+        self.optimizer.step()
+        self.module.zero_grad(set_to_none=True)
+        self.n_steps += 1
+
+    def _make_optimizer(self, sgd: Optimizer) -> torch.optim.Optimizer:
+        if sgd.use_radam or not sgd.b2:
+            raise ValueError(Errors.D012)
+        kind = torch.optim.AdamW if sgd.L2_is_weight_decay else torch.optim.Adam
+        optimizer = kind(self.groups, fused=True)
+        weights = dict(self.module.named_parameters())
+        for name, state in self.restored.items():
+            weight = weights[name]
+            optimizer.state[weight] = {key: v.to(weight.device) for key, v in state.items()}
+        self.restored = {}
+        return optimizer
+
+    # Going on after a kill
+
+    def save(self, path: Path) -> None:
+        """Write the optimizer's state and the number of steps to a file, whole or not at all. (The
+        weights are written by `Seq2SeqShim.to_folder`.)"""
+        tensors = {}
+        states = self.optimizer.state if self.optimizer is not None else {}
+        for name, weight in self.module.named_parameters():
+            for key, value in states.get(weight, {}).items():
+                tensors[f"{name}/{key}"] = value.contiguous()
+        write_whole(path, save(tensors, metadata={"n_steps": str(self.n_steps)}))
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote; the schedules of the optimizer that is next used are moved on
+        by as many steps.
+
+        RAISES (ValueError): If it is damaged or of another model.
+        """
+        states: Dict[str, Dict[str, torch.Tensor]] = {}
+        try:
+            with safe_open(path, "pt") as file:
+                n_steps = int(file.metadata()["n_steps"])
+                for key in file.keys():  # noqa: SIM118
+                    name, _, what = key.rpartition("/")
+                    states.setdefault(name, {})[what] = file.get_tensor(key)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as err:
+            raise ValueError(Errors.D003.format(path=path, reason=err)) from err
+        shapes = {name: weight.shape for name, weight in self.module.named_parameters()}
+        found = {
+            name: getattr(state.get("exp_avg"), "shape", None) for name, state in states.items()
+        }
+        if any(shapes.get(name) != shape for name, shape in found.items()):
+            raise ValueError(Errors.D003.format(path=path, reason="it is of another model"))
+        self.optimizer, self.restored = None, states
+        self.n_steps = self.behind = n_steps
+
+
+def part_of(name: str) -> str:
+    """The part of an encoder-decoder that a weight belongs to: one of `PARTS`."""
+    pieces = name.split(".")
+    if EMBEDDINGS.intersection(pieces):
+        return "embeddings"
+    return "encoder" if "encoder" in pieces else "decoder"
+
+
+def _groups(module: Any, settings: TrainingSettings) -> List[Dict[str, Any]]:
+    """The weights that are trained, by the factor of their learning rate."""
+    groups: Dict[float, List[Any]] = {}
+    for name, weight in module.named_parameters():
+        part = part_of(name)
+        weight.requires_grad_(part not in settings.frozen)
+        if weight.requires_grad:
+            groups.setdefault(settings.learn_rates.get(part, 1.0), []).append(weight)
+    return [{"params": weights, "factor": factor} for factor, weights in groups.items()]
+
+
+def _set_checkpointing(module: Any, on: bool) -> None:
+    if on:
+        module.gradient_checkpointing_enable({"use_reentrant": False})
+    elif module.is_gradient_checkpointing:
+        module.gradient_checkpointing_disable()

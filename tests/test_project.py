@@ -1,0 +1,52 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import srsly
+from typer.testing import CliRunner
+from weasel.util import load_project_config
+
+from spacy_genre.cli import genre_cli
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("project.yml", "configs", "scripts")
+
+
+def test_the_project_is_whole():
+    """Every input is there, made by a command before it, or an asset; every command exists."""
+    project = load_project_config(ROOT)
+    commands = {command["name"]: command for command in project["commands"]}
+    given = {asset["dest"] for asset in project["assets"]}
+    given |= {f"assets/{name}.jsonl" for name in ("names", "train", "dev")}  # the user's own
+    assert {name for steps in project["workflows"].values() for name in steps} == set(commands)
+    for steps in project["workflows"].values():
+        made = set(given)
+        for name in steps:
+            command = commands[name]
+            assert all(dep in made or (ROOT / dep).exists() for dep in command.get("deps", ()))
+            made |= {*command.get("outputs", ()), *command.get("outputs_no_cache", ())}
+    for command in commands.values():
+        for line in command["script"]:
+            words = line.split()
+            if words[1:4] == ["-m", "spacy", "genre"]:
+                group = words[4:6] if words[4] in ("titles", "corpus") else words[4:5]
+                shown = CliRunner().invoke(genre_cli, [*group, "--help"], terminal_width=200)
+                options = [word for word in words if word.startswith("--") and "." not in word]
+                assert [o for o in options if o not in shown.output] == []
+
+
+@pytest.mark.slow
+def test_the_workflow_sample(tmp_path):
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, tmp_path / part)
+    command = [sys.executable, "-m", "spacy", "project", "run", "sample"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    (found,) = srsly.read_json(tmp_path / "build/sample/metrics.json").values()
+    assert found["mentions"] > 100
+    assert found["in_set"] == 1.0
+    assert found["accuracy_in_set"] > 0.5
+    again = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert again.stdout.count("nothing changed") == 6

@@ -1,0 +1,232 @@
+import gzip
+import json
+from dataclasses import replace
+
+import pytest
+import spacy
+import srsly
+from typer.testing import CliRunner
+
+from spacy_genre import TitleSet
+from spacy_genre.cli import genre_cli
+from spacy_genre.sources import Options, build_from_sources
+from spacy_genre.training import corpus as corpus_module
+from spacy_genre.training.articles import ArticleOptions
+from spacy_genre.training.corpus import CorpusOptions, build_corpus, work_folder
+from spacy_genre.training.readers import Corpus_v1, WikipediaCorpus_v1
+
+TEXT = "Einstein saw Paris."
+ROW = {
+    "text": TEXT,
+    "mentions": [
+        {"start": 0, "end": 8, "title": "Einstein"},
+        {"start": 13, "end": 18, "id": "Q6"},
+        {"start": 13, "end": 18, "title": "Lutetia"},
+    ],
+}
+OPTIONS = CorpusOptions(shards=3)
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "source.jsonl"
+    rows = [{**ROW, "page": f"Page {i}", "text": f"{TEXT} {i}"} for i in range(200)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def rows_of(folder):
+    return [row for path in sorted(folder.glob("*.gz")) for row in srsly.read_gzip_jsonl(path)]
+
+
+def content(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_build(source, titles, tmp_path):
+    manifest = build_corpus([source], tmp_path / "out", titles, replace(OPTIONS, dev=0.2))
+    train, dev = rows_of(tmp_path / "out" / "train"), rows_of(tmp_path / "out" / "dev")
+    assert len(train) + len(dev) == 200
+    assert 20 < len(dev) < 60
+    assert [row["page"] for row in train] != sorted(row["page"] for row in train)
+    for row in train:
+        assert [m["title"] for m in row["mentions"]] == ["Albert Einstein", "Paris"]
+    counts = manifest["counts"]
+    assert counts["link"] == counts["mentions"] == 400
+    assert counts["not in the title set"] == 200
+    assert list(srsly.read_jsonl(tmp_path / "out" / "missing.jsonl")) == [
+        {"title": "Lutetia", "count": 200}
+    ]
+    assert srsly.read_json(tmp_path / "out" / "manifest.json") == manifest
+    assert manifest["sources"][0]["file"] == "source.jsonl"
+    assert sum(shard["texts"] for shard in manifest["shards"]) == 200
+    assert not work_folder(tmp_path / "out").exists()
+
+
+def test_pairs_of_the_title_set(source, tokenizer, tmp_path):
+    titles = TitleSet.build(
+        ["Albert Einstein", "Paris"],
+        tokenizer,
+        descriptions=["a physicist", ""],
+        redirects={"Einstein": "Albert Einstein"},
+        aliases={("the city of light", "Paris"): 2},
+    )
+    options = replace(OPTIONS, aliases=True, descriptions=True, exclude=frozenset(["Page 3"]))
+    counts = build_corpus([source], tmp_path / "out", titles, options)["counts"]
+    assert (counts["alias"], counts["description"]) == (2, 1)
+    assert counts["texts of excluded pages"] == 1
+    rows = rows_of(tmp_path / "out" / "train")
+    assert {"about": "Albert Einstein", "kind": "description", "text": "a physicist",
+            "mentions": []} in rows  # fmt: skip
+
+
+@pytest.mark.parametrize("kill_at", [0, 1, 77, 199])
+def test_resume(source, titles, tmp_path, monkeypatch, kill_at):
+    """Whenever it is killed, the files become the same."""
+    expected = tmp_path / "expected"
+    build_corpus([source], expected, titles, replace(OPTIONS, aliases=True))
+    monkeypatch.setattr(corpus_module, "COMMIT_EVERY", 0)
+    real, n_items = corpus_module._Work.item_done, 0
+
+    def item_done(work):
+        nonlocal n_items
+        if n_items == kill_at:
+            for path in work.folder.rglob("*.jsonl"):
+                path.write_bytes(path.read_bytes() + b'{"half a li')
+            raise KeyboardInterrupt
+        n_items += 1
+        real(work)
+
+    out = tmp_path / "out"
+    monkeypatch.setattr(corpus_module._Work, "item_done", item_done)
+    with pytest.raises(KeyboardInterrupt):
+        build_corpus([source], out, titles, replace(OPTIONS, aliases=True))
+    assert not out.exists()
+    monkeypatch.setattr(corpus_module._Work, "item_done", real)
+    if kill_at:
+        with pytest.raises(ValueError, match="D007"):
+            build_corpus([source], out, titles, OPTIONS)
+    build_corpus([source], out, titles, replace(OPTIONS, aliases=True))
+    assert content(out) == content(expected)
+
+
+def test_what_is_not_in_the_title_set(source, titles, tmp_path):
+    with pytest.raises(ValueError, match=r"'Lutetia' \(.*source.jsonl, item 1\) is not in"):
+        build_corpus([source], tmp_path / "a", titles, replace(OPTIONS, missing="fail"))
+    build_corpus([source], tmp_path / "b", titles, replace(OPTIONS, missing="keep"))
+    assert len(rows_of(tmp_path / "b" / "train")[0]["mentions"]) == 3
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"text": "A", "mentions": [{"start": 0, "end": 1, "title": "Nobody"}]}\n')
+    with pytest.raises(ValueError, match=r"D004.*1 texts were read"):
+        build_corpus([other], tmp_path / "c", titles, OPTIONS)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"missing": "x"},
+        {"dev": 2.0},
+        {"shards": 0},
+        {"articles": ArticleOptions(lists=-1)},
+    ],
+)
+def test_wrong_options(source, tmp_path, options):
+    with pytest.raises(ValueError, match="D006"):
+        build_corpus([source], tmp_path / "out", None, CorpusOptions(**options))
+
+
+def test_a_full_disk(source, titles, tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(corpus_module, "write_whole", full)
+        with pytest.raises(OSError, match="No space"):
+            build_corpus([source], tmp_path / "out", titles, OPTIONS)
+    assert not (tmp_path / "out").exists()
+    build_corpus([source], tmp_path / "out", titles, OPTIONS)
+    assert len(rows_of(tmp_path / "out" / "train")) == 200
+
+
+def test_the_command_on_a_real_dump(sample_dump, tmp_path, tokenizer):
+    titles = tmp_path / "titles"
+    options = Options(linked=True, exclude_disambiguation=True, anchors=False)
+    build_from_sources([sample_dump], tokenizer, options).save(titles)
+    command = ["corpus", "build", str(sample_dump), str(tmp_path / "out"), "--titles", str(titles)]
+    options = ["--own-title", "--repeats", "--short-forms", "--leads", "--dev", "0.1"]
+    result = CliRunner().invoke(genre_cli, [*command, *options, "--shards", "4"])
+    assert result.exit_code == 0, result.output
+    manifest = srsly.read_json(tmp_path / "out" / "manifest.json")
+    assert manifest["dropped"]["links: namespace File"] > 100
+    counts = manifest["counts"]
+    assert counts["link"] > 3_000
+    assert counts["not in the title set"] < 20
+    assert min(counts[kind] for kind in ("own title", "repeat", "short form", "lead")) > 10
+    rows = rows_of(tmp_path / "out" / "train")
+    pages = {row["page"] for row in rows}
+    assert pages.isdisjoint(row["page"] for row in rows_of(tmp_path / "out" / "dev"))
+    assert CliRunner().invoke(genre_cli, command).exit_code == 1  # it exists
+
+    nlp = spacy.blank("en")
+    examples = list(Corpus_v1(tmp_path / "out" / "dev")(nlp))
+    assert all(eg.reference.ents and not eg.predicted.ents for eg in examples)
+    direct = list(WikipediaCorpus_v1(sample_dump, str(titles), limit=20)(nlp))
+    assert len(direct) == 20
+    assert {ent.kb_id_ for eg in direct for ent in eg.reference.ents} <= set(TitleSet.open(titles))
+
+
+# The reader
+
+
+def read(path, **options):
+    nlp = spacy.blank("en")
+    return list(Corpus_v1(path, **options)(nlp))
+
+
+def test_reader(source, titles, tmp_path):
+    build_corpus([source], tmp_path / "out", titles, OPTIONS)
+    folder = tmp_path / "out" / "train"
+    example = read(folder)[0]
+    assert [(e.text, e.kb_id_, e.label_) for e in example.reference.ents] == [
+        ("Einstein", "Albert Einstein", "ENTITY"),
+        ("Paris", "Paris", "ENTITY"),
+    ]
+    texts = [eg.text for eg in read(folder)]
+    assert len(texts) == 200
+    reader, nlp = Corpus_v1(folder, shuffle=50, seed=1), spacy.blank("en")
+    passes = [[eg.text for eg in reader(nlp)] for _ in range(2)]
+    assert passes[0] != passes[1]
+    assert sorted(texts) == sorted(passes[0]) == sorted(passes[1])
+    assert [eg.text for eg in Corpus_v1(folder, shuffle=50, seed=1)(nlp)] == passes[0]
+    assert len(read(folder, limit=7)) == 7
+
+
+def test_mentions_that_do_not_fit_into_a_doc(tmp_path):
+    path = tmp_path / "x.jsonl"
+    mentions = [(0, 3), (0, 5), (8, 10)]
+    rows = [{"start": start, "end": end, "title": "T"} for start, end in mentions]
+    path.write_text(json.dumps({"text": "New York is here", "mentions": rows}))
+    with pytest.warns(UserWarning, match="1 overlapping"):
+        (example,) = read(path)
+    assert [ent.text for ent in example.reference.ents] == ["New York", "is"]
+    with pytest.warns(UserWarning, match="2 misaligned"):
+        (example,) = read(path, misaligned="skip")
+    with pytest.raises(ValueError, match=r"D008.*'New Y' of 'T'"):
+        read(path, misaligned="fail")
+    with pytest.raises(ValueError, match="D006"):
+        read(path, misaligned="x")
+
+
+def test_nothing_to_read(tmp_path):
+    with pytest.raises(ValueError, match="D009"):
+        read(tmp_path)
+    with pytest.raises(FileNotFoundError, match="F001"):
+        read(tmp_path / "x")
+    (tmp_path / "0.jsonl.gz").write_bytes(gzip.compress(b'{"text": "a"}\n'))
+    (tmp_path / "1.jsonl.gz").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"1.jsonl.gz can't be read: there is no text"):
+        read(tmp_path)

@@ -1,0 +1,144 @@
+import bz2
+import gzip
+import json
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from spacy_genre.training.articles import ArticleOptions
+from spacy_genre.training.gold import GoldMention, GoldText
+from spacy_genre.training.reading import read_texts
+
+ROW = {
+    "page": "Page",
+    "about": "Apple",
+    "text": "An apple.",
+    "kind": "lead",
+    "mentions": [{"start": 3, "end": 8, "id": "Q1", "label": "FOOD", "candidates": ["a"]}],
+}
+
+
+def write_rows(path, *rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf8")
+    return path
+
+
+def read(path, **options):
+    return [text for texts in read_texts(path, ArticleOptions(), **options) for text in texts]
+
+
+def test_our_own_rows(tmp_path):
+    open_mention = {"start": 0, "end": 2, "title": None}
+    path = write_rows(tmp_path / "x.jsonl", ROW, {"text": "none", "mentions": [open_mention]})
+    first, second = read(path)
+    assert first.mentions == (GoldMention(3, 8, "", "Q1", "FOOD", candidates=("a",)),)
+    assert (first.page, first.about, first.kind) == ("Page", "Apple", "lead")
+    assert second == GoldText("none")
+    assert GoldText.from_row(first.to_row()) == first
+    assert read(path, skip=1) == [second]
+    for pack, suffix in ((gzip.compress, "gz"), (bz2.compress, "bz2")):
+        packed = tmp_path / f"x.jsonl.{suffix}"
+        packed.write_bytes(pack(path.read_bytes()))
+        assert read(packed) == [first, second]
+
+
+def test_pages(tmp_path):
+    links = [{"start": 2, "end": 5, "title": "red_(colour)"}, {"start": 0, "end": 1, "title": "#x"}]
+    page = {"title": "P", "paragraphs": [{"text": "A red"}, {"text": " "}, {"text": "A red"}]}
+    page["paragraphs"][2]["links"] = links
+    (text,) = read(write_rows(tmp_path / "x.jsonl", page))
+    assert text == GoldText("A red", (GoldMention(2, 5, "Red (colour)"),), "P")
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"input": "An [START_ENT] apple [END_ENT], red"}, "An apple, red"),
+        ({"input": "[START_ENT] apple [END_ENT] pie"}, "apple pie"),
+        (
+            {"input": "x", "meta": {"left_context": "An", "mention": "apple", "right_context": ""}},
+            "An apple",
+        ),
+    ],
+)
+def test_kilt(tmp_path, row, text):
+    outputs = [
+        [{"answer": "Apple"}],
+        [{"answer": "no"}, {"answer": "x", "provenance": [{"title": "Apple"}]}][1:],
+    ]
+    for output in outputs:
+        path = write_rows(tmp_path / "x.jsonl", {**row, "output": output, "candidates": ["Apple"]})
+        (gold,) = read(path)
+        (mention,) = gold.mentions
+        assert gold.text == text
+        assert gold.text[mention.start : mention.end] == "apple"
+        assert (mention.title, mention.candidates) == ("Apple", ("Apple",))
+
+
+def test_kilt_without_a_mention_leads_to_a_page(tmp_path):
+    output = [{"answer": "no"}, {"provenance": [{"title": "Apple"}]}]
+    row = {"input": "Which fruit?", "output": output[1:]}
+    assert read(write_rows(tmp_path / "x.jsonl", row)) == [GoldText("Which fruit?", about="Apple")]
+
+
+def test_docbin(tmp_path):
+    doc = spacy.blank("en")("An apple.")
+    doc.ents = [doc.char_span(3, 8, label="FOOD", kb_id="Apple"), doc.char_span(8, 9, label="X")]
+    DocBin(docs=[doc]).to_disk(tmp_path / "x.spacy")
+    (text,) = read(tmp_path / "x.spacy")
+    assert text == GoldText("An apple.", (GoldMention(3, 8, "Apple", label="FOOD"),))
+
+
+def test_a_dump_by_several_processes(sample_dump):
+    expected = list(read_texts(sample_dump, ArticleOptions(repeats=True)))
+    several = list(read_texts(sample_dump, ArticleOptions(repeats=True), n_process=2))
+    assert several == expected
+    later = list(read_texts(sample_dump, ArticleOptions(repeats=True), skip=5))
+    assert later == expected[5:]
+    assert len(later) > 10
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{", "D002.*line 2"),
+        ("[1]", "line 2.*not an object"),
+        ("{}", "has none of"),
+        ('{"text": 3}', "'text' is 3; it must be a text"),
+        ('{"text": "a", "mentions": 3}', "must be a list"),
+        ('{"text": "a", "mentions": [3]}', "3 must be an object"),
+        ('{"text": "a", "mentions": [{"start": 0, "end": 1}]}', "no 'title' and no 'id'"),
+        ('{"text": "a", "mentions": [{"start": 0, "end": 2, "title": "A"}]}', "in a text of 1"),
+        ('{"text": "a", "mentions": [{"start": true, "end": 1, "title": "A"}]}', "offsets"),
+        ('{"title": "a", "paragraphs": [{}]}', "is no paragraph"),
+        ('{"title": "a", "paragraphs": {}}', "'paragraphs' a list"),
+        ('{"input": "a", "output": []}', "no answer"),
+        ('{"input": 3, "output": [{"answer": "a"}]}', "'input' is '3'"),
+    ],
+)
+def test_wrong_rows(tmp_path, row, message):
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"text": "good"}\n' + row + "\n")
+    with pytest.raises(ValueError, match=message):
+        read(path)
+
+
+def test_wrong_files(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("plain text")
+    with pytest.raises(ValueError, match="D001"):
+        read(path)
+    path.write_bytes(b"\x78\x9c" + bytes(40))
+    with pytest.raises(ValueError, match="no DocBin, or is cut"):
+        read(path)
+    path.write_bytes(b'{"text": "\xff"}')
+    with pytest.raises(ValueError, match="line 1"):
+        read(path)
+    path.write_bytes(gzip.compress(b'{"text": "good"}\n' * 1000)[:-12])
+    with pytest.raises(ValueError, match="cut or damaged"):
+        read(path)
+    with pytest.raises(FileNotFoundError, match="F001"):
+        read(tmp_path / "missing")
+    path.write_bytes(b"")
+    assert read(path) == []

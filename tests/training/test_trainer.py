@@ -1,0 +1,243 @@
+import contextlib
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import spacy
+import torch
+import torch.nn.functional as F
+from conftest import make_bart
+from spacy.tokens import Span
+from spacy.training import Example
+from spacy_transformers.data_classes import HFObjects
+from thinc.api import SGD, Adam
+from thinc.schedules import warmup_linear
+from transformers import T5Config, T5ForConditionalGeneration
+
+from spacy_genre.model import Seq2Seq_v1, make_batch, shim_of
+from spacy_genre.pipeline.precision import precision
+from spacy_genre.training.examples import ABOUT
+from spacy_genre.training.loss import packs, smoothed_loss
+from spacy_genre.training.pairs import Pair
+from spacy_genre.training.settings import Training_v1, TrainingSettings
+from spacy_genre.training.trainer import Trainer, part_of
+
+PAIRS = [
+    Pair([101, *range(5, 5 + n), 102], [101, *range(40, 40 + n % 4 + 1)], f"pair {n}")
+    for n in (3, 9, 1, 30, 4, 4, 12)
+]
+
+
+@pytest.fixture
+def model(hf_tokenizer):
+    """A random BART without dropout, so that what is computed can be compared."""
+    module = make_bart(30528, seed=0)
+    module.config.dropout = 0.0
+    for part in module.modules():
+        if hasattr(part, "dropout") and isinstance(part.dropout, float):
+            part.dropout = 0.0
+    model = Seq2Seq_v1()
+    shim_of(model).set_hf(HFObjects(hf_tokenizer, module, None))
+    return model
+
+
+def trainer(model, **settings):
+    return Trainer(model, TrainingSettings(**settings))
+
+
+def gradients(trained):
+    weights = trained.module.named_parameters()
+    found = {name: w.grad.clone() for name, w in weights if w.grad is not None}
+    trained.module.zero_grad(set_to_none=True)
+    return found
+
+
+def test_the_loss_is_that_of_transformers(model):
+    batch = make_batch(model, [p.input for p in PAIRS], [p.name for p in PAIRS])
+    module = shim_of(model).transformer
+    with torch.no_grad():
+        expected = module(
+            input_ids=batch.input_ids, attention_mask=batch.attention_mask, labels=batch.labels
+        )
+        smoothed = F.cross_entropy(
+            expected.logits.flatten(0, 1), batch.labels.flatten(), label_smoothing=0.1
+        )
+        n_tokens = sum(len(pair.name) + 1 for pair in PAIRS)
+        plain = smoothed_loss(module, batch, 0.0) / n_tokens
+        assert plain.item() == pytest.approx(expected.loss.item(), rel=1e-5)
+    loss = trainer(model).accumulate(PAIRS, contextlib.nullcontext)
+    assert loss == pytest.approx(smoothed.item(), rel=1e-5)
+
+
+def test_the_loss_of_other_models(model, hf_tokenizer):
+    config = T5Config(30528, 16, 8, 32, 1, num_heads=2, decoder_start_token_id=0)
+    shim_of(model).set_hf(HFObjects(hf_tokenizer, T5ForConditionalGeneration(config), None))
+    trained = trainer(model, frozen=["embeddings"], gradient_checkpointing=True)
+    assert 0 < trained.accumulate(PAIRS, contextlib.nullcontext) < 20
+    assert {part_of(name) for name in gradients(trained)} == {"encoder", "decoder"}
+
+
+def test_packs():
+    found = list(packs(PAIRS, 40))
+    assert sorted(p.shown for pack in found for p in pack) == sorted(p.shown for p in PAIRS)
+    assert len(found) > 2
+    for pack in found:
+        width = max(len(p.input) for p in pack) + max(len(p.name) + 1 for p in pack)
+        assert len(pack) == 1 or width * len(pack) <= 40
+    assert list(packs([], 40)) == []
+
+
+@pytest.mark.parametrize(
+    "settings", [{"batch_tokens": 1}, {"batch_tokens": 50}, {"gradient_checkpointing": True}]
+)
+def test_neither_packing_nor_checkpointing_changes_the_gradient(model, settings):
+    whole = trainer(model)
+    loss = whole.accumulate(PAIRS, contextlib.nullcontext)
+    expected = gradients(whole)
+    other = trainer(model, **settings)
+    assert other.accumulate(PAIRS, contextlib.nullcontext) == pytest.approx(loss, rel=1e-5)
+    for name, gradient in gradients(other).items():
+        torch.testing.assert_close(gradient, expected[name], atol=1e-5, rtol=1e-3)
+
+
+def test_bfloat16(model):
+    trained = trainer(model)
+    exact = trained.accumulate(PAIRS, contextlib.nullcontext)
+    rough = trained.accumulate(PAIRS, partial(precision, "bfloat16", torch.device("cpu")))
+    assert rough == pytest.approx(exact, rel=0.05)
+    assert rough != exact
+    assert {gradient.dtype for gradient in gradients(trained).values()} == {torch.float32}
+
+
+def test_frozen_parts_and_learning_rates(model):
+    trained = trainer(model, frozen=["encoder"], learn_rates={"decoder": 2.0})
+    before = {name: w.clone() for name, w in trained.module.named_parameters()}
+    trained.accumulate(PAIRS, contextlib.nullcontext)
+    trained.step(Adam(0.001, L2=0.0))
+    moved = {part: [] for part in ("embeddings", "encoder", "decoder")}
+    for name, weight in trained.module.named_parameters():
+        moved[part_of(name)].append((weight - before[name]).abs().max().item())
+    assert max(moved["encoder"]) == 0
+    # The first step of Adam is as long as the learning rate.
+    assert max(moved["embeddings"]) == pytest.approx(0.001, rel=0.01)
+    assert max(moved["decoder"]) == pytest.approx(0.002, rel=0.01)
+    thawed = trainer(model)
+    assert all(weight.requires_grad for weight in thawed.module.parameters())
+
+
+def test_a_loss_that_is_no_number(model):
+    trained = trainer(model, batch_tokens=30)
+    with torch.no_grad():
+        # A position that only the longest input has.
+        trained.module.model.encoder.embed_positions.weight[2 + 20] = float("nan")
+    before = trained.module.model.decoder.layers[0].fc1.weight.clone()
+    with pytest.raises(ValueError, match=r"loss is nan after 0 steps.* 1 pairs .*: pair 30\."):
+        trained.accumulate(PAIRS, contextlib.nullcontext)
+    assert gradients(trained) == {}
+    trained.step(Adam(0.001))  # there is nothing to do
+    assert torch.equal(before, trained.module.model.decoder.layers[0].fc1.weight)
+
+
+def test_a_gradient_that_is_no_number(model):
+    trained = trainer(model)
+    trained.accumulate(PAIRS, contextlib.nullcontext)
+    trained.module.get_input_embeddings().weight.grad[0] = float("inf")
+    with pytest.raises(ValueError, match=r"gradient is (nan|inf) after 0 steps"):
+        trained.step(Adam(0.001))
+
+
+def test_the_optimizer_must_be_adam(model):
+    trained = trainer(model)
+    trained.accumulate(PAIRS, contextlib.nullcontext)
+    with pytest.raises(ValueError, match="D012"):
+        trained.step(SGD(0.001))
+
+
+def schedule():
+    return Adam(warmup_linear(0.001, 2, 10), L2=0.01)
+
+
+def train(trained, sgd, n_steps):
+    for _ in range(n_steps):
+        trained.accumulate(PAIRS, contextlib.nullcontext)
+        trained.step(sgd)
+        sgd.step_schedules()
+    return {name: w.detach().clone() for name, w in trained.module.named_parameters()}
+
+
+def test_going_on_is_as_never_having_stopped(model, tmp_path):
+    start = {name: w.clone() for name, w in shim_of(model).transformer.state_dict().items()}
+    expected = train(trainer(model), schedule(), 6)
+    shim_of(model).transformer.load_state_dict(start)
+    first = trainer(model)
+    train(first, schedule(), 3)
+    first.save(tmp_path / "optimizer.safetensors")
+    second = trainer(model)
+    second.load(tmp_path / "optimizer.safetensors")
+    for name, weight in train(second, schedule(), 3).items():
+        torch.testing.assert_close(weight, expected[name])
+    assert second.n_steps == 6
+
+
+def test_a_damaged_state(model, tmp_path):
+    path = tmp_path / "optimizer.safetensors"
+    trained = trainer(model)
+    train(trained, schedule(), 1)
+    trained.save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-10])
+    with pytest.raises(ValueError, match="D003"):
+        trainer(model).load(path)
+    path.write_bytes(content.replace(b"fc1.weight/exp", b"xxx.weight/exp"))
+    with pytest.raises(ValueError, match="of another model"):
+        trainer(model).load(path)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"batch_tokens": 0},
+        {"label_smoothing": 1.0},
+        {"dtype": "float16"},
+        {"frozen": ["head"]},
+        {"frozen": ["embeddings", "encoder", "decoder"]},
+        {"learn_rates": {"decoder": 0}},
+        {"missing": "list"},
+    ],
+)
+def test_wrong_settings(settings):
+    with pytest.raises(ValueError, match=f"D006.*{next(iter(settings))}"):
+        Training_v1(**settings)
+
+
+# In a component
+
+
+def example(nlp, kb_id="Apple Inc."):
+    doc = nlp.make_doc("He works for Apple.")
+    doc.ents = [Span(doc, 3, 4, "ORG", kb_id=kb_id)]
+    return Example(nlp.make_doc(doc.text), doc)
+
+
+def test_pairs_of_a_component(nlp):
+    linker = nlp.get_pipe("genre_linker")
+    (pair,) = linker._pairs([example(nlp)])
+    read = linker.tokenizer.decode
+    assert read(pair.input) == "[CLS] he works for [START_ENT] apple [END_ENT]. [SEP]"
+    assert read(pair.name) == "[CLS] apple inc."
+    assert pair.shown == "'Apple' -> 'Apple Inc.'"
+    about = example(nlp, "Nobody")
+    about.reference.user_data[ABOUT] = "Einstein"
+    (pair,) = linker._pairs([about])
+    assert read(pair.input) == "[CLS] he works for apple. [SEP]"
+    assert pair.shown.endswith("-> 'Albert Einstein'")
+    linker.training = replace(linker.training, missing="fail")
+    with pytest.raises(ValueError, match=r"D005.*'Nobody'"):
+        linker._pairs([about])
+
+
+def test_a_title_set_for_initialize(nlp, titles):
+    other = spacy.blank("en")
+    linker = other.add_pipe("genre_linker")
+    linker.initialize(lambda: [example(other)], nlp=other, titles=lambda: titles)
+    assert linker.titles is titles

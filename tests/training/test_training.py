@@ -1,0 +1,137 @@
+"""Training as a user starts it: the shipped configs, through the command."""
+
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+from conftest import NAMES
+from spacy.util import load_config
+from typer.testing import CliRunner
+
+from spacy_genre import TitleSet
+from spacy_genre.cli import genre_cli
+from spacy_genre.training.checkpoint import save_checkpoint, steps_done
+from spacy_genre.training.trainer import Trainer
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+# What a model can't know: which of the names a word stands for.
+GOLD = {
+    "the fruit": "Apple",
+    "the maker of phones": "Apple Inc.",
+    "the capital": "Paris",
+    "the town in Lamar County": "Paris, Texas",
+    "the prize": "Nobel Prize",
+    "the windy city": "Chicago",
+}
+
+
+@pytest.fixture
+def folder(tmp_path, tokenizer):
+    TitleSet.build(NAMES, tokenizer).save(tmp_path / "titles")
+    with (tmp_path / "gold.jsonl").open("w") as file:
+        for text, title in GOLD.items():
+            mention = {"start": 4, "end": 4 + len(text), "title": title}
+            file.write(json.dumps({"text": f"See {text} here.", "mentions": [mention]}) + "\n")
+    return tmp_path
+
+
+def train(folder, config="finetune", code=0, minutes=10, **overrides):
+    settings = {
+        "paths.titles": folder / "titles",
+        "paths.train": folder / "gold.jsonl",
+        "paths.dev": folder / "gold.jsonl",
+        "training.eval_frequency": 10,
+        **overrides,
+    }
+    options = [part for key, value in settings.items() for part in (f"--{key}", str(value))]
+    command = ["train", str(CONFIGS / f"{config}.cfg"), str(folder / "out")]
+    options += ["--minutes", str(minutes)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of spaCy's, about what it is built with
+        result = CliRunner().invoke(genre_cli, [*command, *options])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def accuracy(nlp):
+    """The share of right links among the training texts."""
+    docs = []
+    for text in GOLD:
+        doc = nlp.make_doc(f"See {text} here.")
+        doc.ents = [doc.char_span(4, 4 + len(text), label="X")]
+        docs.append(doc)
+    found = [doc.ents[0].kb_id_ for doc in nlp.pipe(docs)]
+    return sum(a == b for a, b in zip(found, GOLD.values(), strict=True)) / len(GOLD), found
+
+
+def test_a_tiny_corpus_is_learnt_by_heart(folder):
+    overrides = {"training.max_steps": 40, "training.optimizer.learn_rate.warmup_steps": 4}
+    output = train(folder, **{**overrides, "training.optimizer.learn_rate.initial_rate": 0.0005})
+    best = spacy.load(folder / "out" / "model-best")
+    share, found = accuracy(best)
+    assert share == 1.0, output
+    assert best.meta["performance"]["nel_micro_f"] == 1.0
+    best.to_disk(folder / "again")
+    assert accuracy(spacy.load(folder / "again"))[1] == found
+    rows = [line.split() for line in output.splitlines() if line.strip()[:1].isdigit()]
+    losses = [float(row[2]) for row in rows[1:]]  # the first one is of a single step
+    assert losses[-1] < 0.8 * losses[0]  # label smoothing leaves some
+
+
+def test_a_killed_training_goes_on(folder, tiny_folder, monkeypatch):
+    overrides = {"minutes": 0, "paths.model": tiny_folder, "training.max_steps": 8}
+    with monkeypatch.context() as patch:
+        patch.setattr("spacy_genre.training.trainer.Trainer.accumulate", _killed_after(5))
+        train(folder, code=1, **overrides)
+    done = steps_done(folder / "out" / "checkpoint")
+    assert 0 < done <= 5
+    output = train(folder, **overrides)
+    assert f"Goes on after {done} steps" in output
+    assert steps_done(folder / "out" / "checkpoint") == 9  # spaCy's steps are counted from 0
+    assert "All steps are done" in train(folder, **overrides)
+    (state,) = (folder / "out" / "checkpoint").glob("*/optimizer.safetensors")
+    state.write_bytes(b"damaged")
+    assert "D003" in train(folder, code=1, **overrides)
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(nlp, tmp_path, monkeypatch):
+    save_checkpoint(nlp, tmp_path / "checkpoint")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def full(trainer, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Trainer, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        save_checkpoint(nlp, tmp_path / "checkpoint")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def _killed_after(n):
+    real, calls = Trainer.accumulate, []
+
+    def accumulate(self, *args):
+        calls.append(1)
+        if len(calls) > n:
+            raise RuntimeError("killed")
+        return real(self, *args)
+
+    return accumulate
+
+
+def test_the_config_for_whole_corpora(folder, tiny_folder):
+    train(folder, "small", **{"paths.model": tiny_folder, "training.max_steps": 2})
+    meta = srsly.read_json(folder / "out" / "model-last" / "meta.json")
+    assert "nel_micro_f" in meta["performance"]
+    config = load_config(folder / "out" / "model-last" / "config.cfg")
+    assert config["components"]["genre_linker"]["model"]["name"] is None
+
+
+def test_wrong_paths(folder):
+    assert "D009" in train(folder, code=1, **{"paths.train": CONFIGS})
+    own = {"training.before_update": '{"@callbacks": "spacy_genre.Checkpoint.v1", "path": "x"}'}
+    assert "D015" in train(folder, code=1, **own)
+    assert "T001" in train(folder, code=1, **{"paths.titles": folder / "missing"})
