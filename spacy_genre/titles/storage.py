@@ -5,8 +5,9 @@ import mmap
 import os
 import struct
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Tuple, Union
+from typing import Any, Dict, Iterator, Tuple, Union
 
 import numpy as np
 from safetensors.numpy import save as safetensors_save
@@ -81,9 +82,14 @@ def _array(data: Union[bytes, mmap.mmap], base: int, info: Dict[str, Any]) -> np
     return np.frombuffer(data, dtype, length, base + start)
 
 
-def read(path: Path, *, check: bool = False) -> Tuple[Arrays, Dict[str, Any]]:
+@contextmanager
+def opened(path: Path, *, check: bool = False) -> Iterator[Tuple[Arrays, Dict[str, Any]]]:
     """Open a file by memory map: nothing is read before it is looked at, and processes that
-    open the same file share its pages."""
+    open the same file share its pages. The arrays outlast the block, in which the system does not
+    read ahead: to see whether they fit together takes a few pages, far from each other.
+
+    YIELDS and RAISES: As `parse`.
+    """
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
@@ -93,4 +99,9 @@ def read(path: Path, *, check: bool = False) -> Tuple[Arrays, Dict[str, Any]]:
         raise FileNotFoundError(Errors.T001.format(path=path)) from None
     except IsADirectoryError:
         raise ValueError(Errors.T002.format(path=path, reason="it is a folder")) from None
-    return parse(data, str(path), check=check)
+    can_advise = hasattr(data, "madvise")  # not on Windows
+    if can_advise and not check:
+        data.madvise(mmap.MADV_RANDOM)
+    yield parse(data, str(path), check=check)
+    if can_advise:
+        data.madvise(mmap.MADV_NORMAL)

@@ -123,7 +123,8 @@ class TitleSet:
         RAISES (FileNotFoundError, ValueError): If there is no such file; if it is cut, not a
             title set or of another format; or if it was made with another tokenizer.
         """
-        titles = cls(Tables.from_arrays(*storage.read(Path(path).expanduser()), where=str(path)))
+        with storage.opened(Path(path).expanduser()) as parts:
+            titles = cls(Tables.from_arrays(*parts, where=str(path)))
         if tokenizer is not None:
             titles.bind(tokenizer)
         return titles
@@ -134,7 +135,8 @@ class TitleSet:
 
         RAISES (FileNotFoundError, ValueError): As `open`; and if any of it has changed.
         """
-        return cls(Tables.from_arrays(*storage.read(Path(path), check=True), where=str(path)))
+        with storage.opened(Path(path).expanduser(), check=True) as parts:
+            return cls(Tables.from_arrays(*parts, where=str(path)))
 
     def save(self, path: Union[str, Path]) -> None:
         """Write the set to a file, whole or not at all. A file that is there is replaced."""
