@@ -10,6 +10,7 @@ from wasabi import msg
 
 from ..errors import Errors
 from ..titles import TitleSet
+from .output import reason_of, show_counts
 
 corpus_cli = typer.Typer(help="Make corpora: texts with linked mentions.", no_args_is_help=True)
 
@@ -104,14 +105,12 @@ def build_cli(
             progress=sys.stderr.isatty(),
         )
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("No corpus was written", getattr(err, "strerror", None) or str(err), exits=1)
+        msg.fail("No corpus was written", reason_of(err), exits=1)
     _report(manifest, out)
 
 
 def _report(manifest: Dict[str, Any], out: Path) -> None:
-    rows = [(what, f"{n:,}") for what, n in manifest["counts"].items()]
-    msg.table(rows, header=("what", "number"), aligns=("l", "r"), max_col=60)
-    if lost := [(what, f"{n:,}") for what, n in manifest["dropped"].items()]:
-        msg.table(lost, header=("left out", "number"), aligns=("l", "r"), max_col=60)
+    show_counts("what", manifest["counts"])
+    show_counts("left out", manifest["dropped"])
     n_texts = sum(shard["texts"] for shard in manifest["shards"])
     msg.good(f"Wrote {n_texts:,} texts to {out}")

@@ -9,6 +9,7 @@ from wasabi import msg
 
 from ..errors import Errors
 from ..files import write_whole
+from .output import reason_of
 
 TABLES = {
     "by_frequency": "Linked in training",
@@ -66,7 +67,7 @@ def evaluate_cli(
         if out is not None:
             write_whole(out, srsly.json_dumps(results, indent=2).encode("utf8"))
     except (OSError, ValueError) as err:
-        msg.fail("Can't evaluate", getattr(err, "strerror", None) or str(err), exits=1)
+        msg.fail("Can't evaluate", reason_of(err), exits=1)
 
 
 def _pipeline(spacy: Any, path: Optional[str]) -> Tuple[Any, str]:

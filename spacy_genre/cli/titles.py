@@ -11,6 +11,7 @@ from ..errors import Errors
 from ..sources import Options, build_from_sources
 from ..titles import TitleSet
 from ..tokenization import NameTokenizer
+from .output import reason_of, show_counts
 
 titles_cli = typer.Typer(help="Make title sets: the names to link to.", no_args_is_help=True)
 
@@ -138,21 +139,17 @@ def build_cli(
         )
         titles.save(out)
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("No title set was written", _reason(err), exits=1)
+        msg.fail("No title set was written", reason_of(err), exits=1)
     _report(titles, out)
 
 
 def _report(titles: TitleSet, out: Path) -> None:
     """Print what went into a title set and what was left out."""
     header = titles.header
-    counts = [(what, f"{n:,}") for what, n in header["counts"].items() if n]
-    left_out = {**header["left_out"]}
-    for what, n in header["dropped"].items():
-        left_out[f"{what} that can't be used"] = n
-    msg.table(counts, header=("found", "number"), aligns=("l", "r"), max_col=60)
-    if any(left_out.values()):
-        lost = [(what, f"{n:,}") for what, n in left_out.items() if n]
-        msg.table(lost, header=("left out", "number"), aligns=("l", "r"), max_col=60)
+    show_counts("found", {what: n for what, n in header["counts"].items() if n})
+    unusable = {f"{what} that can't be used": n for what, n in header["dropped"].items()}
+    left_out = {**header["left_out"], **unusable}
+    show_counts("left out", {what: n for what, n in left_out.items() if n})
     dropped = header["dropped"]["names"]
     if dropped:
         msg.warn(f"Left out {dropped:,} names that can't be used")
@@ -234,7 +231,7 @@ def add_cli(
             changed.add_alias(other, name)
         changed.save(titles)
     except (OSError, ValueError) as err:
-        msg.fail(f"{titles} was not changed", _reason(err), exits=1)
+        msg.fail(f"{titles} was not changed", reason_of(err), exits=1)
     msg.good(f"{titles} has {len(changed):,} names")
 
 
@@ -253,7 +250,7 @@ def merge_cli(
         merged = merge_titles(_open(first), _open(second), _name_tokenizer(model))
         merged.save(out)
     except (OSError, ValueError) as err:
-        msg.fail("No title set was written", _reason(err), exits=1)
+        msg.fail("No title set was written", reason_of(err), exits=1)
     msg.good(f"Wrote {len(merged):,} names to {out}")
 
 
@@ -284,7 +281,7 @@ def check_cli(titles: TitlesArgument) -> None:
     try:
         checked = TitleSet.check(titles)
     except (OSError, ValueError) as err:
-        msg.fail(f"{titles} is no good", _reason(err), exits=1)
+        msg.fail(f"{titles} is no good", reason_of(err), exits=1)
     msg.good(f"{titles} is as it was written: {len(checked):,} names")
 
 
@@ -326,7 +323,7 @@ def _open(path: Path) -> TitleSet:
     try:
         return TitleSet.open(path)
     except (OSError, ValueError) as err:
-        msg.fail("Can't open the title set", _reason(err), exits=1)
+        msg.fail("Can't open the title set", reason_of(err), exits=1)
         raise  # not reached: the line above exits
 
 
@@ -335,8 +332,3 @@ def _name_tokenizer(model: Optional[str]) -> NameTokenizer:
     from ..loading import load_name_tokenizer
 
     return load_name_tokenizer(model)
-
-
-def _reason(err: Exception) -> str:
-    # Without the number that an OSError puts in front.
-    return getattr(err, "strerror", None) or str(err)

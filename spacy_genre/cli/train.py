@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
+from .output import reason_of
 
 CHECKPOINT = "checkpoint"
 
@@ -50,7 +51,7 @@ def train_cli(
             return
         nlp = init_nlp(config, use_gpu=gpu_id)
     except (OSError, ValueError) as err:
-        msg.fail("Can't train", getattr(err, "strerror", None) or str(err), exits=1)
+        msg.fail("Can't train", reason_of(err), exits=1)
     train(nlp, output, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
     save_checkpoint(nlp, output / CHECKPOINT)  # so that the last steps are known to be done
 

@@ -7,6 +7,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
+from .output import reason_of
 
 
 def warm_start_cli(
@@ -37,5 +38,5 @@ def warm_start_cli(
             dropout=dropout,
         )
     except (OSError, ValueError) as err:
-        msg.fail("No model was written", getattr(err, "strerror", None) or str(err), exits=1)
+        msg.fail("No model was written", reason_of(err), exits=1)
     msg.good(f"Wrote {out}")

@@ -10,11 +10,11 @@ from typing import Any, Callable, Iterator, Optional, Sequence, Tuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import BartForConditionalGeneration, MBartForConditionalGeneration
 from transformers.activations import GELUActivation
 
+from ..ragged import IntArray
 from .linear import Activation, Linear
 
 # Of log-probabilities so many at a time: 16 MB, which malloc reuses. Larger pieces it maps anew
@@ -22,7 +22,6 @@ from .linear import Activation, Linear
 MAX_LOGPROBS = 2**22
 OFFSET = 2  # learned positions of the BART family begin here
 
-IntArray = NDArray[np.integer]
 # A part of a layer: of what it reads and what is to be added to the result.
 Part = Callable[[Tensor, Tensor], Tensor]
 

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..ragged import IntArray
 from ..titles.overlay import AnyTrie
 from .edges import Edges
 
 EarlyStopping = Union[bool, str]
-IntArray = NDArray[np.integer]
 FloatArray = NDArray[np.floating]
 
 

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import Errors
+from ..ragged import IntArray
 from ..titles.overlay import AnyTrie
-
-IntArray = NDArray[np.integer]
 
 # With more children, a node's rows are gathered as a block and only the best are looked at
 # further: the first token of a name has thousands of choices.

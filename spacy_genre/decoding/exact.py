@@ -12,13 +12,13 @@ from typing import List, Sequence, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ragged import IntArray
 from .bart import Bart
 from .beams import Path, top_per_group
 from .edges import Edges, Goal, check_finite
 from .packed import PackedDecoder, Rows, rank_in_group
 from .whole import REACHED, count_nodes, score_all
 
-IntArray = NDArray[np.integer]
 FloatArray = NDArray[np.floating]
 
 # At most so many rows are computed in one pass, those of many mentions together.

@@ -7,13 +7,11 @@ from typing import Any, Iterator, List, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
+from ..ragged import IntArray
 from .bart import Bart, Grid, Layer
 from .edges import check_tokens
-
-IntArray = NDArray[np.integer]
 
 
 @dataclass(frozen=True)

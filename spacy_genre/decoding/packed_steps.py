@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import List, Sequence, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..ragged import IntArray
 from .bart import Bart
 from .edges import Edges, Goal
 from .packed import PackedDecoder, Rows, rank_in_group
-
-IntArray = NDArray[np.integer]
 
 
 class PackedSteps:

@@ -10,9 +10,9 @@ from typing import Any, List, Sequence, Tuple, Union
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..errors import Errors
+from ..ragged import IntArray
 from ..titles.overlay import AnyTrie, OverlayTrie
 from ..titles.trie import TokenTrie
 from .beams import Beams, EarlyStopping, Path
@@ -21,7 +21,6 @@ from .exact import Found, Wanted, best_sequences
 from .models import open_steps, packed
 
 MAX_BEAMS = 1000
-IntArray = NDArray[np.integer]
 Tries = Union[AnyTrie, Sequence[TokenTrie]]
 
 

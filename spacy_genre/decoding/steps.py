@@ -4,13 +4,12 @@ from typing import Any, List, Protocol, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
+from ..ragged import IntArray
 from .edges import Edges, Goal
 
-IntArray = NDArray[np.integer]
 # transformers makes those of all rows at once (float32), so these limit the rows.
 MAX_LOGPROBS = 2**24
 

@@ -4,15 +4,12 @@ from dataclasses import dataclass
 from typing import Iterator, List, Sequence, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..ragged import IntArray
 from ..titles.overlay import AnyTrie
 from .bart import Bart
 from .edges import Edges, Goal, check_finite
 from .packed import PackedDecoder, Rows, rank_in_group
-
-IntArray = NDArray[np.integer]
-
 
 # Nodes that sequences have reached, as a structured array: whose sequence it is; the node; the last
 # token before it and how many there are; the row that it continues; and the sum of the

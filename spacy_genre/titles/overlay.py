@@ -7,9 +7,9 @@ from typing import Callable, Dict, List, Sequence, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ragged import IntArray
 from .trie import TokenTrie
 
-IntArray = NDArray[np.integer]
 # What ends at a node of the base: how it is spelled, and the row of the name it leads to.
 Ends = Callable[[int], List[Tuple[str, int]]]
 

@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Errors
+from ..ragged import IntArray
 from .columns import AliasTable, IdColumn
 from .storage import Arrays
 from .strings import StringTable
 from .trie import TokenTrie
-
-IntArray = NDArray[np.integer]
 
 
 @dataclass

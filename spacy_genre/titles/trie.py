@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Errors
-
-IntArray = NDArray[np.integer]
+from ..ragged import IntArray
 
 
 @dataclass(frozen=True, eq=False)

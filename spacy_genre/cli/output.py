@@ -1,0 +1,17 @@
+"""What the commands print alike."""
+
+from typing import Mapping
+
+from wasabi import msg
+
+
+def reason_of(err: Exception) -> str:
+    """The message of an error, without the number that an OSError puts in front."""
+    return getattr(err, "strerror", None) or str(err)
+
+
+def show_counts(what: str, counts: Mapping[str, int]) -> None:
+    """Print a table of numbers of things, or nothing if there are none."""
+    if counts:
+        rows = [(key, f"{n:,}") for key, n in counts.items()]
+        msg.table(rows, header=(what, "number"), aligns=("l", "r"), max_col=60)
