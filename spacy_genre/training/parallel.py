@@ -40,6 +40,7 @@ except ImportError as err:
 
 CHECKPOINT = "checkpoint"
 ENCODE_BATCH = 256  # texts that are encoded at once
+SHOW_EVERY = 100  # steps
 # The others wait while the first process evaluates.
 PATIENCE = timedelta(hours=6)
 
@@ -123,9 +124,11 @@ class ParallelTraining:
             loss = self._step(pairs, next(batches), sgd)
             log.add(loss, self.batch_size)
             n_steps, last = trainer.n_steps, trainer.n_steps == self.settings["max_steps"]
+            if self.is_first and n_steps % SHOW_EVERY == 0:
+                log.show(n_steps, sgd.learn_rate)
             if self.is_first and (n_steps % self.settings["eval_frequency"] == 0 or last):
                 score = self._evaluate()
-                log.show(n_steps, sgd.learn_rate, score)
+                log.write({"step": n_steps, "nel_micro_f": round(score, 4)})
                 if score > best:
                     best = score
                     self.nlp.to_disk(self.out / "model-best")
@@ -207,20 +210,22 @@ class _Log:
         self.losses.append(loss)
         self.n_pairs += n_pairs
 
-    def show(self, n_steps: int, learn_rate: float, score: float) -> None:
+    def show(self, n_steps: int, learn_rate: float) -> None:
         seconds = time.monotonic() - self.start
         row: Dict[str, float] = {
             "step": n_steps,
             "loss": round(sum(self.losses) / len(self.losses), 4),
             "learn_rate": learn_rate,
             "pairs_per_second": round(self.n_pairs / seconds, 1),
-            "nel_micro_f": round(score, 4),
         }
         self.losses, self.n_pairs, self.start = [], 0, time.monotonic()
+        self.write(row)
+
+    def write(self, row: Dict[str, float]) -> None:
         print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
         with self.path.open("a", encoding="utf8") as file:
             file.write(srsly.json_dumps(row) + "\n")
-        self.accelerator.log(row, step=n_steps)
+        self.accelerator.log(row, step=int(row["step"]))
 
 
 def _component(nlp: Language) -> Any:
