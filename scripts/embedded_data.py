@@ -1,10 +1,10 @@
-"""Make what the embedded model is trained on ready for `genre titles build` and `genre corpus build`.
+"""Make what the embedded model is trained on ready for `genre titles build` and `corpus build`.
 
     python scripts/embedded_data.py DATA OUT
 
-DATA holds `titles/` (titles.tsv.gz: names; redirects.tsv.gz: redirects among them and their targets;
-anchors.tsv.gz: words of links, titles and counts; vital_articles.json.gz: first paragraphs and short
-descriptions of well-known articles) and `wiki_links/` (pages with their links). OUT gets:
+DATA is the folder of titles.tsv.gz (names), redirects.tsv.gz (redirects among them, and where they
+lead), anchors.tsv.gz (words of links, titles and counts) and vital_articles.json.gz (the first
+paragraphs of well-known articles, and short descriptions). OUT gets:
 
 - names.jsonl: the title set, with redirects;
 - vital.jsonl: the first paragraphs as pages, with the names of others in them as links;
@@ -15,7 +15,6 @@ descriptions of well-known articles) and `wiki_links/` (pages with their links).
 
 import gzip
 import json
-import math
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -31,13 +30,20 @@ from spacy_genre.training.gold import ALIAS, DESCRIPTION, GoldMention, GoldText
 Anchors = Dict[str, List[Tuple[str, int]]]
 QUALIFIED = re.compile(r"(.+?)(?: \(([^()]+)\)|, (.+))")
 # How a name and its qualifier stand in a text.
-FRAMES = ("{name}, {what}", "{what} {name}", "the {what} {name}", "{name} ({what})", "{name} {what}")
+FRAMES = (
+    "{name}, {what}",
+    "{what} {name}",
+    "the {what} {name}",
+    "{name} ({what})",
+    "{name} {what}",
+)
 MAX_ALIASES = 4  # of each described article
 MAX_TEXT = 400  # of a first paragraph, in characters
-N_PLAIN = 20_000  # titles without a qualifier, by themselves
+OFTEN = 20  # links with the same words and title, for which they come twice
+N_PLAIN = 10_000  # titles without a qualifier, by themselves
 DIGIT = re.compile(r"\d")
 # The shares that are kept of words of links that have digits, and of those that were seen once.
-DIGITS, ONCE = 0.2, 0.5
+DIGITS, ONCE = 0.1, 0.2
 WORD = re.compile(r"[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,4}")
 
 
@@ -47,12 +53,11 @@ def main(
     seed: Annotated[int, typer.Option(help="What chance starts from.")] = 0,
 ) -> None:
     """Write names.jsonl, vital.jsonl, described.jsonl and bare.jsonl."""
-    titles = data / "titles"
-    names = [row[0] for row in read_rows(titles / "titles.tsv.gz")]
+    names = [row[0] for row in read_rows(data / "titles.tsv.gz")]
     known = set(names)
-    targets = {a: b for a, b, *_ in read_rows(titles / "redirects.tsv.gz") if b in known and a != b}
-    anchors = read_anchors(titles / "anchors.tsv.gz", known, targets)
-    with gzip.open(titles / "vital_articles.json.gz", "rt", encoding="utf8") as file:
+    targets = {a: b for a, b, *_ in read_rows(data / "redirects.tsv.gz") if b in known and a != b}
+    anchors = read_anchors(data / "anchors.tsv.gz", known, targets)
+    with gzip.open(data / "vital_articles.json.gz", "rt", encoding="utf8") as file:
         vital = [row for row in json.load(file).values() if row["title"] in known]
     names = [name for name in names if name not in targets]
     chance = Random(seed)
@@ -126,7 +131,7 @@ def bare(names: List[str], anchors: Anchors, chance: Random) -> Iterator[Dict[st
             share = (DIGITS if DIGIT.search(alias) else 1) * (ONCE if count == 1 else 1)
             if chance.random() >= share:
                 continue
-            for _ in range(1 + min(3, int(math.log2(count)))):
+            for _ in range(1 + (count >= OFTEN)):
                 yield mention_row("", alias, "", title, ALIAS)
     plain = []
     for title in names:

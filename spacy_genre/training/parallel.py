@@ -3,10 +3,11 @@ optimizer of `genre train`, and as many processes as `accelerate launch` starts.
 
     accelerate launch -m spacy_genre.training.parallel CONFIG OUT [--batch-size N] [overrides]
 
-Each process encodes its share of the corpus, once (OUT/pairs). At each step it computes the gradient
-of its share of the batch; these are summed over the processes, so that a step is that of one process
-with the whole batch. The first process evaluates and writes: OUT/model-best and OUT/model-last are
-pipelines for `spacy.load`, and OUT/checkpoint is where the same command, or `genre train`, goes on.
+Each process encodes its share of the corpus, once (OUT/pairs). At each step it computes the
+gradient of its share of the batch; these are summed over the processes, so that a step is that of
+one process with the whole batch. The first process evaluates and writes: OUT/model-best and
+OUT/model-last are pipelines for `spacy.load`, and OUT/checkpoint is where the same command, or
+`genre train`, goes on.
 """
 
 import sys
@@ -21,10 +22,10 @@ import srsly
 import torch
 import typer
 from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
 from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config, minibatch, registry, resolve_dot_names
-from spacy.schemas import ConfigSchemaTraining
 from tqdm import tqdm
 from wasabi import msg
 
@@ -141,7 +142,7 @@ class ParallelTraining:
         self.accelerator.end_training()
 
     def _pairs(self) -> PairFiles:
-        """The pairs of the whole corpus. What is not there yet is encoded, by each process a share."""
+        """The pairs of the whole corpus. Each process encodes a share, if it is not there yet."""
         folder, rank = self.out / "pairs", self.accelerator.process_index
         if not is_whole(folder, self.signature):
             writer = PairWriter(folder, f"{rank:03}")
