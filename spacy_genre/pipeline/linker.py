@@ -217,7 +217,7 @@ class GenreLinker(LearningPipe):
             max_length=self.max_length,
             context_tokens=context,
         )
-        return encoder.encode([span_mention(ent, context) for ent in ents])
+        return encoder.encode([span_mention(ent, context, shim.settings.opening_tokens) for ent in ents])
 
     def _nil(self, ent: Span) -> LinkedSpan:
         return LinkedSpan(ent.start, ent.end, self.NIL, ())

@@ -11,6 +11,7 @@ from spacy.training import Example
 from spacy.util import filter_spans
 
 from ..errors import Errors, Warnings
+from ..mentions import OPENING
 from .given import give
 from .gold import GoldMention, GoldText
 
@@ -46,6 +47,8 @@ class ExampleMaker:
     def __call__(self, text: GoldText) -> Example:
         """RAISES (ValueError): If misaligned = "fail" and a mention does not align."""
         predicted = self.nlp.make_doc(text.text)
+        if text.opening:
+            predicted._.set(OPENING, text.opening)
         reference = predicted.copy()
         predicted.set_ents([])  # it has none, rather than that nobody looked for them
         found = [self._span(reference, mention) for mention in text.mentions]
