@@ -12,6 +12,7 @@ from spacy.util import filter_spans
 
 from ..errors import Errors, Warnings
 from ..mentions import OPENING
+from .given import give
 from .gold import GoldMention, GoldText
 
 MISALIGNED = ("expand", "skip", "fail")
@@ -23,7 +24,8 @@ LABEL = "ENTITY"
 
 @dataclass
 class ExampleMaker:
-    """Makes Examples, whose reference Docs have the mentions as entities with kb_ids.
+    """Makes Examples, whose reference Docs have the mentions as entities with kb_ids, and with the
+    candidates that the data gives them.
 
     nlp (Language): The pipeline, for its tokenizer.
     misaligned (str): What to do with a mention that does not begin and end where tokens do:
@@ -71,6 +73,8 @@ class ExampleMaker:
             self.counts["misaligned"] += 1
             if self.misaligned == "fail":
                 raise ValueError(_misaligned(doc.text, mention))
+            return None
+        give(span, mention.candidates)
         return span
 
     def warn(self, path: Any) -> None:

@@ -29,8 +29,8 @@ from spacy.util import load_config, minibatch, registry, resolve_dot_names
 from tqdm import tqdm
 from wasabi import msg
 
+from ..decoding.precision import precision, torch_dtype
 from ..errors import Errors
-from ..pipeline.precision import precision
 from .checkpoint import load_checkpoint, save_checkpoint
 from .pair_files import PairFiles, PairWriter, finish_pairs, is_whole, shuffled_batches
 
@@ -169,7 +169,8 @@ class ParallelTraining:
         trainer, accelerator = self.linker.trainer, self.accelerator
         share = batch[accelerator.process_index :: accelerator.num_processes]
         n_tokens = int(pairs.name_lengths[batch].sum())
-        context = partial(precision, self.linker.training.dtype, accelerator.device)
+        dtype = torch_dtype(self.linker.training.dtype, accelerator.device)
+        context = partial(precision, dtype, accelerator.device)
         loss = trainer.accumulate([pairs[int(i)] for i in share], context, n_tokens=n_tokens)
         weights = [weight for group in trainer.groups for weight in group["params"]]
         if accelerator.num_processes > 1:
