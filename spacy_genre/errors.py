@@ -254,6 +254,10 @@ class Errors:
         "[D015] The config has a [training.before_update] of its own, where checkpoints are "
         "written. Leave it out, or train with 'spacy train', without checkpoints."
     )
+    D016 = (
+        "[D016] The package 'matplotlib' is missing, and without it plots can't be drawn. Install "
+        'it: pip install "spacy_genre[evaluation]", or use --html, which needs nothing.'
+    )
 
 
 class Warnings:

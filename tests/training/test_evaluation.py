@@ -37,7 +37,7 @@ def link(docs):
 
 
 def test_evaluate(titles):
-    found = evaluate(spacy.blank("en"), link, titles, TEXTS, Seen.of(SEEN))
+    found = evaluate(spacy.blank("en"), link, titles, TEXTS, Seen.of(SEEN, titles))
     assert found["mentions"] == 5
     assert found["in_set"] == 0.8
     assert found["micro_p"] == 0.75
