@@ -13,13 +13,13 @@ from spacy_transformers.data_classes import HFObjects
 from thinc.api import Config, Model
 
 from ..decoding import EarlyStopping, Path, constrained_search, exact_search
+from ..decoding.precision import DTYPES, torch_dtype
 from ..decoding.search import MAX_BEAMS
 from ..errors import Errors
 from ..loading import load_pretrained
 from ..model import Seq2SeqShim, hf_from_bytes, name_tokenizer, shim_of
 from ..titles import TitleSet
 from ..titles.overlay import AnyTrie
-from .precision import check_dtype, torch_dtype
 from .threads import use_one_thread_in_fork
 from .validation import check
 
@@ -95,7 +95,8 @@ class GenrePipe(TrainablePipe):
         check(self.name, "search", self.search, '"beam" or "exact"', is_known)
         is_known = self.early_stopping in (True, False, "never")
         check(self.name, "early_stopping", self.early_stopping, 'true, false or "never"', is_known)
-        check_dtype(self.name, self.dtype)
+        allowed = "one of " + ", ".join(f'"{dtype}"' for dtype in DTYPES)
+        check(self.name, "dtype", self.dtype, allowed, self.dtype in DTYPES)
 
     def _check_number(
         self, key: str, allowed: str, low: float, high: float = 1e18, *, whole: bool = True

@@ -12,6 +12,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
 
 from ..decoding import EarlyStopping, Path
+from ..decoding.precision import precision, torch_dtype
 from ..encoding import MentionEncoder
 from ..errors import Errors, Warnings
 from ..mentions import span_mention
@@ -23,7 +24,6 @@ from ..training.trainer import Trainer
 from ..types import LinkedSpan
 from .base import GenrePipe
 from .candidates import make_candidates, register_extension, set_candidates
-from .precision import precision
 from .validation import check
 
 DEFAULT_CONFIG = Config().from_str("""
@@ -361,7 +361,8 @@ class GenreLinker(GenrePipe):
         examples = list(examples)
         validate_examples(examples, "GenreLinker.update")
         if pairs := self._pairs(examples):
-            context = partial(precision, self.training.dtype, self.shim.device)
+            device = self.shim.device
+            context = partial(precision, torch_dtype(self.training.dtype, device), device)
             losses[self.name] += self.trainer.accumulate(pairs, context)
         if sgd is not None:
             self.finish_update(sgd)
