@@ -48,7 +48,9 @@ def evaluate_cli(
     ] = None,
     plots: Annotated[
         Optional[Path],
-        typer.Option(help='Draw the plots into a folder, as PNG (needs "spacy_genre[evaluation]").'),
+        typer.Option(
+            help='Draw the plots into a folder, as PNG (needs "spacy_genre[evaluation]").'
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Only so many texts of each, 0 for all.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Texts at a time.")] = 64,

@@ -8,8 +8,8 @@ import torch
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
+from ..decoding.precision import precision, torch_dtype
 from ..model import pad
-from ..pipeline.precision import precision
 from ..titles.choice import choose_name
 from ..titles.overlay import AnyTrie
 from ..titles.view import TitleView
@@ -45,10 +45,12 @@ def generate(linker: Any, inputs: Sequence[Optional[List[int]]]) -> List[Optiona
     """
     module = linker.shim.transformer.eval()
     pad_id, end = module.config.pad_token_id, module.config.eos_token_id
+    device = linker.shim.device
+    dtype = torch_dtype(linker.dtype, device)
     found: List[Optional[List[int]]] = [None] * len(inputs)
     for batch in linker.pack(inputs):
-        ids, mask = pad([inputs[i] or [] for i in batch], pad_id, linker.shim.device)
-        with torch.inference_mode(), precision(linker.dtype, linker.shim.device):
+        ids, mask = pad([inputs[i] or [] for i in batch], pad_id, device)
+        with torch.inference_mode(), precision(dtype, device):
             output = module.generate(
                 input_ids=ids,
                 attention_mask=mask,
