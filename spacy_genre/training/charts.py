@@ -38,12 +38,19 @@ class Chart:
     series: Dict[str, List[float]]
 
 
-def name_of(path: str) -> str:
-    """What a data set is called: its file without suffixes, or its folder (`corpus/dev`)."""
+def names_of(results: Results) -> Dict[str, str]:
+    """What each data set is called: by its file without suffixes, or by its folder (`corpus/dev`);
+    by all of its path if another has the same name."""
+    names = {path: _name(path) for path in results}
+    found = [*names.values()]
+    return {path: path if found.count(name) > 1 else name for path, name in names.items()}
+
+
+def _name(path: str) -> str:
     parts = Path(path).parts
-    last = parts[-1] if parts else path
-    stem = last.split(".")[0] or last
-    return stem if "." in last else "/".join(parts[-2:])
+    if not parts or "." not in parts[-1]:
+        return "/".join(parts[-2:]) or path
+    return parts[-1].split(".")[0] or parts[-1]
 
 
 def charts_of(results: Results) -> List[Chart]:
@@ -53,18 +60,19 @@ def charts_of(results: Results) -> List[Chart]:
     RETURNS (List[Chart]): All data sets beside the most frequent title (if training is known); and
         each table of them.
     """
+    names = names_of(results)
     series = {"this model": [found["micro_f"] for found in results.values()]}
     if any("most_frequent_title" in found for found in results.values()):
         series["most frequent title"] = [
             found.get("most_frequent_title", {}).get("micro_f", float("nan"))
             for found in results.values()
         ]
-    charts = [Chart("data_sets", "micro-F1, all mentions", [*map(name_of, results)], series)]
+    charts = [Chart("data_sets", "micro-F1, all mentions", [*names.values()], series)]
     for key, (what, name) in TABLES.items():
         groups = _groups(results, key)
         if len(groups) > 1:
             rows = {
-                name_of(path): [_accuracy(found.get(key, {}).get(group)) for group in groups]
+                names[path]: [_accuracy(found.get(key, {}).get(group)) for group in groups]
                 for path, found in results.items()
             }
             title = f"{what}: accuracy where the title is in the set"
@@ -77,14 +85,14 @@ def _accuracy(row: Optional[Mapping[str, Any]]) -> float:
 
 
 def _groups(results: Results, key: str) -> List[str]:
-    """The rows of a table, as they come; the most common ones if there are many."""
+    """The rows of a table in their order; the most common ones if there are many."""
     counts: Dict[str, int] = {}
     for found in results.values():
         for group, row in found.get(key, {}).items():
             if row["in_set"]:
                 counts[group] = counts.get(group, 0) + row["mentions"]
     common = sorted(counts, key=lambda group: -counts[group])[:MAX_GROUPS]
-    return [group for group in counts if group in common]
+    return sorted(common)
 
 
 def check_can_draw() -> None:

@@ -113,10 +113,11 @@ def evaluate(
         gold = gold_name(titles, mention)
         is_answered = span.kb_id_ not in ("", NIL)
         answer = _name(titles, span.kb_id_) if is_answered else ""
+        forms = (gold, mention.title, titles.id_of(gold))  # an id may be the title, see `numbers`
         keys = {
             "by_label": mention.label or "none",
             "by_frequency": seen.frequency(gold),
-            "by_form": "the title" if span.text in (gold, mention.title) else "another form",
+            "by_form": "the title" if span.text in forms else "another form",
         }
         for tally in (total, *(tables[key][value] for key, value in keys.items())):
             _count(tally, gold, answer, is_answered)

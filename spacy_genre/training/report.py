@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Iterable, Iterator, List, Mapping, Sequence
 
-from .charts import TABLES, Chart, Results, charts_of, name_of
+from .charts import TABLES, Chart, Results, charts_of, names_of
 
 STYLE = Path(__file__).with_name("report.css")
 COLUMNS = {
@@ -62,6 +62,7 @@ def make_page(results: Results, about: Mapping[str, str]) -> str:
     about (Mapping[str, str]): What was evaluated, and how.
     RETURNS (str): HTML that needs no other file and no network.
     """
+    names = names_of(results)
     charts = {chart.name: chart for chart in charts_of(results)}
     facts = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in about.items())
     parts = [
@@ -77,7 +78,7 @@ def make_page(results: Results, about: Mapping[str, str]) -> str:
         if tables:
             parts += [f"<h2>{escape(what)}</h2>", f"<p>{escape(NOTES[key])}</p>"]
             parts += [_svg(charts[name])] if name in charts else []
-            parts += [_table(name_of(path), table.items()) for path, table in tables.items()]
+            parts += [_table(names[path], table.items()) for path, table in tables.items()]
     return PAGE.format(
         style=STYLE.read_text("utf8"),
         body="\n".join([*parts, _paper()]),
@@ -86,8 +87,8 @@ def make_page(results: Results, about: Mapping[str, str]) -> str:
 
 
 def _totals(results: Results) -> Iterator[Any]:
-    for path, found in results.items():
-        yield name_of(path), found
+    for name, found in zip(names_of(results).values(), results.values(), strict=True):
+        yield name, found
         if "most_frequent_title" in found:
             yield "— most frequent title", found["most_frequent_title"]
 

@@ -8,7 +8,7 @@ import srsly
 from typer.testing import CliRunner
 
 from spacy_genre.cli import genre_cli
-from spacy_genre.training.charts import charts_of, draw_charts
+from spacy_genre.training.charts import charts_of, draw_charts, names_of
 from spacy_genre.training.evaluation import Seen, evaluate, make_doc
 from spacy_genre.training.gold import GoldMention, GoldText
 from spacy_genre.training.report import make_page
@@ -173,6 +173,12 @@ def test_charts(titles):
     assert charts["cold_start"].series["<b>"] == [1.0, 0.5]
     for chart in charts.values():
         assert all(len(values) == len(chart.groups) for values in chart.series.values())
+
+
+def test_names_of_data_sets():
+    paths = ["a/dev.jsonl.gz", "corpus/dev", "b/x.jsonl", "c/x.spacy", "one"]
+    expected = ["dev", "corpus/dev", "b/x.jsonl", "c/x.spacy", "one"]
+    assert [*names_of({path: {} for path in paths}).values()] == expected
 
 
 def test_plots(titles, tmp_path, monkeypatch):

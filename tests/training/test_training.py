@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from spacy_genre import TitleSet
 from spacy_genre.cli import genre_cli
 from spacy_genre.training.checkpoint import save_checkpoint, steps_done
+from spacy_genre.training.readers import Corpus_v1
 from spacy_genre.training.trainer import Trainer
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -79,6 +80,28 @@ def test_a_tiny_corpus_is_learnt_by_heart(folder):
     rows = [line.split() for line in output.splitlines() if line.strip()[:1].isdigit()]
     losses = [float(row[2]) for row in rows[1:]]  # the first one is of a single step
     assert losses[-1] < 0.8 * losses[0]  # label smoothing leaves some
+
+
+def test_numbers_instead_of_names(folder, tiny_folder):
+    """The paper's ablation: a model learns to write numbers, from the same gold titles."""
+    numbers = folder / "numbers"
+    made = CliRunner().invoke(genre_cli, ["titles", "numbers", f"{folder}/titles", f"{numbers}"])
+    assert made.exit_code == 0, made.output
+    overrides = {"paths.titles": numbers, "components.genre_linker.kb_id": "id"}
+    train(folder, **{**overrides, "paths.model": tiny_folder, "training.max_steps": 3})
+    best = folder / "out" / "model-best"
+    linker = spacy.load(best).get_pipe("genre_linker")
+    assert all(name.isdigit() for name in linker.titles)
+    (pair,) = linker._pairs(list(Corpus_v1(folder / "gold.jsonl", limit=1)(spacy.blank("en"))))
+    assert linker.titles.id_of(pair.shown.split("'")[-2]) == "Apple"
+    command = ["evaluate", str(folder / "gold.jsonl"), "--pipeline", str(best)]
+    shown = CliRunner().invoke(genre_cli, [*command, "--out", str(folder / "found.json")])
+    assert shown.exit_code == 0, shown.output
+    (found,) = srsly.read_json(folder / "found.json").values()
+    assert found["in_set"] == 1.0
+    assert found["no_title"] == 0.0
+    assert accuracy(spacy.load(best))[0] == pytest.approx(found["micro_f"])
+    assert set(accuracy(spacy.load(best))[1]) <= set(NAMES)
 
 
 def test_a_killed_training_goes_on(folder, tiny_folder, monkeypatch):
