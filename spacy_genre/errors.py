@@ -199,6 +199,10 @@ class Errors:
         '[C003] dtype = "float16" works on a GPU only. Call spacy.require_gpu() before the '
         'pipeline is loaded, or set dtype to "auto", "float32" or "bfloat16".'
     )
+    C004 = (
+        "[C004] The function in the setting 'candidates' gave {found!r} for the entity {ent!r}. It "
+        "must give a list of names, or None to search the whole title set."
+    )
 
     # Data for training and evaluation
     D001 = (

@@ -10,15 +10,13 @@ from wasabi import msg
 
 from ..errors import Errors
 from ..files import write_whole
+from ..training.charts import TABLES, VARIANTS
 from .output import reason_of
 
-TABLES = {
-    "by_frequency": "Linked in training",
-    "by_form": "The mention reads as",
-    "by_label": "Label",
-}
 COLUMNS = ("mentions", "in_set", "micro_f", "accuracy_in_set")
 HEADER = ("mentions", "in the set", "micro-F1", "right of these")
+CANDIDATES = ("data", "aliases", "none")
+FREE = "free"
 
 
 def evaluate_cli(
@@ -34,14 +32,21 @@ def evaluate_cli(
         Optional[Path],
         typer.Option(help="The training corpus, for figures by frequency and to compare with."),
     ] = None,
-    constrained: Annotated[
+    candidates: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Evaluate without candidates, and with those of the data or of the title set's "
+            "aliases: data, aliases, or none. [default: as the pipeline is set]"
+        ),
+    ] = None,
+    free: Annotated[
         bool,
         typer.Option(
-            "--constrained/--free",
-            help="Whether the model may write titles of the set alone. If not, what is no title "
-            "counts as wrong (the paper's ablation).",
+            "--free",
+            help="Evaluate without the constraint, too: the model writes what it likes, and what "
+            "is no title counts as wrong.",
         ),
-    ] = True,
+    ] = False,
     out: Annotated[Optional[Path], typer.Option(help="Write the figures to a JSON file.")] = None,
     html: Annotated[
         Optional[Path], typer.Option(help="Write a page of tables and plots, in one file.")
@@ -66,7 +71,7 @@ def evaluate_cli(
     import srsly
 
     from ..training.charts import check_can_draw, draw_charts
-    from ..training.evaluation import Seen, evaluate
+    from ..training.evaluation import Seen
     from ..training.readers import texts_in
     from ..training.report import make_page
 
@@ -80,16 +85,19 @@ def evaluate_cli(
 
             linker.titles = TitleSet.open(titles)
         seen = Seen.of(texts_in(train), linker.titles) if train is not None else Seen()
-        link = _linking(linker, batch_size, constrained)
+        ways = _ways(linker, candidates, free)
+        about = _about(linker, pipeline)
         results: Dict[str, Any] = {}
         for path in data:
-            texts = islice(texts_in(path), limit or None)
-            results[str(path)] = found = evaluate(nlp, link, linker.titles, texts, seen)
-            _show(path, found)
+            found = {
+                key: _evaluate(nlp, linker, way, path, seen, limit, batch_size)
+                for key, way in ways.items()
+            }
+            results[str(path)] = all_found = {**found.pop(""), **found}
+            _show(path, all_found)
         if out is not None:
             write_whole(out, srsly.json_dumps(results, indent=2).encode("utf8"))
         if html is not None:
-            about = _about(linker, pipeline, constrained)
             write_whole(html, make_page(results, about).encode("utf8"))
         if plots is not None:
             draw_charts(results, plots)
@@ -110,35 +118,59 @@ def _pipeline(spacy: Any, path: Optional[str]) -> Tuple[Any, str]:
     raise ValueError(Errors.D014.format(path=path, names=", ".join(nlp.pipe_names) or "none"))
 
 
-def _linking(linker: Any, batch_size: int, constrained: bool) -> Any:
-    if constrained:
-        return partial(linker.pipe, batch_size=batch_size)
-    from ..training.unconstrained import link_unconstrained
-
-    return partial(link_unconstrained, linker=linker, batch_size=batch_size)
-
-
-def _about(linker: Any, pipeline: Optional[str], constrained: bool) -> Dict[str, str]:
-    """What was evaluated, for the page."""
+def _about(linker: Any, pipeline: Optional[str]) -> Dict[str, str]:
+    """What is evaluated, for the page."""
     return {
         "pipeline": pipeline or "the model that comes with the package",
         "title set": f"{len(linker.titles):,} titles",
-        "search": f"{linker.search}, {linker.num_beams} beams"
-        if constrained
-        else f"free (no constraint), {linker.num_beams} beams",
+        "search": f"{linker.search}, {linker.num_beams} beams",
         "computed in": linker.dtype,
     }
 
 
+def _ways(linker: Any, candidates: Optional[str], free: bool) -> Dict[str, Any]:
+    """What to evaluate, by the key of the figures; for each the linker's setting `candidates`, or
+    `FREE`."""
+    from ..pipeline.choices import AliasCandidates_v1, GivenCandidates_v1
+
+    ways: Dict[Optional[str], Dict[str, Any]] = {
+        None: {"": linker.candidates},
+        "none": {"": None},
+        "aliases": {"": None, "with_candidates": AliasCandidates_v1()},
+        "data": {"": None, "with_candidates": GivenCandidates_v1()},
+    }
+    if candidates not in ways:
+        allowed = f"one of {', '.join(CANDIDATES)}"
+        raise ValueError(Errors.D006.format(key="--candidates", value=candidates, allowed=allowed))
+    return {**ways[candidates], **({"unconstrained": FREE} if free else {})}
+
+
+def _evaluate(
+    nlp: Any, linker: Any, way: Any, path: Path, seen: Any, limit: int, batch_size: int
+) -> Dict[str, Any]:
+    """The figures of a data set."""
+    from ..training.evaluation import evaluate
+    from ..training.readers import texts_in
+    from ..training.unconstrained import link_unconstrained
+
+    if way == FREE:
+        link = partial(link_unconstrained, linker=linker, batch_size=batch_size)
+    else:
+        linker.candidates = way
+        link = partial(linker.pipe, batch_size=batch_size)
+    texts = islice(texts_in(path), limit or None)
+    return evaluate(nlp, link, linker.titles, texts, seen)
+
+
 def _show(path: Path, found: Dict[str, Any]) -> None:
     rows = [("all", *_cells(found))]
-    if "most_frequent_title" in found:
-        rows.append(("most frequent title", *_cells(found["most_frequent_title"])))
+    rows += [(what, *_cells(found[key])) for key, what in VARIANTS.items() if key in found]
     aligns = ("l", "r", "r", "r", "r")
     msg.table(rows, header=(path.name, *HEADER), aligns=aligns, divider=True)
-    if found["no_title"]:
-        msg.text(f"What the model wrote is no title: {found['no_title']:.3f} of the mentions")
-    for key, what in TABLES.items():
+    if "unconstrained" in found:
+        share = found["unconstrained"]["no_title"]
+        msg.text(f"Without the constraint, {share:.3f} of the answers are no title")
+    for key, (what, _) in TABLES.items():
         if key in found:
             rows = [(name, *_cells(row)) for name, row in found[key].items()]
             msg.table(rows, header=(what, *HEADER), aligns=aligns, divider=True)

@@ -67,6 +67,12 @@ def packed(module: Any, dtype: torch.dtype) -> Optional[Bart]:
     return _packed[module].bart
 
 
+def state_of(module: Any) -> State:
+    """What is another one when the weights of a model are, also if an optimizer has changed them in
+    place."""
+    return _state([*module.parameters(), *module.buffers()])
+
+
 def _state(weights: List[Tensor]) -> State:
     # An optimizer changes weights in place or puts others in their place. Fused ones don't count
     # as a change in place, but there is hardly a number that they leave as it was.

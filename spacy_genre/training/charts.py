@@ -3,6 +3,7 @@ SVG.)"""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import nan
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -14,6 +15,12 @@ TABLES = {
     "by_frequency": ("Linked in training", "cold_start"),
     "by_form": ("The mention reads as", "form"),
     "by_label": ("Label", "labels"),
+}
+# The figures of other systems, beside those of the model.
+VARIANTS = {
+    "with_candidates": "with candidates",
+    "unconstrained": "without the constraint",
+    "most_frequent_title": "most frequent title",
 }
 # Of labels as of anything, a plot shows the most common ones.
 MAX_GROUPS = 12
@@ -57,16 +64,13 @@ def charts_of(results: Results) -> List[Chart]:
     """The charts of an evaluation.
 
     results (Results): For each data set what `evaluate` gave.
-    RETURNS (List[Chart]): All data sets beside the most frequent title (if training is known); and
-        each table of them.
+    RETURNS (List[Chart]): All data sets, beside what else was evaluated; and each table of them.
     """
     names = names_of(results)
     series = {"this model": [found["micro_f"] for found in results.values()]}
-    if any("most_frequent_title" in found for found in results.values()):
-        series["most frequent title"] = [
-            found.get("most_frequent_title", {}).get("micro_f", float("nan"))
-            for found in results.values()
-        ]
+    for key, what in VARIANTS.items():
+        if any(key in found for found in results.values()):
+            series[what] = [found.get(key, {}).get("micro_f", nan) for found in results.values()]
     charts = [Chart("data_sets", "micro-F1, all mentions", [*names.values()], series)]
     for key, (what, name) in TABLES.items():
         groups = _groups(results, key)
@@ -81,7 +85,7 @@ def charts_of(results: Results) -> List[Chart]:
 
 
 def _accuracy(row: Optional[Mapping[str, Any]]) -> float:
-    return row["accuracy_in_set"] if row and row["in_set"] else float("nan")
+    return row["accuracy_in_set"] if row and row["in_set"] else nan
 
 
 def _groups(results: Results, key: str) -> List[str]:

@@ -5,14 +5,16 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import pairwise
-from typing import Any, Callable, DefaultDict, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Callable, DefaultDict, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ..sources.mediawiki import NotAnArticle, Wiki
 from ..titles import TitleSet
+from .examples import LABEL
+from .given import give
 from .gold import LINK, GoldMention, GoldText
+from .names import find_name
 from .pairs import NIL
 
 # How often an entity was linked in training, from the first number to below the next.
@@ -68,7 +70,7 @@ class Seen:
     def of(cls, texts: Iterable[GoldText], titles: TitleSet) -> "Seen":
         """Count the mentions of a corpus whose titles or ids lead to names of a title set."""
         seen = cls()
-        name_of = lru_cache(CACHED)(partial(_name_of, titles))
+        name_of = lru_cache(CACHED)(partial(find_name, titles))
         for text in texts:
             for mention in text.mentions:
                 if not (name := name_of(mention.title, mention.id)):
@@ -110,9 +112,9 @@ def evaluate(
         key: defaultdict(Tally) for key in ("by_label", "by_frequency", "by_form")
     }
     for span, mention in _linked(nlp, link, texts):
-        gold = gold_name(titles, mention)
+        gold = find_name(titles, mention.title, mention.id)
         is_answered = span.kb_id_ not in ("", NIL)
-        answer = _name(titles, span.kb_id_) if is_answered else ""
+        answer = find_name(titles, span.kb_id_) if is_answered else ""
         forms = (gold, mention.title, titles.id_of(gold))  # an id may be the title, see `numbers`
         keys = {
             "by_label": mention.label or "none",
@@ -138,27 +140,6 @@ def _count(tally: Tally, gold: str, answer: str, is_answered: bool) -> None:
     tally.answered += is_answered
     tally.no_title += is_answered and not answer
     tally.correct += bool(gold) and answer == gold
-
-
-def gold_name(titles: TitleSet, mention: GoldMention) -> str:
-    """The name of a gold mention in a title set, or "" if it has none."""
-    return _name_of(titles, mention.title, mention.id)
-
-
-def _name_of(titles: TitleSet, title: str, kb_id: str) -> str:
-    found = _name(titles, title) or _name(titles, kb_id)
-    if found or not title:
-        return found
-    try:  # titles in data are often keys ("Paris,_Texas") or begin with a small letter
-        return _name(titles, Wiki().article_title(title))
-    except NotAnArticle:
-        return ""
-
-
-def _name(titles: TitleSet, title_or_id: str) -> str:
-    if not title_or_id:
-        return ""
-    return titles.resolve(title_or_id) or next(iter(titles.names_of(title_or_id)), "")
 
 
 def _linked(
@@ -192,7 +173,7 @@ def _layers(mentions: Iterable[GoldMention]) -> Iterator[List[GoldMention]]:
 
 def make_doc(nlp: Language, text: str, mentions: Iterable[GoldMention]) -> Doc:
     """A Doc whose entities are the mentions, cut where they begin and end as well as where the
-    tokenizer cuts.
+    tokenizer cuts, with the candidates that the mentions have.
 
     mentions (Iterable[GoldMention]): They must not overlap.
     """
@@ -201,6 +182,13 @@ def make_doc(nlp: Language, text: str, mentions: Iterable[GoldMention]) -> Doc:
     pieces = [text[start:end] for start, end in pairwise(sorted(borders))]
     doc = Doc.from_docs([nlp.tokenizer(piece) for piece in pieces], ensure_whitespace=False)
     assert doc is not None  # it is for no texts at all
-    spans = [doc.char_span(m.start, m.end, label=m.label or "ENTITY") for m in mentions]
+    spans = [_span(doc, mention) for mention in mentions]
     doc.ents = [span for span in spans if span is not None]
     return doc
+
+
+def _span(doc: Doc, mention: GoldMention) -> Optional[Span]:
+    span = doc.char_span(mention.start, mention.end, label=mention.label or LABEL)
+    if span is not None:
+        give(span, mention.candidates)
+    return span

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Iterable, Iterator, List, Mapping, Sequence
 
-from .charts import TABLES, Chart, Results, charts_of, names_of
+from .charts import TABLES, VARIANTS, Chart, Results, charts_of, names_of
 
 STYLE = Path(__file__).with_name("report.css")
 COLUMNS = {
@@ -89,8 +89,9 @@ def make_page(results: Results, about: Mapping[str, str]) -> str:
 def _totals(results: Results) -> Iterator[Any]:
     for name, found in zip(names_of(results).values(), results.values(), strict=True):
         yield name, found
-        if "most_frequent_title" in found:
-            yield "— most frequent title", found["most_frequent_title"]
+        for key, what in VARIANTS.items():
+            if key in found:
+                yield f"— {what}", found[key]
 
 
 def _table(what: str, rows: Iterable[Any]) -> str:
