@@ -225,6 +225,20 @@ class GenrePipe(TrainablePipe):
         # those to another object, even at the same place.
         return settings, weakref.ref(view), weakref.ref(module), state_of(module)
 
+    def pack(self, inputs: Sequence[Optional[List[int]]]) -> List[List[int]]:
+        """Indices of inputs in batches of similar length, each of at most `batch_tokens`."""
+        batches: List[List[int]] = []
+        lengths = [len(ids) if ids is not None else 0 for ids in inputs]
+        widest = 0
+        for i in sorted(range(len(inputs)), key=lambda i: -lengths[i]):
+            if not lengths[i]:
+                break
+            if not batches or widest * (len(batches[-1]) + 1) > self.batch_tokens:
+                batches.append([])
+                widest = lengths[i]
+            batches[-1].append(i)
+        return batches
+
     def check_trie(self, trie: AnyTrie) -> None:
         """RAISES (ValueError): If the trie is empty or has names that are too long."""
         if not len(trie):
