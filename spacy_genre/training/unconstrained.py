@@ -48,7 +48,7 @@ def generate(linker: Any, inputs: Sequence[Optional[List[int]]]) -> List[Optiona
     device = linker.shim.device
     dtype = torch_dtype(linker.dtype, device)
     found: List[Optional[List[int]]] = [None] * len(inputs)
-    for batch in _batches(inputs, linker.batch_tokens):
+    for batch in linker.pack(inputs):
         ids, mask = pad([inputs[i] or [] for i in batch], pad_id, device)
         with torch.inference_mode(), precision(dtype, device):
             output = module.generate(
@@ -64,16 +64,6 @@ def generate(linker: Any, inputs: Sequence[Optional[List[int]]]) -> List[Optiona
             tokens = row[1:]  # the first one is the decoder's start
             found[i] = tokens[: tokens.index(end)] if end in tokens else tokens
     return found
-
-
-def _batches(inputs: Sequence[Optional[List[int]]], batch_tokens: int) -> Iterator[List[int]]:
-    """Indices of inputs of similar length, the longest first."""
-    lengths = {i: len(ids) for i, ids in enumerate(inputs) if ids}
-    order = sorted(lengths, key=lambda i: -lengths[i])
-    while order:
-        n = max(1, batch_tokens // lengths[order[0]])
-        yield order[:n]
-        order = order[n:]
 
 
 def _title(linker: Any, tokens: List[int], surface: str) -> str:
