@@ -164,14 +164,16 @@ def test_dropout_rate_of_other_models():
     assert module.encoder.block[0].layer[0].SelfAttention.dropout == 0.1
 
 
-def test_checkpointing_drops_the_same_again(model):
+def test_checkpointing_drops_the_same_again(model, monkeypatch):
     """A layer that is computed again for its gradient must drop what it has dropped."""
     found = []
-    for checkpointing in (False, True):
+    for checkpointing in (True, False):
         trained = trainer(model, gradient_checkpointing=checkpointing)
         torch.manual_seed(0)
         trained.accumulate(PAIRS, contextlib.nullcontext, drop=0.3)
         found.append(gradients(trained))
+        # With checkpoints it is torch's own dropout: so compare with that.
+        monkeypatch.setattr("spacy_genre.training.on_cpu.CheapDropout", contextlib.nullcontext)
     for name, gradient in found[1].items():
         torch.testing.assert_close(gradient, found[0][name], atol=1e-5, rtol=1e-3)
 
