@@ -327,3 +327,20 @@ def test_a_title_set_for_initialize(nlp, titles):
     linker = other.add_pipe("genre_linker")
     linker.initialize(lambda: [example(other)], nlp=other, titles=lambda: titles)
     assert linker.titles is titles
+
+
+def test_a_loss_that_is_no_number_names_the_entities(nlp):
+    linker = nlp.get_pipe("genre_linker")
+    with torch.no_grad():
+        linker.shim.transformer.model.encoder.layernorm_embedding.weight[0] = float("nan")
+    with pytest.raises(ValueError, match=r"D010.*'Apple' -> 'Apple Inc.'"):
+        linker.update([example(nlp)], sgd=Adam(0.001))
+
+
+def test_drop_of_update(nlp):
+    linker = nlp.get_pipe("genre_linker")
+    losses = []
+    for drop in (0.5, 0.5, 0.0):
+        torch.manual_seed(0)
+        losses.append(linker.update([example(nlp)], drop=drop)["genre_linker"])
+    assert losses[0] == losses[1] > losses[2]
