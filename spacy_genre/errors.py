@@ -171,9 +171,17 @@ class Errors:
         "[F011] {path} can't be written: {reason}. Nothing was written, and a file that was there "
         "is as it was. It needs {size} bytes."
     )
+    F014 = (
+        "[F014] The package 'accelerate' is missing: pip install \"spacy_genre[accelerate]\". "
+        "Without it a model can be trained by one process: python -m spacy genre train."
+    )
     F012 = (
         "[F012] The package {package!r} is missing, and without it Wikipedia's XML can't be read. "
         'Install what title sets need: pip install "spacy_genre[titles]"'
+    )
+    F015 = (
+        "[F015] The package 'matplotlib' is missing, and without it plots can't be drawn. Install "
+        'it: pip install "spacy_genre[evaluation]", or use --html, which needs nothing.'
     )
 
     # The search
@@ -259,8 +267,8 @@ class Errors:
         "written. Leave it out, or train with 'spacy train', without checkpoints."
     )
     D016 = (
-        "[D016] The package 'matplotlib' is missing, and without it plots can't be drawn. Install "
-        'it: pip install "spacy_genre[evaluation]", or use --html, which needs nothing.'
+        "[D016] {path} holds pairs of another corpus or title set. Delete it to have them encoded "
+        "anew, or write to another folder."
     )
 
 

@@ -2,6 +2,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,14 +44,16 @@ def test_the_project_is_whole():
 def in_this_process(command, **options):
     """What weasel starts a Python for: six starts are most of a minute."""
     assert command[0] == sys.executable
-    at = 3 if command[1] == "-m" else 2
+    module = command[2] if command[1] == "-m" else None
+    run = (
+        partial(runpy.run_module, module, alter_sys=True)
+        if module
+        else partial(runpy.run_path, command[1])
+    )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", command[at - 1 :])
+        patch.setattr(sys, "argv", command[2 if module else 1 :])
         with pytest.raises(SystemExit) as exit:
-            if command[1] == "-m":
-                runpy.run_module(command[2], run_name="__main__", alter_sys=True)
-            else:
-                runpy.run_path(command[1], run_name="__main__")
+            run(run_name="__main__")
     assert not exit.value.code, command
 
 

@@ -2,9 +2,10 @@
 
 import threading
 import weakref
+from array import array
 from functools import partial
 from pathlib import Path as FilePath
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple, Union
 
 import srsly
 from spacy import util
@@ -183,11 +184,8 @@ class GenrePipe(TrainablePipe):
         RETURNS (List[List[Path]]): Paths in the tries of the names, best first; none for a None.
         """
         # The same mention in the same context is searched once.
-        keys = [
-            (tuple(ids or ()), of.rows if isinstance(of, Subset) else None)
-            for ids, of in zip(inputs, names, strict=True)
-        ]
-        tasks = {key: (list(key[0]), of) for key, of in zip(keys, names, strict=True) if key[0]}
+        keys = [_key(ids, of) for ids, of in zip(inputs, names, strict=True)]
+        tasks = {key: (ids, of) for key, ids, of in zip(keys, inputs, names, strict=True) if ids}
         state = self._search_state(view) if self.cache_size else None
         found = self._cache.look_up(state, tasks)
         new = {key: task for key, task in tasks.items() if key not in found}
@@ -328,6 +326,12 @@ class GenrePipe(TrainablePipe):
         if hf is not None:
             shim_of(self.model).set_hf(hf)
         self._titles = titles
+
+
+def _key(ids: Optional[List[int]], names: AnyNames) -> Hashable:
+    """What an input has in common with those for which the same would be found. It is short, since
+    a cache may hold many."""
+    return array("I", ids or ()).tobytes(), names.rows if isinstance(names, Subset) else None
 
 
 def _exact_paths(*task: Any, **options: Any) -> List[List[Path]]:

@@ -102,7 +102,7 @@ def _groups(results: Results, key: str) -> List[str]:
 def check_can_draw() -> None:
     """RAISES (ImportError): If matplotlib is missing."""
     if find_spec("matplotlib") is None:
-        raise ImportError(Errors.D016)
+        raise ImportError(Errors.F015)
 
 
 def draw_charts(results: Results, folder: Path) -> List[Path]:

@@ -48,17 +48,20 @@ class Trainer:
         precision: Callable[[], ContextManager],
         *,
         drop: float = 0.0,
+        n_tokens: Optional[int] = None,
     ) -> float:
         """Add the gradient of the loss over some pairs to what is there.
 
         pairs (Sequence[Pair]): A batch, of any size: it is read in packs.
         precision (Callable[[], ContextManager]): The context to compute in.
         drop (float): The dropout rate, 0 to below 1; 0 for the model's own ones.
+        n_tokens (Optional[int]): By how many tokens the loss is divided, if not by those of the
+            names of these pairs: where others compute the rest of the batch.
         RETURNS (float): The mean of the label-smoothed loss over the names' tokens, in nats.
         RAISES (ValueError): If it is not finite, with the pairs.
         """
         self.module.train()
-        n_tokens = sum(len(pair.name) + 1 for pair in pairs)
+        n_tokens = n_tokens or sum(len(pair.name) + 1 for pair in pairs)
         total = 0.0
         with dropout_rate(self.module, drop):
             for pack in packs(pairs, self.settings.batch_tokens):

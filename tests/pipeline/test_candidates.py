@@ -250,6 +250,20 @@ def test_the_config(titles):
     assert spacy.blank("en").add_pipe("genre_linker").candidates is None
 
 
+@spacy.registry.misc("tests.FixedCandidates.v1")
+def make_fixed(names):
+    return partial(fixed, names=names)
+
+
+def test_a_registered_function_of_ones_own(titles, tmp_path):
+    names = {"Einstein": ["Apple"]}
+    nlp = configured(candidates={"@misc": "tests.FixedCandidates.v1", "names": names})
+    nlp.get_pipe("genre_linker").titles = titles
+    nlp.to_disk(tmp_path / "nlp")
+    again = spacy.load(tmp_path / "nlp")
+    assert found(again(make_doc(again)))[0] == ["Apple"]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -234,5 +234,5 @@ def test_plots(titles, tmp_path, monkeypatch):
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
     assert len(files) == 4
     monkeypatch.setattr("spacy_genre.training.charts.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"D016.*pip install"):
+    with pytest.raises(ImportError, match=r"F015.*pip install"):
         draw_charts({}, tmp_path)
