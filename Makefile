@@ -9,7 +9,7 @@ TEXT ?=
 # or to the shell.
 export DEMO_TEXT := $(value TEXT)
 
-.PHONY: demo test test-slow sample lint titles clean
+.PHONY: demo test test-slow sample project-docs lint titles clean
 
 demo: $(VENV)/.demo  ## Link a page of sentences, or TEXT="a text of your own"
 	@$(BIN)/python scripts/demo.py -- "$$DEMO_TEXT"
@@ -22,6 +22,10 @@ test-slow: $(VENV)/.dev  ## Run the tests that take minutes or large packages
 
 sample: $(VENV)/.dev  ## Go the whole way on a hundred articles: titles, corpus, training, package
 	$(BIN)/python -m spacy project run sample
+
+project-docs: $(VENV)/.dev  ## Write docs/project.md from project.yml
+	$(BIN)/python -m spacy project document . --output docs/project.md
+	sed -i 's|](project.yml)|](../project.yml)|' docs/project.md
 
 lint: $(VENV)/.dev
 	$(BIN)/python -m ruff check .

@@ -30,9 +30,18 @@ def main(
     sets: Annotated[List[str], typer.Option("--set", help="Data sets.")] = list(SETS),  # noqa: B006
     limit: Annotated[Optional[int], typer.Option(help="Only so many docs of each.")] = None,
     dtype: Annotated[str, typer.Option(help="What the model computes in.")] = "float32",
+    model: Annotated[
+        Optional[str], typer.Option(help="A model's folder. [default: the package's own]")
+    ] = None,
+    context_tokens: Annotated[Optional[int], typer.Option(help="Context to each side.")] = None,
+    longest_forms: Annotated[
+        bool, typer.Option("--longest-forms", help="Names by their longest form in the text.")
+    ] = False,
 ) -> None:
     """Print the accuracy on each data set."""
-    nlp, linker = make_linker(titles, redirects, dtype=dtype)
+    forms = ["ENT"] if longest_forms else []
+    config = {"dtype": dtype, "context_tokens": context_tokens, "longest_forms": forms}
+    nlp, linker = make_linker(titles, redirects, model={"name": model}, **config)
     view = linker.titles.view
     names = {normalize(name) for name in view}
     targets = {normalize(r): normalize(name) for r, name in view.base.redirect_items()}

@@ -171,12 +171,12 @@ def peak_memory(run: Callable[[], Any]) -> float:
     """How many MB a run takes on top of what is taken already (Linux with glibc)."""
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
-    before = _status("VmRSS")
+    before = memory_status("VmRSS")
     run()
-    return (_status("VmHWM") - before) / 1024
+    return (memory_status("VmHWM") - before) / 1024
 
 
-def _status(key: str) -> int:
+def memory_status(key: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(key):
             return int(line.split()[1])

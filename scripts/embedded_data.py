@@ -11,7 +11,8 @@ paragraphs of well-known articles, and short descriptions). OUT gets:
 - described.jsonl: words of links in front of what they stand for, where a description is known;
 - excluded.txt: the pages that a benchmark is from, which are not to be trained on;
 - bare.jsonl: words of links and titles by themselves, or with the qualifier of their title in the
-  context ("Queen" beside "band" for "Queen (band)").
+  context ("Queen" beside "band" for "Queen (band)");
+- some_bare.jsonl: every fourth of these.
 """
 
 import gzip
@@ -56,7 +57,7 @@ def main(
     ] = None,
     seed: Annotated[int, typer.Option(help="What chance starts from.")] = 0,
 ) -> None:
-    """Write names.jsonl, vital.jsonl, described.jsonl, bare.jsonl and excluded.txt."""
+    """Write these files."""
     names = [row[0] for row in read_rows(data / "titles.tsv.gz")]
     known = set(names)
     targets = {a: b for a, b, *_ in read_rows(data / "redirects.tsv.gz") if b in known and a != b}
@@ -74,7 +75,9 @@ def main(
     write(out / "names.jsonl", name_rows(names, targets))
     write(out / "vital.jsonl", vital_pages(vital))
     write(out / "described.jsonl", described(vital, anchors, chance))
-    write(out / "bare.jsonl", bare(names, anchors, chance))
+    rows = list(bare(names, anchors, chance))
+    write(out / "bare.jsonl", rows)
+    write(out / "some_bare.jsonl", rows[::4])
 
 
 def read_rows(path: Path) -> Iterator[List[str]]:

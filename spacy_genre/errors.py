@@ -179,6 +179,10 @@ class Errors:
         "[F012] The package {package!r} is missing, and without it Wikipedia's XML can't be read. "
         'Install what title sets need: pip install "spacy_genre[titles]"'
     )
+    F015 = (
+        "[F015] The package 'matplotlib' is missing, and without it plots can't be drawn. Install "
+        'it: pip install "spacy_genre[evaluation]", or use --html, which needs nothing.'
+    )
 
     # The search
     S001 = "[S001] num_beams must be a whole number from 1 to {limit}, not {value!r}."

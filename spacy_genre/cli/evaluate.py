@@ -10,16 +10,13 @@ from wasabi import msg
 
 from ..errors import Errors
 from ..files import write_whole
+from ..training.charts import TABLES, VARIANTS
 from .output import reason_of
 
-TABLES = {
-    "by_frequency": "Linked in training",
-    "by_form": "The mention reads as",
-    "by_label": "Label",
-}
 COLUMNS = ("mentions", "in_set", "micro_f", "accuracy_in_set")
 HEADER = ("mentions", "in the set", "micro-F1", "right of these")
 CANDIDATES = ("data", "aliases", "none")
+FREE = "free"
 
 
 def evaluate_cli(
@@ -42,7 +39,24 @@ def evaluate_cli(
             "aliases: data, aliases, or none. [default: as the pipeline is set]"
         ),
     ] = None,
+    free: Annotated[
+        bool,
+        typer.Option(
+            "--free",
+            help="Evaluate without the constraint, too: the model writes what it likes, and what "
+            "is no title counts as wrong.",
+        ),
+    ] = False,
     out: Annotated[Optional[Path], typer.Option(help="Write the figures to a JSON file.")] = None,
+    html: Annotated[
+        Optional[Path], typer.Option(help="Write a page of tables and plots, in one file.")
+    ] = None,
+    plots: Annotated[
+        Optional[Path],
+        typer.Option(
+            help='Draw the plots into a folder, as PNG (needs "spacy_genre[evaluation]").'
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Only so many texts of each, 0 for all.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Texts at a time.")] = 64,
 ) -> None:
@@ -56,28 +70,38 @@ def evaluate_cli(
     import spacy
     import srsly
 
+    from ..training.charts import check_can_draw, draw_charts
     from ..training.evaluation import Seen
     from ..training.readers import texts_in
+    from ..training.report import make_page
 
     try:
+        if plots is not None:
+            check_can_draw()
         nlp, name = _pipeline(spacy, pipeline)
         linker = nlp.get_pipe(name)
         if titles is not None:
             from ..titles import TitleSet
 
             linker.titles = TitleSet.open(titles)
-        seen = Seen.of(texts_in(train)) if train is not None else Seen()
-        ways = _ways(linker, candidates)
+        seen = Seen.of(texts_in(train), linker.titles) if train is not None else Seen()
+        ways = _ways(linker, candidates, free)
+        about = _about(linker, pipeline)
         results: Dict[str, Any] = {}
         for path in data:
-            found = [_evaluate(nlp, linker, way, path, seen, limit, batch_size) for way in ways]
-            results[str(path)] = found[0]
-            if len(found) > 1:
-                found[0]["with_candidates"] = found[1]
-            _show(path, found[0])
+            found = {
+                key: _evaluate(nlp, linker, way, path, seen, limit, batch_size)
+                for key, way in ways.items()
+            }
+            results[str(path)] = all_found = {**found.pop(""), **found}
+            _show(path, all_found)
         if out is not None:
             write_whole(out, srsly.json_dumps(results, indent=2).encode("utf8"))
-    except (OSError, ValueError) as err:
+        if html is not None:
+            write_whole(html, make_page(results, about).encode("utf8"))
+        if plots is not None:
+            draw_charts(results, plots)
+    except (OSError, ValueError, ImportError) as err:
         msg.fail("Can't evaluate", reason_of(err), exits=1)
 
 
@@ -94,44 +118,59 @@ def _pipeline(spacy: Any, path: Optional[str]) -> Tuple[Any, str]:
     raise ValueError(Errors.D014.format(path=path, names=", ".join(nlp.pipe_names) or "none"))
 
 
-def _ways(linker: Any, candidates: Optional[str]) -> List[Any]:
-    """What the linker's setting `candidates` shall be, one after the other."""
+def _about(linker: Any, pipeline: Optional[str]) -> Dict[str, str]:
+    """What is evaluated, for the page."""
+    return {
+        "pipeline": pipeline or "the model that comes with the package",
+        "title set": f"{len(linker.titles):,} titles",
+        "search": f"{linker.search}, {linker.num_beams} beams",
+        "computed in": linker.dtype,
+    }
+
+
+def _ways(linker: Any, candidates: Optional[str], free: bool) -> Dict[str, Any]:
+    """What to evaluate, by the key of the figures; for each the linker's setting `candidates`, or
+    `FREE`."""
     from ..pipeline.choices import AliasCandidates_v1, GivenCandidates_v1
 
-    ways = {
-        None: [linker.candidates],
-        "none": [None],
-        "aliases": [None, AliasCandidates_v1()],
-        "data": [None, GivenCandidates_v1()],
+    ways: Dict[Optional[str], Dict[str, Any]] = {
+        None: {"": linker.candidates},
+        "none": {"": None},
+        "aliases": {"": None, "with_candidates": AliasCandidates_v1()},
+        "data": {"": None, "with_candidates": GivenCandidates_v1()},
     }
     if candidates not in ways:
         allowed = f"one of {', '.join(CANDIDATES)}"
         raise ValueError(Errors.D006.format(key="--candidates", value=candidates, allowed=allowed))
-    return ways[candidates]
+    return {**ways[candidates], **({"unconstrained": FREE} if free else {})}
 
 
 def _evaluate(
-    nlp: Any, linker: Any, candidates: Any, path: Path, seen: Any, limit: int, batch_size: int
+    nlp: Any, linker: Any, way: Any, path: Path, seen: Any, limit: int, batch_size: int
 ) -> Dict[str, Any]:
     """The figures of a data set."""
     from ..training.evaluation import evaluate
     from ..training.readers import texts_in
+    from ..training.unconstrained import link_unconstrained
 
-    linker.candidates = candidates
+    if way == FREE:
+        link = partial(link_unconstrained, linker=linker, batch_size=batch_size)
+    else:
+        linker.candidates = way
+        link = partial(linker.pipe, batch_size=batch_size)
     texts = islice(texts_in(path), limit or None)
-    link = partial(linker.pipe, batch_size=batch_size)
     return evaluate(nlp, link, linker.titles, texts, seen)
 
 
 def _show(path: Path, found: Dict[str, Any]) -> None:
     rows = [("all", *_cells(found))]
-    if "with_candidates" in found:
-        rows.append(("with candidates", *_cells(found["with_candidates"])))
-    if "most_frequent_title" in found:
-        rows.append(("most frequent title", *_cells(found["most_frequent_title"])))
+    rows += [(what, *_cells(found[key])) for key, what in VARIANTS.items() if key in found]
     aligns = ("l", "r", "r", "r", "r")
     msg.table(rows, header=(path.name, *HEADER), aligns=aligns, divider=True)
-    for key, what in TABLES.items():
+    if "unconstrained" in found:
+        share = found["unconstrained"]["no_title"]
+        msg.text(f"Without the constraint, {share:.3f} of the answers are no title")
+    for key, (what, _) in TABLES.items():
         if key in found:
             rows = [(name, *_cells(row)) for name, row in found[key].items()]
             msg.table(rows, header=(what, *HEADER), aligns=aligns, divider=True)

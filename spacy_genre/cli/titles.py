@@ -254,6 +254,32 @@ def merge_cli(
     msg.good(f"Wrote {len(merged):,} names to {out}")
 
 
+@titles_cli.command("numbers")
+def numbers_cli(
+    titles: TitlesArgument,
+    out: OutArgument,
+    seed: Annotated[int, typer.Option(help="What chance starts from.")] = 0,
+    model: ModelOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Make a title set in which a number stands for each title, and the title is its id: to train a
+    model that writes ids, and see what names are worth (the paper's ablation).
+
+    python -m spacy genre train configs/small.cfg OUT --paths.titles NUMBERS
+    --components.genre_linker.kb_id id --paths.train CORPUS/train --paths.dev CORPUS/dev
+    """
+    from ..titles.numbers import with_numbers
+
+    try:
+        if out.exists() and not force:
+            raise ValueError(Errors.T015.format(path=out))
+        numbered = with_numbers(_open(titles), _name_tokenizer(model), seed)
+        numbered.save(out)
+    except (OSError, ValueError) as err:
+        msg.fail("No title set was written", reason_of(err), exits=1)
+    msg.good(f"Wrote {len(numbered):,} numbers to {out}")
+
+
 @titles_cli.command("diff")
 def diff_cli(
     old: TitlesArgument,

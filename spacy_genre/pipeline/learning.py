@@ -81,7 +81,8 @@ class LearningPipe(GenrePipe):
 
         examples (Iterable[Example]): A batch. Entities whose gold kb_id leads to no name of the
             title set are passed over.
-        drop (float): Not used: the rate is the model's own (`dropout` in its config.json).
+        drop (float): The dropout rate; 0 for the model's own (`dropout`, `attention_dropout` and
+            `activation_dropout` in its config.json).
         sgd (Optional[Optimizer]): The optimizer. Without it gradients add up.
         losses (Optional[Dict[str, float]]): To which the mean label-smoothed loss of the names'
             tokens, in nats, is added.
@@ -95,7 +96,7 @@ class LearningPipe(GenrePipe):
         if pairs := self._pairs(examples):
             device = self.shim.device
             context = partial(precision, torch_dtype(self.training.dtype, device), device)
-            losses[self.name] += self.trainer.accumulate(pairs, context)
+            losses[self.name] += self.trainer.accumulate(pairs, context, drop=drop)
         if sgd is not None:
             self.finish_update(sgd)
         return losses

@@ -3,6 +3,7 @@ errors are."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any, Callable, DefaultDict, Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -18,6 +19,8 @@ from .pairs import NIL
 
 # How often an entity was linked in training, from the first number to below the next.
 FREQUENCIES = {"never seen": (0, 1), "rare, 1 to 9": (1, 10), "seen, 10 or more": (10, 1 << 62)}
+# How many titles of a training corpus are looked up once only.
+CACHED = 1 << 17
 Link = Callable[[Iterable[Doc]], Iterable[Doc]]
 
 
@@ -28,14 +31,16 @@ class Tally:
     mentions: int = 0
     in_set: int = 0
     answered: int = 0
+    no_title: int = 0
     correct: int = 0
 
     def row(self) -> Dict[str, Any]:
         """The figures: counts, and shares from 0 to 1.
 
         RETURNS (Dict[str, Any]): `mentions`; `in_set`, the share whose gold title is in the title
-            set; `micro_p`, `micro_r` and `micro_f`, over all mentions; and `accuracy_in_set`, the
-            share that is right of those whose gold title is in the set.
+            set; `micro_p`, `micro_r` and `micro_f`, over all mentions; `accuracy_in_set`, the share
+            that is right of those whose gold title is in the set; and `no_title`, the share whose
+            answer is no title of the set (as only happens without the constraint).
         """
         precision = self.correct / max(self.answered, 1)
         recall = self.correct / max(self.mentions, 1)
@@ -46,6 +51,7 @@ class Tally:
             "micro_r": recall,
             "micro_f": 2 * precision * recall / max(precision + recall, 1e-12),
             "accuracy_in_set": self.correct / max(self.in_set, 1),
+            "no_title": self.no_title / max(self.mentions, 1),
         }
 
 
@@ -53,21 +59,25 @@ class Tally:
 class Seen:
     """What a training corpus holds, to compare with.
 
-    titles (Counter[str]): How often each title is linked.
-    surfaces (Dict[str, Counter[str]]): For what mentions read as, the titles that they stand for.
+    titles (Counter[str]): How often each name of the title set is linked.
+    surfaces (Dict[str, Counter[str]]): For what mentions read as, the names that they stand for.
     """
 
     titles: Counter[str] = field(default_factory=Counter)
     surfaces: DefaultDict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     @classmethod
-    def of(cls, texts: Iterable[GoldText]) -> "Seen":
+    def of(cls, texts: Iterable[GoldText], titles: TitleSet) -> "Seen":
+        """Count the mentions of a corpus whose titles or ids lead to names of a title set."""
         seen = cls()
+        name_of = lru_cache(CACHED)(partial(find_name, titles))
         for text in texts:
             for mention in text.mentions:
-                seen.titles[mention.title] += 1
+                if not (name := name_of(mention.title, mention.id)):
+                    continue
+                seen.titles[name] += 1
                 if mention.kind == LINK:
-                    seen.surfaces[text.text[mention.start : mention.end]][mention.title] += 1
+                    seen.surfaces[text.text[mention.start : mention.end]][name] += 1
         return seen
 
     def most_frequent(self, surface: str) -> str:
@@ -103,15 +113,18 @@ def evaluate(
     }
     for span, mention in _linked(nlp, link, texts):
         gold = find_name(titles, mention.title, mention.id)
-        answer = "" if span.kb_id_ in ("", NIL) else find_name(titles, span.kb_id_)
+        is_answered = span.kb_id_ not in ("", NIL)
+        answer = find_name(titles, span.kb_id_) if is_answered else ""
+        forms = (gold, mention.title, titles.id_of(gold))  # an id may be the title, see `numbers`
         keys = {
             "by_label": mention.label or "none",
             "by_frequency": seen.frequency(gold),
-            "by_form": "the title" if span.text in (gold, mention.title) else "another form",
+            "by_form": "the title" if span.text in forms else "another form",
         }
         for tally in (total, *(tables[key][value] for key, value in keys.items())):
-            _count(tally, gold, answer)
-        _count(baseline, gold, seen.most_frequent(span.text))
+            _count(tally, gold, answer, is_answered)
+        usual = seen.most_frequent(span.text)
+        _count(baseline, gold, usual, bool(usual))
     rows = {
         key: {name: tally.row() for name, tally in sorted(table.items())}
         for key, table in tables.items()
@@ -121,10 +134,11 @@ def evaluate(
     return {**total.row(), **rows, "most_frequent_title": baseline.row()}
 
 
-def _count(tally: Tally, gold: str, answer: str) -> None:
+def _count(tally: Tally, gold: str, answer: str, is_answered: bool) -> None:
     tally.mentions += 1
     tally.in_set += bool(gold)
-    tally.answered += bool(answer)
+    tally.answered += is_answered
+    tally.no_title += is_answered and not answer
     tally.correct += bool(gold) and answer == gold
 
 

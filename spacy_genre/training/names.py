@@ -14,7 +14,7 @@ def find_name(titles: TitleSet, title: str, kb_id: str = "") -> str:
     if found or not title:
         return found
     try:  # titles in data are often keys ("Paris,_Texas") or begin with a small letter
-        return titles.resolve(Wiki().article_title(title)) or ""
+        return _exact_name(titles, Wiki().article_title(title))
     except NotAnArticle:
         return ""
 

@@ -112,12 +112,11 @@ class PairFiles:
     def __getitem__(self, index: int) -> Pair:
         at = int(np.searchsorted(self.first, index, side="right")) - 1
         part, row = self.parts[at], index - int(self.first[at])
-        ids = [
-            part[f"{what}s"][end - part[f"{what}_lengths"][row] : end].tolist()
-            for what in ("input", "name")
-            for end in [part[f"{what}_ends"][row]]
-        ]
-        return Pair(*ids, shown=f"pair {index} of {self.folder}")
+        found = {}
+        for what in ("input", "name"):
+            end, length = part[f"{what}_ends"][row], part[f"{what}_lengths"][row]
+            found[what] = part[f"{what}s"][end - length : end].tolist()
+        return Pair(found["input"], found["name"], f"pair {index} of {self.folder}")
 
 
 def shuffled_batches(

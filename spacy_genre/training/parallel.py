@@ -31,6 +31,7 @@ from wasabi import msg
 
 from ..decoding.precision import precision, torch_dtype
 from ..errors import Errors
+from ..ragged import IntArray
 from .checkpoint import load_checkpoint, save_checkpoint
 from .pair_files import PairFiles, PairWriter, finish_pairs, is_whole, shuffled_batches
 
@@ -97,7 +98,7 @@ class ParallelTraining:
         filled = self.nlp.config.interpolate()
         self.settings = registry.resolve(filled["training"], schema=ConfigSchemaTraining)
         self.name, self.linker = _component(self.nlp)
-        corpora = (self.settings["train_corpus"], self.settings["dev_corpus"])
+        corpora: Any = [self.settings["train_corpus"], self.settings["dev_corpus"]]
         self.train_corpus, self.dev_corpus = resolve_dot_names(filled, corpora)
         self.signature = {
             "corpora": srsly.json_loads(srsly.json_dumps(filled["corpora"])),
@@ -161,7 +162,7 @@ class ParallelTraining:
         self.accelerator.wait_for_everyone()
         return PairFiles(folder)
 
-    def _step(self, pairs: PairFiles, batch: Sequence[int], sgd: Any) -> float:
+    def _step(self, pairs: PairFiles, batch: IntArray, sgd: Any) -> float:
         """Change the weights by a batch's gradient.
 
         RETURNS (float): Its loss, as `Trainer.accumulate` gives it.
@@ -171,7 +172,9 @@ class ParallelTraining:
         n_tokens = int(pairs.name_lengths[batch].sum())
         dtype = torch_dtype(self.linker.training.dtype, accelerator.device)
         context = partial(precision, dtype, accelerator.device)
-        loss = trainer.accumulate([pairs[int(i)] for i in share], context, n_tokens=n_tokens)
+        mine = [pairs[int(i)] for i in share]
+        drop = self.settings["dropout"]
+        loss = trainer.accumulate(mine, context, drop=drop, n_tokens=n_tokens)
         weights = [weight for group in trainer.groups for weight in group["params"]]
         if accelerator.num_processes > 1:
             sum_gradients(weights, accelerator)

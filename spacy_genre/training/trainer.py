@@ -1,7 +1,8 @@
 """Training a model: gradients over whole batches, and the optimizer."""
 
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Dict, List, Optional, Sequence
+from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,6 +13,7 @@ from ..errors import Errors
 from ..files import write_whole
 from ..model import make_batch, shim_of
 from .loss import packs, smoothed_loss
+from .on_cpu import faster_on_cpu
 from .pairs import Pair
 from .settings import TrainingSettings
 
@@ -39,21 +41,20 @@ class Trainer:
         self.restored: Dict[str, Dict[str, torch.Tensor]] = {}
         self.groups = _groups(self.module, settings)
         _set_checkpointing(self.module, settings.gradient_checkpointing)
-        if self.module.device.type == "cpu":
-            # On CPUs the backward pass of torch's fused attention is the slower one.
-            self.module.config._attn_implementation = "eager"
 
     def accumulate(
         self,
         pairs: Sequence[Pair],
         precision: Callable[[], ContextManager],
         *,
+        drop: float = 0.0,
         n_tokens: Optional[int] = None,
     ) -> float:
         """Add the gradient of the loss over some pairs to what is there.
 
         pairs (Sequence[Pair]): A batch, of any size: it is read in packs.
         precision (Callable[[], ContextManager]): The context to compute in.
+        drop (float): The dropout rate, 0 to below 1; 0 for the model's own ones.
         n_tokens (Optional[int]): By how many tokens the loss is divided, if not by those of the
             names of these pairs: where others compute the rest of the batch.
         RETURNS (float): The mean of the label-smoothed loss over the names' tokens, in nats.
@@ -62,15 +63,23 @@ class Trainer:
         self.module.train()
         n_tokens = n_tokens or sum(len(pair.name) + 1 for pair in pairs)
         total = 0.0
-        for pack in packs(pairs, self.settings.batch_tokens):
-            batch = make_batch(self.model, [p.input for p in pack], [p.name for p in pack])
+        with dropout_rate(self.module, drop):
+            for pack in packs(pairs, self.settings.batch_tokens):
+                total += self._accumulate(pack, precision, n_tokens)
+        return total
+
+    def _accumulate(
+        self, pack: List[Pair], precision: Callable[[], ContextManager], n_tokens: int
+    ) -> float:
+        batch = make_batch(self.model, [p.input for p in pack], [p.name for p in pack])
+        # The backward pass as well: with checkpoints it computes what a layer gave once more.
+        with faster_on_cpu(self.module, batch.input_ids.shape[1]):
             with precision():
                 loss = smoothed_loss(self.module, batch, self.settings.label_smoothing) / n_tokens
             if not torch.isfinite(loss):
                 self._stop(loss.item(), pack)
             loss.backward()
-            total += loss.item()
-        return total
+        return loss.item()
 
     def _stop(self, value: float, pack: List[Pair]) -> None:
         self.module.zero_grad(set_to_none=True)
@@ -152,6 +161,36 @@ class Trainer:
             raise ValueError(Errors.D003.format(path=path, reason="it is of another model"))
         self.optimizer, self.restored = None, states
         self.n_steps = self.behind = n_steps
+
+
+@contextmanager
+def dropout_rate(module: Any, rate: float) -> Iterator[None]:
+    """While it lasts, all dropout of a model, of hidden states and of attention, has a rate.
+
+    module (transformers.PreTrainedModel): The model.
+    rate (float): 0 to below 1; 0 for the model's own rates.
+    RAISES (ValueError): If it is out of range.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(Errors.D006.format(key="dropout", value=rate, allowed="from 0 to below 1"))
+    own = _dropout_rates(module) if rate else []
+    for part, key, _ in own:
+        setattr(part, key, rate)
+    try:
+        yield
+    finally:
+        for part, key, value in own:
+            setattr(part, key, value)
+
+
+def _dropout_rates(module: Any) -> List[Tuple[Any, str, float]]:
+    """The parts of a model that have a rate, what it is called there, and the rate."""
+    keys = [
+        (part, "p" if isinstance(part, torch.nn.Dropout) else "dropout")
+        for part in module.modules()
+    ]
+    found = [(part, key, getattr(part, key, None)) for part, key in keys]
+    return [(part, key, v) for part, key, v in found if isinstance(v, (int, float))]
 
 
 def part_of(name: str) -> str:

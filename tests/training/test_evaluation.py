@@ -1,4 +1,6 @@
 import json
+import re
+from xml.etree import ElementTree
 
 import pytest
 import spacy
@@ -6,8 +8,11 @@ import srsly
 from typer.testing import CliRunner
 
 from spacy_genre.cli import genre_cli
+from spacy_genre.training.charts import charts_of, draw_charts, names_of
 from spacy_genre.training.evaluation import Seen, evaluate, make_doc
 from spacy_genre.training.gold import GoldMention, GoldText
+from spacy_genre.training.report import make_page
+from spacy_genre.training.unconstrained import link_unconstrained
 
 
 def text(words, *mentions, **options):
@@ -37,7 +42,7 @@ def link(docs):
 
 
 def test_evaluate(titles):
-    found = evaluate(spacy.blank("en"), link, titles, TEXTS, Seen.of(SEEN))
+    found = evaluate(spacy.blank("en"), link, titles, TEXTS, Seen.of(SEEN, titles))
     assert found["mentions"] == 5
     assert found["in_set"] == 0.8
     assert found["micro_p"] == 0.75
@@ -125,14 +130,109 @@ def test_the_command(titles, tmp_path):
     data.write_text("".join(json.dumps(t.to_row()) + "\n" for t in TEXTS))
     command = ["evaluate", str(data), "--titles", str(tmp_path / "titles")]
     out = tmp_path / "out.json"
-    result = CliRunner().invoke(genre_cli, [*command, "--train", str(data), "--out", str(out)])
+    options = ["--train", str(data), "--out", str(out), "--html", str(tmp_path / "page.html")]
+    options += ["--plots", str(tmp_path / "plots")]
+    result = CliRunner().invoke(genre_cli, [*command, *options])
     assert result.exit_code == 0, result.output
     assert "most frequent title" in result.output
+    assert "8 titles" in (tmp_path / "page.html").read_text("utf8")
+    assert (tmp_path / "plots" / "form.png").exists()
     (found,) = srsly.read_json(out).values()
     assert found["mentions"] == 5
     assert found["accuracy_in_set"] > 0.4
+    result = CliRunner().invoke(genre_cli, [*command, "--free", "--out", str(out)])
+    assert "of the answers are no title" in result.output
+    found = srsly.read_json(out)[str(data)]
+    assert found["no_title"] == 0 < found["unconstrained"]["no_title"]
     nlp = spacy.blank("en")
     nlp.to_disk(tmp_path / "nlp")
     result = CliRunner().invoke(genre_cli, [*command, "--pipeline", str(tmp_path / "nlp")])
     assert result.exit_code == 1
     assert "D014" in result.output
+
+
+# Without the constraint
+
+
+def test_unconstrained_linking_writes_what_generate_gives(nlp, titles):
+    """Titles are known by their tokens; all else is written as it is, and counts as wrong."""
+    linker = nlp.get_pipe("genre_linker")
+    doc = make_doc(nlp, "Germany plays, Zzyzx does not.", [mention(0, 7), mention(15, 20)])
+    (found,) = link_unconstrained([doc], linker=linker)
+    ents = found.ents
+    assert ents[0].kb_id_ == "Germany"
+    assert ents[1].kb_id_ not in ("", "NIL")
+    assert ents[1].kb_id_ not in titles
+    titles.add(ents[1].kb_id_.title())
+    (again,) = link_unconstrained([doc], linker=linker)
+    assert again.ents[1].kb_id_ == ents[1].kb_id_.title()
+
+
+def mention(start, end, title="Germany", **options):
+    return GoldMention(start, end, title, **options)
+
+
+def test_an_answer_that_is_no_title_is_wrong(titles):
+    texts = [GoldText("Germany", (mention(0, 7),)), GoldText("Prussia", (mention(0, 7),))]
+    found = evaluate(spacy.blank("en"), _copied, titles, texts, Seen())
+    assert found["no_title"] == 0.5
+    assert found["micro_p"] == found["micro_r"] == 0.5
+
+
+def _copied(docs):
+    for doc in docs:
+        doc[0].ent_kb_id_ = doc.text
+        yield doc
+
+
+# The page and the plots
+
+
+def results(titles):
+    found = evaluate(spacy.blank("en"), link, titles, TEXTS, Seen.of(SEEN, titles))
+    return {
+        "data/<b>.jsonl.gz": found,
+        "corpus/dev": {**found, "unconstrained": {**found, "no_title": 0.25}},
+    }
+
+
+def test_the_page(titles):
+    page = make_page(results(titles), {"pipeline": "<model> & more"})
+    root = ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>"))
+    text = " ".join(root.itertext())
+    for part in ("<model> & more", "<b>", "corpus/dev", "never seen", "FOOD", "88.8", "no title"):
+        assert part in text
+    assert "— most frequent title" in text
+    assert len(root.findall(".//svg")) == 4
+    assert re.findall(r"(?:src|href)=.(?!https://arxiv)", page) == []  # nothing else is loaded
+
+
+def test_the_page_of_what_was_not_trained_on(titles):
+    found = evaluate(spacy.blank("en"), link, titles, TEXTS[:1], Seen())
+    assert "— most frequent title" not in make_page({"x.jsonl": found}, {})
+    empty = evaluate(spacy.blank("en"), link, titles, [], Seen())
+    assert "</html>" in make_page({"x.jsonl": empty}, {})
+
+
+def test_charts(titles):
+    charts = {chart.name: chart for chart in charts_of(results(titles))}
+    assert list(charts) == ["data_sets", "cold_start", "form", "labels"]
+    assert charts["data_sets"].groups == ["<b>", "corpus/dev"]
+    assert charts["cold_start"].series["<b>"] == [1.0, 0.5]
+    for chart in charts.values():
+        assert all(len(values) == len(chart.groups) for values in chart.series.values())
+
+
+def test_names_of_data_sets():
+    paths = ["a/dev.jsonl.gz", "corpus/dev", "b/x.jsonl", "c/x.spacy", "one"]
+    expected = ["dev", "corpus/dev", "b/x.jsonl", "c/x.spacy", "one"]
+    assert [*names_of({path: {} for path in paths}).values()] == expected
+
+
+def test_plots(titles, tmp_path, monkeypatch):
+    files = draw_charts(results(titles), tmp_path / "plots")
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
+    assert len(files) == 4
+    monkeypatch.setattr("spacy_genre.training.charts.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"F015.*pip install"):
+        draw_charts({}, tmp_path)

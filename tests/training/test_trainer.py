@@ -18,9 +18,10 @@ from spacy_genre.decoding.precision import precision
 from spacy_genre.model import Seq2Seq_v1, make_batch, shim_of
 from spacy_genre.training.examples import ABOUT
 from spacy_genre.training.loss import packs, smoothed_loss
+from spacy_genre.training.on_cpu import CheapDropout
 from spacy_genre.training.pairs import Pair
 from spacy_genre.training.settings import Training_v1, TrainingSettings
-from spacy_genre.training.trainer import Trainer, part_of
+from spacy_genre.training.trainer import Trainer, dropout_rate, part_of
 
 PAIRS = [
     Pair([101, *range(5, 5 + n), 102], [101, *range(40, 40 + n % 4 + 1)], f"pair {n}")
@@ -107,6 +108,91 @@ def test_bfloat16(model):
     assert rough == pytest.approx(exact, rel=0.05)
     assert rough != exact
     assert {gradient.dtype for gradient in gradients(trained).values()} == {torch.float32}
+
+
+# Dropout and attention on CPUs
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.97])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_cheap_dropout_is_dropout(rate, dtype):
+    torch.manual_seed(0)
+    x = torch.ones(301, 333, dtype=dtype, requires_grad=True)
+    with CheapDropout():
+        y = F.dropout(x, rate, training=True)
+        assert F.dropout(x, rate, training=False) is x
+        assert torch.equal(F.dropout(x, 0.0, training=True), x)
+    assert y.dtype == dtype
+    dropped = y == 0
+    assert dropped.float().mean() == pytest.approx(rate, abs=0.01)
+    assert y[~dropped].unique().item() == pytest.approx(1 / (1 - rate), rel=0.01)
+    # It does not depend on where it is.
+    for dim in (0, 1):
+        assert (dropped.float().mean(dim) - rate).abs().max() < 0.15
+    assert not torch.equal(dropped[0], dropped[1])
+    y.sum().backward()
+    assert torch.equal(x.grad, y)
+    torch.manual_seed(0)
+    with CheapDropout():
+        assert torch.equal(F.dropout(x, rate), y)
+
+
+def test_dropout_rate(model):
+    """`training.dropout` counts if it is above 0, and the model's own rates come back."""
+    trained = trainer(model)
+    plain = trained.accumulate(PAIRS, contextlib.nullcontext)
+    expected = gradients(trained)
+    assert trained.accumulate(PAIRS, contextlib.nullcontext, drop=0.5) != pytest.approx(plain)
+    gradients(trained)
+    assert trained.accumulate(PAIRS, contextlib.nullcontext) == pytest.approx(plain)
+    for name, gradient in gradients(trained).items():
+        torch.testing.assert_close(gradient, expected[name])
+    with dropout_rate(trained.module, 0.25):
+        layer = trained.module.model.encoder.layers[0]
+        assert (layer.dropout, layer.self_attn.dropout) == (0.25, 0.25)
+    assert (layer.dropout, layer.self_attn.dropout) == (0.0, 0.0)
+    with pytest.raises(ValueError, match=r"D006.*dropout is 1\.0"):
+        trained.accumulate(PAIRS, contextlib.nullcontext, drop=1.0)
+
+
+def test_dropout_rate_of_other_models():
+    module = T5ForConditionalGeneration(T5Config(100, 16, 8, 32, 1, num_heads=2))
+    with dropout_rate(module, 0.25):
+        rates = [part.p for part in module.modules() if isinstance(part, torch.nn.Dropout)]
+        assert set(rates) == {0.25}
+        assert module.encoder.block[0].layer[0].SelfAttention.dropout == 0.25
+    assert module.encoder.block[0].layer[0].SelfAttention.dropout == 0.1
+
+
+def test_checkpointing_drops_the_same_again(model, monkeypatch):
+    """A layer that is computed again for its gradient must drop what it has dropped."""
+    found = []
+    for checkpointing in (True, False):
+        trained = trainer(model, gradient_checkpointing=checkpointing)
+        torch.manual_seed(0)
+        trained.accumulate(PAIRS, contextlib.nullcontext, drop=0.3)
+        found.append(gradients(trained))
+        # With checkpoints it is torch's own dropout: so compare with that.
+        monkeypatch.setattr("spacy_genre.training.on_cpu.CheapDropout", contextlib.nullcontext)
+    for name, gradient in found[1].items():
+        torch.testing.assert_close(gradient, found[0][name], atol=1e-5, rtol=1e-3)
+
+
+def test_attention_is_eager_on_a_cpu_while_it_trains(model, monkeypatch):
+    trained = trainer(model)
+    config, seen = trained.module.config, []
+    monkeypatch.setattr(
+        "spacy_genre.training.trainer.smoothed_loss",
+        lambda *args: seen.append(config._attn_implementation) or smoothed_loss(*args),
+    )
+    before = config._attn_implementation
+    losses = []
+    for longest in (256, 1):
+        monkeypatch.setattr("spacy_genre.training.on_cpu.EAGER_UP_TO", longest)
+        losses.append(trained.accumulate(PAIRS, contextlib.nullcontext))
+    assert seen == ["eager", before]
+    assert config._attn_implementation == before == "sdpa"
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_frozen_parts_and_learning_rates(model):
@@ -241,3 +327,20 @@ def test_a_title_set_for_initialize(nlp, titles):
     linker = other.add_pipe("genre_linker")
     linker.initialize(lambda: [example(other)], nlp=other, titles=lambda: titles)
     assert linker.titles is titles
+
+
+def test_a_loss_that_is_no_number_names_the_entities(nlp):
+    linker = nlp.get_pipe("genre_linker")
+    with torch.no_grad():
+        linker.shim.transformer.model.encoder.layernorm_embedding.weight[0] = float("nan")
+    with pytest.raises(ValueError, match=r"D010.*'Apple' -> 'Apple Inc.'"):
+        linker.update([example(nlp)], sgd=Adam(0.001))
+
+
+def test_drop_of_update(nlp):
+    linker = nlp.get_pipe("genre_linker")
+    losses = []
+    for drop in (0.5, 0.5, 0.0):
+        torch.manual_seed(0)
+        losses.append(linker.update([example(nlp)], drop=drop)["genre_linker"])
+    assert losses[0] == losses[1] > losses[2]

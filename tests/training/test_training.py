@@ -1,21 +1,26 @@
 """Training as a user starts it: the shipped configs, through the command."""
 
 import json
+import re
 import warnings
 from pathlib import Path
 
 import pytest
 import spacy
 import srsly
+import torch
 from conftest import NAMES
-from spacy.util import load_config
+from safetensors.torch import load_file
+from spacy.util import load_config, registry
 from typer.testing import CliRunner
 
 from spacy_genre import TitleSet
 from spacy_genre.cli import genre_cli
 from spacy_genre.training.checkpoint import save_checkpoint, steps_done
-from spacy_genre.training.trainer import Trainer
+from spacy_genre.training.readers import Corpus_v1
+from spacy_genre.training.trainer import Trainer, part_of
 
+WEIGHTS = "model.safetensors"
 CONFIGS = Path(__file__).parents[2] / "configs"
 # What a model can't know: which of the names a word stands for.
 GOLD = {
@@ -81,6 +86,28 @@ def test_a_tiny_corpus_is_learnt_by_heart(folder):
     assert losses[-1] < 0.8 * losses[0]  # label smoothing leaves some
 
 
+def test_numbers_instead_of_names(folder, tiny_folder):
+    """The paper's ablation: a model learns to write numbers, from the same gold titles."""
+    numbers = folder / "numbers"
+    made = CliRunner().invoke(genre_cli, ["titles", "numbers", f"{folder}/titles", f"{numbers}"])
+    assert made.exit_code == 0, made.output
+    overrides = {"paths.titles": numbers, "components.genre_linker.kb_id": "id"}
+    train(folder, **{**overrides, "paths.model": tiny_folder, "training.max_steps": 3})
+    best = folder / "out" / "model-best"
+    linker = spacy.load(best).get_pipe("genre_linker")
+    assert all(name.isdigit() for name in linker.titles)
+    (pair,) = linker._pairs(list(Corpus_v1(folder / "gold.jsonl", limit=1)(spacy.blank("en"))))
+    assert linker.titles.id_of(pair.shown.split("'")[-2]) == "Apple"
+    command = ["evaluate", str(folder / "gold.jsonl"), "--pipeline", str(best)]
+    shown = CliRunner().invoke(genre_cli, [*command, "--out", str(folder / "found.json")])
+    assert shown.exit_code == 0, shown.output
+    (found,) = srsly.read_json(folder / "found.json").values()
+    assert found["in_set"] == 1.0
+    assert found["no_title"] == 0.0
+    assert accuracy(spacy.load(best))[0] == pytest.approx(found["micro_f"])
+    assert set(accuracy(spacy.load(best))[1]) <= set(NAMES)
+
+
 def test_a_killed_training_goes_on(folder, tiny_folder, monkeypatch):
     overrides = {"minutes": 0, "paths.model": tiny_folder, "training.max_steps": 8}
     with monkeypatch.context() as patch:
@@ -110,14 +137,67 @@ def test_a_full_disk_leaves_the_old_checkpoint(nlp, tmp_path, monkeypatch):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_a_full_disk_ends_training_and_it_goes_on(folder, tiny_folder, monkeypatch):
+    real, calls = Trainer.save, []
+
+    def full_at_last(trainer, path):
+        calls.append(1)
+        if len(calls) > 2:
+            raise OSError(28, "No space left on device")
+        real(trainer, path)
+
+    overrides = {"minutes": 0, "paths.model": tiny_folder, "training.max_steps": 6}
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "save", full_at_last)
+        train(folder, code=1, **overrides)
+    checkpoint = folder / "out" / "checkpoint"
+    done = steps_done(checkpoint)
+    assert 0 < done < 6
+    assert [path.name for path in checkpoint.parent.glob(".checkpoint*")] == []
+    assert f"Goes on after {done} steps" in train(folder, **overrides)
+
+
+def test_early_stopping(folder, tiny_folder):
+    """Nothing is learnt at this rate, so that the first score is the best one."""
+    overrides = {"paths.model": tiny_folder, "training.max_steps": 50, "training.patience": 4}
+    still = {"training.eval_frequency": 2, "training.optimizer.learn_rate.initial_rate": 1e-12}
+    output = train(folder, **overrides, **still)
+    steps = [int(line.split()[1]) for line in output.splitlines() if line.strip()[:1].isdigit()]
+    assert 4 <= max(steps) <= 8
+
+
+def test_frozen_parts_of_a_config(folder, tiny_folder):
+    train(folder, **{"paths.model": tiny_folder, "training.max_steps": 4})
+    trained = load_file(folder / "out" / "model-last" / "genre_linker" / "model" / WEIGHTS)
+    before = load_file(tiny_folder / WEIGHTS)
+    moved = {part_of(name) for name in trained if not torch.equal(trained[name], before[name])}
+    assert moved == {"encoder", "decoder"}  # the config freezes the embeddings
+
+
+def test_loggers(folder, tiny_folder):
+    """The one that writes a file, and the names of the others in the comments of the configs."""
+    logger = {"@loggers": "spacy.ConsoleLogger.v3", "output_file": str(folder / "log.jsonl")}
+    overrides = {"training.max_steps": 4, "training.eval_frequency": 2}
+    train(
+        folder, **{"paths.model": tiny_folder, "training.logger": json.dumps(logger)}, **overrides
+    )
+    rows = [*srsly.read_jsonl(folder / "log.jsonl")]
+    assert all(row["losses"]["genre_linker"] > 0 for row in rows)
+    assert "nel_micro_f" in rows[-1]["scores"]
+    for path in CONFIGS.glob("*.cfg"):
+        names = re.findall(r'"(spacy\.\w*Logger\.v\d+)"', path.read_text())
+        assert len(names) > 3
+        assert [name for name in names if not registry.has("loggers", name)] == []
+
+
 def _killed_after(n):
     real, calls = Trainer.accumulate, []
 
-    def accumulate(self, *args):
+    def accumulate(self, *args, **kwargs):
         calls.append(1)
         if len(calls) > n:
             raise RuntimeError("killed")
-        return real(self, *args)
+        return real(self, *args, **kwargs)
 
     return accumulate
 
