@@ -133,7 +133,7 @@ def _run(
         n_live = beams.n_live
         if waiting and (n_live == 0 or (steps.continuous and 2 * n_live <= room)):
             new = _next_batch(waiting, inputs, room - n_live, batch_tokens)
-            steps.admit(new, [inputs[i] for i in new])
+            steps.admit(new, [inputs[i] for i in new], beams.mention)
             beams.admit(new, roots[new], goal.start)
         edges = steps.step(beams.mention, beams.parent, beams.node, beams.token)
         check_finite(edges, dtype)
