@@ -117,7 +117,7 @@ def _few(goal: Goal, nodes: IntArray, is_usual: NDArray[np.bool_], logprobs: Log
     is_end = np.arange(len(row)) >= len(child)
     if len(child) and len(ending):
         order = np.argsort(row, kind="stable")
-        row, node, token, is_end = (array[order] for array in (row, node, token, is_end))
+        row, node, token, is_end = row[order], node[order], token[order], is_end[order]
     return Edges(row, node, token, is_end, logprobs.at(row, token).cpu().numpy())
 
 

@@ -11,12 +11,17 @@ from .edges import Edges, Goal
 from .packed import PackedDecoder, Rows, rank_in_group
 
 
+# What comes after more children than these is not computed before its turn: it seldom comes.
+FEW_CHILDREN = 2
+
+
 class PackedSteps:
     """Steps of a BART or mBART.
 
     While there are few sequences, a pass of the decoder takes about as long for some more, since
-    most of it goes into reading the weights. So where only one token can follow a sequence, the one
-    after that is computed in the same pass, and so on; nine in ten nodes have a single child.
+    most of it goes into reading the weights. So where only one or two tokens can follow a sequence,
+    what comes after them is computed in the same pass, and so on; nine in ten nodes have a single
+    child.
 
     bart (Bart): The model.
     goal (Goal): What is generated.
@@ -24,7 +29,7 @@ class PackedSteps:
 
     continuous = True
     max_rows = 256  # more make the multiplications no faster
-    few_rows = 16
+    few_rows = 24
 
     def __init__(self, bart: Bart, goal: Goal) -> None:
         self.goal, self.decoder = goal, PackedDecoder(bart)
@@ -118,14 +123,13 @@ class PackedSteps:
         room = self.few_rows - len(nodes)
         while room > 0:
             start, nodes, _ = levels[-1]
-            # The fewer may follow a node, the more likely each of them will.
             n_children = trie.n_children(nodes)
-            order = np.argsort(n_children, kind="stable")
-            order = order[(n_children[order] > 0) & (np.cumsum(n_children[order]) <= room)]
-            if not len(order):
+            some = np.flatnonzero((n_children > 0) & (n_children <= FEW_CHILDREN))
+            some = some[np.cumsum(n_children[some]) <= room]
+            if not len(some):
                 break
-            at, children = trie.children(nodes[order])
-            levels.append((start[order[at]], children, order[at]))
+            at, children = trie.children(nodes[some])
+            levels.append((start[some[at]], children, some[at]))
             room -= len(children)
         return levels
 
