@@ -52,7 +52,7 @@ class Norm:
     def __call__(self, x: Tensor) -> Tensor:
         if not self.module:
             return x
-        return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
+        return torch.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
 
 
 class Embedding:

@@ -23,12 +23,17 @@ class Packed:
 
     bart (Bart): The packed weights.
     weights (List[Tensor]): The model's own weights.
+    firsts (List[Tensor]): The first number of each, where it stands.
     state (State): Where each was, how often it had been changed in place, and its first number.
     """
 
     bart: Bart
     weights: List[Tensor]
+    firsts: List[Tensor]
     state: State
+
+    def is_current(self) -> bool:
+        return _state(self.weights, self.firsts) == self.state
 
 
 # They last as long as their module. They are no attribute of it, since it may be copied and sent
@@ -58,18 +63,19 @@ def packed(module: Any, dtype: torch.dtype) -> Optional[Bart]:
     """A model's packed weights, or None if it is of a kind that can't be packed. They are made when
     they are first needed, and again when the model's weights or the dtype have changed."""
     known = _packed.get(module)
-    if known is not None and known.bart.dtype == dtype and _state(known.weights) == known.state:
+    if known is not None and known.bart.dtype == dtype and known.is_current():
         return known.bart
     if not is_supported(module):
         return None
-    weights = [*module.parameters(), *module.buffers()]
-    _packed[module] = Packed(Bart(module, dtype), weights, _state(weights))
+    weights = [w for w in (*module.parameters(), *module.buffers()) if w.numel()]
+    firsts = [w.detach()[(0,) * w.dim()].reshape(1) for w in weights]
+    state = _state(weights, firsts)
+    _packed[module] = Packed(Bart(module, dtype), weights, firsts, state)
     return _packed[module].bart
 
 
-def _state(weights: List[Tensor]) -> State:
+def _state(weights: List[Tensor], firsts: List[Tensor]) -> State:
     # An optimizer changes weights in place or puts others in their place. Fused ones don't count
     # as a change in place, but there is hardly a number that they leave as it was.
-    firsts = torch.stack([w.detach().reshape(-1)[0].float() for w in weights if w.numel()])
     versions = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights]
-    return versions, firsts.tolist()
+    return versions, torch.cat(firsts).tolist()

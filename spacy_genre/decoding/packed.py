@@ -127,7 +127,7 @@ class Slots:
     """
 
     def __init__(self, layer: Layer, bart: Bart, dtype: torch.dtype) -> None:
-        self.own, self.cross = layer.own, layer.cross
+        self.own, self.cross, self.dtype = layer.own, layer.cross, dtype
         nothing = torch.zeros(0, self.own.n_heads, 0, bart.d // self.own.n_heads)
         nothing = nothing.to(bart.device, dtype)
         self.own_keys = self.own_values = self.keys = self.values = nothing
@@ -135,19 +135,20 @@ class Slots:
     def admit(self, hidden: Tensor, grid: Grid, index: Tensor, n_slots: int) -> None:
         """Take in some inputs, as `Bart.encode` gives them.
 
-        index (LongTensor): [B], the slot of each.
+        index (LongTensor): [B], the slot of each; ascending at first.
         n_slots (int): M from now on.
         """
         n_tokens = grid.shape[1]
         table = grid.spread(self.cross.remember(hidden)).unflatten(-1, (2, self.own.n_heads, -1))
-        keys, values = table.permute(2, 0, 3, 1, 4).to(self.keys.dtype)
-        self._grow_input(n_slots, n_tokens)
-        self.keys[index, :, :n_tokens], self.values[index, :, :n_tokens] = keys, values
+        new = [part.permute(0, 2, 1, 3) for part in table.unbind(2)]
+        if not len(self.keys):  # slots of inputs that are all new are just these
+            self.keys, self.values = (part.to(self.dtype).contiguous() for part in new)
+        else:
+            shape = (n_slots, self.keys.shape[1], n_tokens, self.keys.shape[3])
+            self.keys, self.values = grown(self.keys, shape), grown(self.values, shape)
+            for old, part in zip((self.keys, self.values), new, strict=True):
+                old[index, :, :n_tokens] = part.to(self.dtype)
         self._grow_own(n_slots, self.own_keys.shape[2])
-
-    def _grow_input(self, n_slots: int, n_places: int) -> None:
-        shape = (n_slots, self.keys.shape[1], n_places, self.keys.shape[3])
-        self.keys, self.values = grown(self.keys, shape), grown(self.values, shape)
 
     def _grow_own(self, n_slots: int, n_places: int) -> None:
         shape = (n_slots, self.keys.shape[1], n_places, self.keys.shape[3])
@@ -169,8 +170,8 @@ class Slots:
         n_places = mask.shape[-1]
         if n_places > self.own_keys.shape[2]:
             self._grow_own(len(self.own_keys), 2 * n_places)
-        self.own_keys[at[0], :, at[1]] = k[: grid.n_rows].to(self.own_keys.dtype)
-        self.own_values[at[0], :, at[1]] = v[: grid.n_rows].to(self.own_values.dtype)
+        self.own_keys[at[0], :, at[1]] = k[: grid.n_rows].to(self.dtype)
+        self.own_values[at[0], :, at[1]] = v[: grid.n_rows].to(self.dtype)
         keys, values = self.own_keys[:, :, :n_places], self.own_values[:, :, :n_places]
         y = grid.collect(attend(grid.spread(q.flatten(1)), keys, values, mask))
         return self.own.write(y.to(x.dtype), add=add)

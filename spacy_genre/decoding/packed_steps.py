@@ -10,7 +10,6 @@ from .bart import Bart
 from .edges import Edges, Goal
 from .packed import PackedDecoder, Rows, rank_in_group
 
-
 # What comes after more children than these is not computed before its turn: it seldom comes.
 FEW_CHILDREN = 2
 
