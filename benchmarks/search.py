@@ -64,8 +64,10 @@ def main(
     if everything:
         shape, beams, tokens = ["mini", "base", "large"], [5, 10], [64, 256]
     for one_shape, n_tokens in product(shape, tokens):
-        use_data = one_shape == "mini" and data is not None
-        task = mini_task(data, n_tokens) if use_data else random_task(one_shape, n_tokens)
+        if one_shape == "mini" and data is not None:
+            task = mini_task(data, n_tokens)
+        else:
+            task = random_task(one_shape, n_tokens)
         for k in beams:
             systems = make_systems(task, dtype, k, candidates, max(batch))
             gc.freeze()  # or the collector would go through millions of dicts again and again

@@ -98,9 +98,13 @@ def _packed_somehow(
     rng: np.random.Generator,
 ) -> List[Answers]:
     trie, _ = TokenTrie.build(names)
-    limits = {"max_rows": int(rng.choice([1, 15, 256])), "few_rows": int(rng.choice([0, 4, 24]))}
-    with mock.patch.multiple(PackedSteps, **limits):
-        batch_tokens = int(rng.choice([1, 20, 4096]))
+    max_rows, few_rows, batch_tokens = (
+        int(rng.choice(values)) for values in ([1, 15, 256], [0, 4, 24], [1, 20, 4096])
+    )
+    with (
+        mock.patch.object(PackedSteps, "max_rows", max_rows),
+        mock.patch.object(PackedSteps, "few_rows", few_rows),
+    ):
         found = constrained_search(model, inputs, trie, num_beams=beams, batch_tokens=batch_tokens)
     return [[(trie.path(path.node), path.score) for path in paths] for paths in found]
 

@@ -13,7 +13,7 @@ from datasets import make_linker, read_gold
 from transformers import BartConfig, BartForConditionalGeneration
 
 from spacy_genre import TokenTrie
-from spacy_genre.decoding import constrained_search, exact_search
+from spacy_genre.decoding import constrained_search, score_sets
 from spacy_genre.model import pad
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -146,15 +146,16 @@ def by_search(task: Task, dtype: str, beams: int, inputs: List[List[int]]) -> Li
     return [[(task.trie.path(path.node), path.score) for path in paths] for paths in found]
 
 
-def by_tree(
-    task: Task, tries: List[TokenTrie], dtype: str, top_k: int, inputs: List[List[int]]
+def by_sets(
+    task: Task, tries: List[TokenTrie], dtype: str, beams: int, inputs: List[List[int]]
 ) -> List[Answers]:
     """The answers of this package, where each input has a few names of its own."""
     tries = tries[: len(inputs)]
-    found = exact_search(task.model, inputs, tries, top_k=top_k, dtype=DTYPES[dtype])
+    search = partial(constrained_search, num_beams=beams, dtype=DTYPES[dtype])
+    found = score_sets(task.model, inputs, tries, search, dtype=DTYPES[dtype])
     return [
-        [(trie.path(path.node), path.score) for path in one.paths]
-        for one, trie in zip(found, tries, strict=True)
+        [(trie.path(path.node), path.score) for path in paths[:beams]]
+        for paths, trie in zip(found, tries, strict=True)
     ]
 
 
@@ -180,7 +181,7 @@ def make_systems(
         # A module's weights are packed for one dtype at a time.
         own = replace(task, model=copy.deepcopy(task.model))
         if n_candidates:
-            systems[f"tree {name}"] = partial(by_tree, own, tries, name, beams)
+            systems[f"sets {name}"] = partial(by_sets, own, tries, name, beams)
         else:
             systems[f"search {name}"] = partial(by_search, own, name, beams)
     return systems

@@ -6,9 +6,13 @@ from .settings import GenreSettings
 from .tokenization import NameTokenizer
 from .types import Mention
 
+# Stands behind the opening.
+SEPARATOR = " |"
+
 
 class MentionEncoder:
-    """Writes `left [START_ENT] mention [END_ENT] right` in a model's token ids.
+    """Writes `left [START_ENT] mention [END_ENT] right` in a model's token ids, with `opening |`
+    before it where the model was trained with that.
 
     tokenizer (NameTokenizer): The model's tokenizer.
     settings (GenreSettings): The model's delimiters.
@@ -27,6 +31,8 @@ class MentionEncoder:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.context_tokens = context_tokens
+        self.opening_tokens = settings.opening_tokens
+        self.separator = tokenizer.pieces([SEPARATOR])[0]
         self.prefix, self.suffix = tokenizer.before, tokenizer.after
         # Some tokenizers write a word at the very beginning differently than behind a space.
         self.start_of_text = self._delimiter(settings.start_delimiter, "")
@@ -51,22 +57,30 @@ class MentionEncoder:
             for the model, or nothing of it is known to the tokenizer, the entry is None.
         """
         # One space between the parts, as in the text that the models were trained on.
-        parts = [(m.left.rstrip(), f" {m.text}", f" {m.right.lstrip()}") for m in mentions]
+        parts = [
+            (m.opening, m.left.rstrip(), f" {m.text}", f" {m.right.lstrip()}") for m in mentions
+        ]
         pieces = self.tokenizer.pieces([text for part in parts for text in part])
-        return [self._join(*pieces[i : i + 3]) for i in range(0, len(pieces), 3)]
+        return [self._join(*pieces[i : i + 4]) for i in range(0, len(pieces), 4)]
 
-    def _join(self, left: List[int], mention: List[int], right: List[int]) -> Optional[List[int]]:
+    def _join(
+        self, opening: List[int], left: List[int], mention: List[int], right: List[int]
+    ) -> Optional[List[int]]:
         room = self.max_length - self.n_frame - len(mention)
         unknown = self.tokenizer.hf.unk_token_id
         if room < 0 or all(token == unknown for token in mention):
             return None
+        opening = [*opening[: self.opening_tokens], *self.separator] if opening else []
+        opening = opening if self.opening_tokens and len(opening) <= room else []
+        room -= len(opening)
         # What one side does not need, the other may have.
         n_left = min(len(left), self.context_tokens, max(room // 2, room - len(right)))
         n_right = min(len(right), self.context_tokens, room - n_left)
         return [
             *self.prefix,
+            *opening,
             *left[len(left) - n_left :],
-            *(self.start if n_left else self.start_of_text),
+            *(self.start if n_left or opening else self.start_of_text),
             *mention,
             *self.end,
             *right[:n_right],

@@ -171,6 +171,10 @@ class Errors:
         "[F011] {path} can't be written: {reason}. Nothing was written, and a file that was there "
         "is as it was. It needs {size} bytes."
     )
+    F014 = (
+        "[F014] The package 'accelerate' is missing: pip install \"spacy_genre[accelerate]\". "
+        "Without it a model can be trained by one process: python -m spacy genre train."
+    )
     F012 = (
         "[F012] The package {package!r} is missing, and without it Wikipedia's XML can't be read. "
         'Install what title sets need: pip install "spacy_genre[titles]"'
@@ -198,6 +202,10 @@ class Errors:
     C003 = (
         '[C003] dtype = "float16" works on a GPU only. Call spacy.require_gpu() before the '
         'pipeline is loaded, or set dtype to "auto", "float32" or "bfloat16".'
+    )
+    C004 = (
+        "[C004] The function in the setting 'candidates' gave {found!r} for the entity {ent!r}. It "
+        "must give a list of names, or None to search the whole title set."
     )
 
     # Data for training and evaluation
@@ -253,6 +261,10 @@ class Errors:
     D015 = (
         "[D015] The config has a [training.before_update] of its own, where checkpoints are "
         "written. Leave it out, or train with 'spacy train', without checkpoints."
+    )
+    D016 = (
+        "[D016] {path} holds pairs of another corpus or title set. Delete it to have them encoded "
+        "anew, or write to another folder."
     )
 
 

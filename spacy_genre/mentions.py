@@ -1,23 +1,44 @@
 """A Doc's entities as mentions in their context."""
 
-from spacy.tokens import Span
+from typing import Tuple
+
+from spacy.tokens import Doc, Span
 
 from .types import Mention
 
+# How the document begins that a Doc is a part of (a paragraph, say), for users to set; without it,
+# the Doc's own beginning is what counts.
+OPENING = "genre_opening"
 # A token of text is hardly ever longer; what is (an encoded file in the text, say) is cut, so
 # that the work for a mention is bounded whatever the document.
 MAX_CHARS_PER_TOKEN = 24
 
+if not Doc.has_extension(OPENING):
+    Doc.set_extension(OPENING, default="")
 
-def span_mention(span: Span, context_tokens: int) -> Mention:
+
+def span_mention(span: Span, context_tokens: int, opening_tokens: int = 0) -> Mention:
     """A span with enough text around it for a context window.
 
     span (Span): The span, anywhere in its document.
     context_tokens (int): The size of the window to each side, in the model's tokens. As many of
         the Doc's own tokens are taken, each being at least one token of the model; white space
         is not counted.
+    opening_tokens (int): The size of the opening, likewise.
     RETURNS (Mention): The span and its context; the model's tokenizer cuts it to measure.
     """
+    doc = span.doc
+    start, end = _window(span, context_tokens)
+    # A slice of tokens, not of doc.text: that would join the whole document for each mention.
+    max_chars = context_tokens * MAX_CHARS_PER_TOKEN
+    left = doc[start : span.start].text_with_ws if start < span.start else ""
+    right = doc[span.end - 1].whitespace_ + doc[span.end : end].text if end > span.end else ""
+    left, right = left[-max_chars:] if max_chars else "", right[:max_chars]
+    return Mention(left, span.text, right, _opening(doc, start, opening_tokens))
+
+
+def _window(span: Span, context_tokens: int) -> Tuple[int, int]:
+    """The first token of the window around a span, and the one after its last."""
     doc, start, end = span.doc, span.start, span.end
     wanted = context_tokens
     while start > 0 and wanted > 0:
@@ -27,8 +48,12 @@ def span_mention(span: Span, context_tokens: int) -> Mention:
     while end < len(doc) and wanted > 0:
         wanted -= not doc[end].is_space
         end += 1
-    # A slice of tokens, not of doc.text: that would join the whole document for each mention.
-    max_chars = context_tokens * MAX_CHARS_PER_TOKEN
-    left = doc[start : span.start].text_with_ws if start < span.start else ""
-    right = doc[span.end - 1].whitespace_ + doc[span.end : end].text if end > span.end else ""
-    return Mention(left[-max_chars:] if max_chars else "", span.text, right[:max_chars])
+    return start, end
+
+
+def _opening(doc: Doc, before: int, opening_tokens: int) -> str:
+    """How a document begins, as far as that is before a token of it."""
+    if not opening_tokens:
+        return ""
+    text = doc._.get(OPENING) or doc[: min(before, opening_tokens)].text
+    return " ".join(text[: opening_tokens * MAX_CHARS_PER_TOKEN].split())

@@ -20,6 +20,8 @@ class GenreSettings:
     name_bos (bool): Whether a name begins with the tokenizer's start token.
     context_tokens (int): Tokens of context to each side of the mention that the model was
         trained with.
+    opening_tokens (int): So many tokens of how the document begins stand before the context, where
+        that does not reach so far; 0 for none, as in the published checkpoints.
     temperature (float): Divides the scores before they become probabilities; it makes the
         first candidate's probability match how often it is right.
     """
@@ -28,6 +30,7 @@ class GenreSettings:
     end_delimiter: str = "[END_ENT]"
     name_bos: bool = True
     context_tokens: int = 128
+    opening_tokens: int = 0
     temperature: float = 1.0
 
     @classmethod

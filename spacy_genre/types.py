@@ -11,11 +11,13 @@ class Mention:
     left (str): What stands before the mention, as far as the context window may need it.
     text (str): The mention itself, as it is written in the document.
     right (str): What stands after it.
+    opening (str): How the document begins, if that is out of the window: what it is about.
     """
 
     left: str
     text: str
     right: str
+    opening: str = ""
 
 
 @dataclass(frozen=True)

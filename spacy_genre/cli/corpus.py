@@ -52,6 +52,9 @@ def build_cli(
     lists: Annotated[float, typer.Option(help="Share of links in and to lists to keep.")] = 0.25,
     years: Annotated[float, typer.Option(help="Share of links to years and dates.")] = 0.05,
     copies: Annotated[float, typer.Option(help="Share of mentions that read as the title.")] = 1.0,
+    openings: Annotated[
+        float, typer.Option(help="Share of later paragraphs that know how the page begins.")
+    ] = 0.75,
     exclude_pages: Annotated[
         Optional[Path], typer.Option(help="Titles of pages to leave out, one a line.")
     ] = None,
@@ -90,7 +93,7 @@ def build_cli(
         if force and work_folder(out).exists():
             shutil.rmtree(work_folder(out))
         articles = ArticleOptions(
-            own_title, repeats, short_forms, leads, lists, years, copies, seed
+            own_title, repeats, short_forms, leads, lists, years, copies, openings, seed
         )
         excluded = exclude_pages.read_text("utf8").splitlines() if exclude_pages else []
         options = CorpusOptions(

@@ -1,8 +1,9 @@
 """`python -m spacy genre evaluate`: how many gold mentions are linked right."""
 
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Dict, Iterator, List, Optional, Tuple
+from typing import Annotated, Any, Dict, List, Optional, Tuple
 
 import typer
 from wasabi import msg
@@ -18,6 +19,7 @@ TABLES = {
 }
 COLUMNS = ("mentions", "in_set", "micro_f", "accuracy_in_set")
 HEADER = ("mentions", "in the set", "micro-F1", "right of these")
+CANDIDATES = ("data", "aliases", "none")
 
 
 def evaluate_cli(
@@ -33,6 +35,13 @@ def evaluate_cli(
         Optional[Path],
         typer.Option(help="The training corpus, for figures by frequency and to compare with."),
     ] = None,
+    candidates: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Evaluate without candidates, and with those of the data or of the title set's "
+            "aliases: data, aliases, or none. [default: as the pipeline is set]"
+        ),
+    ] = None,
     out: Annotated[Optional[Path], typer.Option(help="Write the figures to a JSON file.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="Only so many texts of each, 0 for all.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Texts at a time.")] = 64,
@@ -47,7 +56,7 @@ def evaluate_cli(
     import spacy
     import srsly
 
-    from ..training.evaluation import Seen, evaluate
+    from ..training.evaluation import Seen
     from ..training.readers import texts_in
 
     try:
@@ -58,12 +67,14 @@ def evaluate_cli(
 
             linker.titles = TitleSet.open(titles)
         seen = Seen.of(texts_in(train)) if train is not None else Seen()
+        ways = _ways(linker, candidates)
         results: Dict[str, Any] = {}
         for path in data:
-            texts = islice(texts_in(path), limit or None)
-            link = _linking(linker, batch_size)
-            results[str(path)] = found = evaluate(nlp, link, linker.titles, texts, seen)
-            _show(path, found)
+            found = [_evaluate(nlp, linker, way, path, seen, limit, batch_size) for way in ways]
+            results[str(path)] = found[0]
+            if len(found) > 1:
+                found[0]["with_candidates"] = found[1]
+            _show(path, found[0])
         if out is not None:
             write_whole(out, srsly.json_dumps(results, indent=2).encode("utf8"))
     except (OSError, ValueError) as err:
@@ -83,15 +94,39 @@ def _pipeline(spacy: Any, path: Optional[str]) -> Tuple[Any, str]:
     raise ValueError(Errors.D014.format(path=path, names=", ".join(nlp.pipe_names) or "none"))
 
 
-def _linking(linker: Any, batch_size: int) -> Any:
-    def link(docs: Any) -> Iterator[Any]:
-        return linker.pipe(docs, batch_size=batch_size)
+def _ways(linker: Any, candidates: Optional[str]) -> List[Any]:
+    """What the linker's setting `candidates` shall be, one after the other."""
+    from ..pipeline.choices import AliasCandidates_v1, GivenCandidates_v1
 
-    return link
+    ways = {
+        None: [linker.candidates],
+        "none": [None],
+        "aliases": [None, AliasCandidates_v1()],
+        "data": [None, GivenCandidates_v1()],
+    }
+    if candidates not in ways:
+        allowed = f"one of {', '.join(CANDIDATES)}"
+        raise ValueError(Errors.D006.format(key="--candidates", value=candidates, allowed=allowed))
+    return ways[candidates]
+
+
+def _evaluate(
+    nlp: Any, linker: Any, candidates: Any, path: Path, seen: Any, limit: int, batch_size: int
+) -> Dict[str, Any]:
+    """The figures of a data set."""
+    from ..training.evaluation import evaluate
+    from ..training.readers import texts_in
+
+    linker.candidates = candidates
+    texts = islice(texts_in(path), limit or None)
+    link = partial(linker.pipe, batch_size=batch_size)
+    return evaluate(nlp, link, linker.titles, texts, seen)
 
 
 def _show(path: Path, found: Dict[str, Any]) -> None:
     rows = [("all", *_cells(found))]
+    if "with_candidates" in found:
+        rows.append(("with candidates", *_cells(found["with_candidates"])))
     if "most_frequent_title" in found:
         rows.append(("most frequent title", *_cells(found["most_frequent_title"])))
     aligns = ("l", "r", "r", "r", "r")

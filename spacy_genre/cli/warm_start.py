@@ -17,6 +17,9 @@ def warm_start_cli(
     context_tokens: Annotated[
         int, typer.Option(help="Context to each side of a mention, in tokens.")
     ] = 32,
+    opening_tokens: Annotated[
+        int, typer.Option(help="Tokens of how the document begins, before the context.")
+    ] = 0,
     dropout: Annotated[float, typer.Option(help="Dropout in training.")] = 0.1,
     force: Annotated[bool, typer.Option("--force", "-F", help="Replace OUT.")] = False,
 ) -> None:
@@ -35,6 +38,7 @@ def warm_start_cli(
             out,
             decoder_layers=decoder_layers,
             context_tokens=context_tokens,
+            opening_tokens=opening_tokens,
             dropout=dropout,
         )
     except (OSError, ValueError) as err:

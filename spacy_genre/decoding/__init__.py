@@ -3,5 +3,6 @@
 from .beams import EarlyStopping, Path
 from .exact import Found
 from .search import constrained_search, exact_search
+from .sets import score_sets
 
-__all__ = ["EarlyStopping", "Found", "Path", "constrained_search", "exact_search"]
+__all__ = ["EarlyStopping", "Found", "Path", "constrained_search", "exact_search", "score_sets"]

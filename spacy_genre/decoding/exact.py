@@ -89,21 +89,21 @@ def best_sequences(
     is_small = n_rows <= SMALL
     n_rows[~is_small] = WIDTH
     for group in (mentions[is_small[mentions]], mentions[~is_small[mentions]]):
-        for batch in _batches(group, inputs, n_rows, batch_tokens):
+        for batch in batches(group, inputs, n_rows, batch_tokens):
             task = (bart, goal, [inputs[i] for i in batch], roots[batch])
             if is_small[batch[0]]:
                 ends, taken = score_all(*task), n_rows[batch]
                 is_exact = np.ones(len(batch), bool)
             else:
                 ends, taken, is_exact = _best_first(*task, wanted)
-            paths = _paths(ends, len(batch), wanted)
+            paths = paths_of(ends, len(batch), wanted)
             columns = (batch, paths, taken.tolist(), is_exact.tolist())
             for i, *values in zip(*columns, strict=True):
                 found[i] = Found(*values)
     return found
 
 
-def _batches(
+def batches(
     mentions: IntArray, inputs: Sequence[List[int]], n_rows: IntArray, batch_tokens: int
 ) -> List[IntArray]:
     """Mentions in batches of similar length, limited by tokens of input and by rows."""
@@ -194,7 +194,7 @@ def _best(reached: np.ndarray, k: int, score: FloatArray) -> IntArray:
     return top[top >= 0]
 
 
-def _paths(ends: np.ndarray, n_mentions: int, wanted: Wanted) -> List[List[Path]]:
+def paths_of(ends: np.ndarray, n_mentions: int, wanted: Wanted) -> List[List[Path]]:
     """The k best ends of each mention as paths."""
     paths: List[List[Path]] = [[] for _ in range(n_mentions)]
     best = ends[_best(ends, wanted.k, wanted.scores(ends, 0))]

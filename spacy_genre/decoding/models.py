@@ -18,22 +18,34 @@ State = Tuple[List[Tuple[int, int]], List[float]]
 
 
 @dataclass(frozen=True)
+class Weights:
+    """A model's own weights.
+
+    tensors (List[Tensor]): The weights.
+    firsts (List[Tensor]): The first number of each, where it stands, [1].
+    """
+
+    tensors: List[Tensor]
+    firsts: List[Tensor]
+
+    @classmethod
+    def of(cls, module: Any) -> "Weights":
+        tensors = [w for w in (*module.parameters(), *module.buffers()) if w.numel()]
+        return cls(tensors, [w.detach()[(0,) * w.dim()].reshape(1) for w in tensors])
+
+
+@dataclass(frozen=True)
 class Packed:
     """A model's packed weights, and what tells whether they are still those of the model.
 
     bart (Bart): The packed weights.
-    weights (List[Tensor]): The model's own weights.
-    firsts (List[Tensor]): The first number of each, where it stands.
+    weights (Weights): The model's own weights.
     state (State): Where each was, how often it had been changed in place, and its first number.
     """
 
     bart: Bart
-    weights: List[Tensor]
-    firsts: List[Tensor]
+    weights: Weights
     state: State
-
-    def is_current(self) -> bool:
-        return _state(self.weights, self.firsts) == self.state
 
 
 # They last as long as their module. They are no attribute of it, since it may be copied and sent
@@ -63,19 +75,24 @@ def packed(module: Any, dtype: torch.dtype) -> Optional[Bart]:
     """A model's packed weights, or None if it is of a kind that can't be packed. They are made when
     they are first needed, and again when the model's weights or the dtype have changed."""
     known = _packed.get(module)
-    if known is not None and known.bart.dtype == dtype and known.is_current():
+    if known is not None and known.bart.dtype == dtype and _state(known.weights) == known.state:
         return known.bart
     if not is_supported(module):
         return None
-    weights = [w for w in (*module.parameters(), *module.buffers()) if w.numel()]
-    firsts = [w.detach()[(0,) * w.dim()].reshape(1) for w in weights]
-    state = _state(weights, firsts)
-    _packed[module] = Packed(Bart(module, dtype), weights, firsts, state)
+    weights = Weights.of(module)
+    _packed[module] = Packed(Bart(module, dtype), weights, _state(weights))
     return _packed[module].bart
 
 
-def _state(weights: List[Tensor], firsts: List[Tensor]) -> State:
+def state_of(module: Any) -> State:
+    """What is another one when the weights of a model are, also if an optimizer has changed them in
+    place."""
+    known = _packed.get(module)
+    return _state(Weights.of(module) if known is None else known.weights)
+
+
+def _state(weights: Weights) -> State:
     # An optimizer changes weights in place or puts others in their place. Fused ones don't count
     # as a change in place, but there is hardly a number that they leave as it was.
-    versions = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights]
-    return versions, torch.cat(firsts).tolist()
+    versions = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights.tensors]
+    return versions, torch.cat(weights.firsts).tolist()

@@ -10,6 +10,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from ..ragged import IntArray
 from .edges import Edges, Goal
 from .logprobs import LogProbs
+from .precision import precision
 
 # transformers makes those of all rows at once (float32), so these limit the rows.
 MAX_LOGPROBS = 2**24
@@ -68,7 +69,7 @@ class ModuleSteps:
         self.mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long().to(self.device)
         ids = torch.full_like(self.mask, self.module.config.pad_token_id or 0)
         ids[self.mask.bool()] = torch.tensor([i for row in inputs for i in row]).to(self.device)
-        with self._autocast():
+        with precision(self.dtype, self.device):
             encoded = self.module.get_encoder()(input_ids=ids, attention_mask=self.mask)
         self.encoded = encoded.last_hidden_state
         # Holds the keys and values of the decoded tokens and, per row, those of the input.
@@ -86,7 +87,7 @@ class ModuleSteps:
             order = np.argsort(self.mentions)
             index = self._tensor(order[np.searchsorted(self.mentions[order], mentions)])
         self.mask, self.encoded = self.mask[index], self.encoded[index]
-        with self._autocast():
+        with precision(self.dtype, self.device):
             output = self.module(
                 decoder_input_ids=self._tensor(tokens)[:, None],
                 encoder_outputs=BaseModelOutput(last_hidden_state=self.encoded),
@@ -95,10 +96,6 @@ class ModuleSteps:
                 use_cache=True,
             )
         return self.goal.follow(nodes, [LogProbs(output.logits[:, -1])])
-
-    def _autocast(self) -> Any:
-        lower = self.dtype != torch.float32
-        return torch.autocast(self.device.type, self.dtype if lower else None, enabled=lower)
 
     def _tensor(self, array: IntArray) -> Any:
         return torch.from_numpy(array.astype(np.int64, copy=False)).to(self.device)

@@ -1,8 +1,11 @@
 """What the components share: a model, a title set, searching, and saving both."""
 
 import threading
+import weakref
+from array import array
+from functools import partial
 from pathlib import Path as FilePath
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple, Union
 
 import srsly
 from spacy import util
@@ -12,14 +15,18 @@ from spacy.vocab import Vocab
 from spacy_transformers.data_classes import HFObjects
 from thinc.api import Config, Model
 
-from ..decoding import EarlyStopping, Path, constrained_search, exact_search
+from ..decoding import EarlyStopping, Path, constrained_search, exact_search, score_sets
+from ..decoding.models import state_of
+from ..decoding.precision import DTYPES, torch_dtype
 from ..decoding.search import MAX_BEAMS
 from ..errors import Errors
 from ..loading import load_pretrained
 from ..model import Seq2SeqShim, hf_from_bytes, name_tokenizer, shim_of
 from ..titles import TitleSet
 from ..titles.overlay import AnyTrie
-from .precision import check_dtype, torch_dtype
+from ..titles.subset import AnyNames, Subset
+from ..titles.view import TitleView
+from .cache import SearchCache
 from .threads import use_one_thread_in_fork
 from .validation import check
 
@@ -49,6 +56,7 @@ class GenrePipe(TrainablePipe):
         early_stopping: EarlyStopping,
         batch_tokens: int,
         dtype: str,
+        cache_size: int,
     ) -> None:
         """Not called directly: see the components' own `__init__`.
 
@@ -59,6 +67,7 @@ class GenrePipe(TrainablePipe):
         early_stopping (EarlyStopping): When a beam search stops: False, "never" or True.
         batch_tokens (int): How many tokens of input, padding included, the model reads at once.
         dtype (str): "float32", "bfloat16", "float16" (on a GPU only) or "auto".
+        cache_size (int): Of how many inputs to keep what was found; 0 for none.
         """
         super().__init__(vocab, model, name)
         self.num_beams = num_beams
@@ -67,6 +76,8 @@ class GenrePipe(TrainablePipe):
         self.early_stopping = early_stopping
         self.batch_tokens = batch_tokens
         self.dtype = dtype
+        self.cache_size = cache_size
+        self._cache = SearchCache()
         self._load_titles = titles
         self._titles: Optional[TitleSet] = None
 
@@ -80,6 +91,7 @@ class GenrePipe(TrainablePipe):
         "early_stopping",
         "batch_tokens",
         "dtype",
+        "cache_size",
     )
 
     def settings(self) -> Dict[str, Any]:
@@ -91,11 +103,13 @@ class GenrePipe(TrainablePipe):
         self._check_number("num_beams", f"a whole number from 1 to {MAX_BEAMS}", 1, MAX_BEAMS)
         self._check_number("length_penalty", "from -10 to 10", -10, 10, whole=False)
         self._check_number("batch_tokens", "a whole number, 1 or more", 1)
+        self._check_number("cache_size", "a whole number, 0 or more", 0)
         is_known = self.search in ("beam", "exact")
         check(self.name, "search", self.search, '"beam" or "exact"', is_known)
         is_known = self.early_stopping in (True, False, "never")
         check(self.name, "early_stopping", self.early_stopping, 'true, false or "never"', is_known)
-        check_dtype(self.name, self.dtype)
+        allowed = "one of " + ", ".join(f'"{dtype}"' for dtype in DTYPES)
+        check(self.name, "dtype", self.dtype, allowed, self.dtype in DTYPES)
 
     def _check_number(
         self, key: str, allowed: str, low: float, high: float = 1e18, *, whole: bool = True
@@ -158,29 +172,56 @@ class GenrePipe(TrainablePipe):
 
     # The search
 
-    def find_paths(self, inputs: Sequence[Optional[List[int]]], trie: AnyTrie) -> List[List[Path]]:
+    def find_paths(
+        self, inputs: Sequence[Optional[List[int]]], names: Sequence[AnyNames], view: TitleView
+    ) -> List[List[Path]]:
         """The best names for each input.
 
         inputs (Sequence[Optional[List[int]]]): Token ids, or None for what can't be read.
-        trie (AnyTrie): The names that can be generated.
-        RETURNS (List[List[Path]]): Paths in the trie, best first; none for a None.
+        names (Sequence[AnyNames]): What may be generated for each: the title set, or some names of
+            it, which are then all scored if they are few.
+        view (TitleView): The title set.
+        RETURNS (List[List[Path]]): Paths in the tries of the names, best first; none for a None.
         """
         # The same mention in the same context is searched once.
-        distinct = {tuple(ids): ids for ids in inputs if ids}
-        task = (self.shim.transformer.eval(), list(distinct.values()), trie)
+        keys = [_key(ids, of) for ids, of in zip(inputs, names, strict=True)]
+        tasks = {key: (ids, of) for key, ids, of in zip(keys, inputs, names, strict=True) if ids}
+        state = self._search_state(view) if self.cache_size else None
+        found = self._cache.look_up(state, tasks)
+        new = {key: task for key, task in tasks.items() if key not in found}
+        found.update(zip(new, self._search([*new.values()], view), strict=True))
+        self._cache.remember(state, found, self.cache_size)
+        return [found.get(key, []) for key in keys]
+
+    def _search(self, tasks: List[Tuple[List[int], AnyNames]], view: TitleView) -> List[List[Path]]:
+        """The paths for inputs with what may be generated for each."""
+        module = self.shim.transformer.eval()
         options: Dict[str, Any] = {
             "length_penalty": self.length_penalty,
             "batch_tokens": self.batch_tokens,
             "dtype": torch_dtype(self.dtype, self.shim.device),
         }
         if self.search == "exact":
-            paths = [one.paths for one in exact_search(*task, top_k=self.num_beams, **options)]
+            search: Any = partial(_exact_paths, top_k=self.num_beams, **options)
         else:
-            paths = constrained_search(
-                *task, num_beams=self.num_beams, early_stopping=self.early_stopping, **options
-            )
-        found = dict(zip(distinct, paths, strict=True))
-        return [found[tuple(ids)] if ids else [] for ids in inputs]
+            beams: Any = {"num_beams": self.num_beams, "early_stopping": self.early_stopping}
+            search = partial(constrained_search, **beams, **options)
+        whole = [ids for ids, names in tasks if names is view]
+        paths = iter(search(module, whole, view.trie) if whole else [])
+        own = [(ids, names.trie) for ids, names in tasks if isinstance(names, Subset)]
+        inputs, tries = [ids for ids, _ in own], [trie for _, trie in own]
+        own_paths = iter(score_sets(module, inputs, tries, search, **options) if own else [])
+        return [next(paths if names is view else own_paths) for _, names in tasks]
+
+    def _search_state(self, view: TitleView) -> Any:
+        """All that the paths for an input depend on beside the input."""
+        module = self.shim.transformer
+        settings = (
+            self.num_beams, self.length_penalty, self.search, self.early_stopping, self.dtype,
+        )  # fmt: skip
+        # Weak references keep no model in memory that is no longer used, and are never equal to
+        # those to another object, even at the same place.
+        return settings, weakref.ref(view), weakref.ref(module), state_of(module)
 
     def pack(self, inputs: Sequence[Optional[List[int]]]) -> List[List[int]]:
         """Indices of inputs in batches of similar length, each of at most `batch_tokens`."""
@@ -285,6 +326,17 @@ class GenrePipe(TrainablePipe):
         if hf is not None:
             shim_of(self.model).set_hf(hf)
         self._titles = titles
+
+
+def _key(ids: Optional[List[int]], names: AnyNames) -> Hashable:
+    """What an input has in common with those for which the same would be found. It is short, since
+    a cache may hold many."""
+    return array("I", ids or ()).tobytes(), names.rows if isinstance(names, Subset) else None
+
+
+def _exact_paths(*task: Any, **options: Any) -> List[List[Path]]:
+    """As `exact_search`, the paths alone."""
+    return [one.paths for one in exact_search(*task, **options)]
 
 
 def forget_sources(folder: FilePath, name: str) -> None:

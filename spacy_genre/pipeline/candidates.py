@@ -7,7 +7,7 @@ from spacy.tokens import Span
 
 from ..decoding import Path
 from ..titles.choice import choose_name
-from ..titles.view import TitleView
+from ..titles.subset import AnyNames
 from ..types import Candidate
 
 EXTENSION = "genre_candidates"
@@ -15,7 +15,7 @@ EXTENSION = "genre_candidates"
 
 def make_candidates(
     paths: Sequence[Path],
-    view: TitleView,
+    view: AnyNames,
     surface: str,
     *,
     unknown: Optional[int],
@@ -26,7 +26,7 @@ def make_candidates(
     """Name the paths that the search found for a mention.
 
     paths (Sequence[Path]): The paths, best first.
-    view (TitleView): The title set whose trie was searched.
+    view (AnyNames): The names whose trie was searched.
     surface (str): The mention, as it is written in the document.
     unknown (Optional[int]): The tokenizer's token for what it can't read. A name with such a token
         is a candidate only where it is written exactly like the mention: it may mean anything.
@@ -51,7 +51,7 @@ def make_candidates(
 
 
 def _choose(
-    paths: Sequence[Path], view: TitleView, surface: str, unknown: Optional[int]
+    paths: Sequence[Path], view: AnyNames, surface: str, unknown: Optional[int]
 ) -> Tuple[List[Path], List[int]]:
     """The paths that lead to a name, and the row of each name."""
     chosen = []

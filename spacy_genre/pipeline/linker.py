@@ -1,121 +1,31 @@
 """`genre_linker`: entity disambiguation (paper, section 4.1). Reads doc.ents, writes kb_ids."""
 
 import warnings
-from functools import partial
-from itertools import islice
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
+from typing import Callable, Iterable, List, Optional, Sequence
 
-from spacy.language import Language
 from spacy.tokens import Doc, Span
-from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer
+from thinc.api import Model
 
 from ..decoding import EarlyStopping, Path
 from ..encoding import MentionEncoder
 from ..errors import Errors, Warnings
 from ..mentions import span_mention
 from ..titles import TitleSet
+from ..titles.subset import AnyNames
 from ..titles.view import TitleView
-from ..training.pairs import Pair, make_pairs, warn_of_no_names
 from ..training.settings import TrainingSettings
-from ..training.trainer import Trainer
 from ..types import LinkedSpan
-from .base import GenrePipe
 from .candidates import make_candidates, register_extension, set_candidates
-from .precision import precision
+from .choices import GetNames, choose_from
+from .learning import LearningPipe
 from .validation import check
-
-DEFAULT_CONFIG = Config().from_str("""
-[genre_linker]
-num_beams = 5
-top_k = null
-length_penalty = 1.0
-search = "beam"
-early_stopping = false
-batch_tokens = 4096
-context_tokens = null
-kb_id = "title"
-overwrite = true
-labels_discard = ["CARDINAL", "ORDINAL", "QUANTITY", "PERCENT", "MONEY", "TIME", "DATE"]
-use_gold_ents = true
-threshold = null
-dtype = "auto"
-
-[genre_linker.model]
-@architectures = "spacy_genre.Seq2Seq.v1"
-name = null
-
-[genre_linker.titles]
-@misc = "spacy_genre.TitleSet.v1"
-path = null
-
-[genre_linker.training]
-@misc = "spacy_genre.Training.v1"
-
-[genre_linker.scorer]
-@scorers = "spacy_genre.links_scorer.v1"
-""")["genre_linker"]
 
 register_extension()
 
 
-@Language.factory(
-    "genre_linker",
-    requires=["doc.ents"],
-    assigns=["token.ent_kb_id", "span._.genre_candidates"],
-    default_config=DEFAULT_CONFIG,
-    default_score_weights={"nel_micro_f": 1.0, "nel_micro_r": None, "nel_micro_p": None},
-)
-def make_genre_linker(
-    nlp: Language,
-    name: str,
-    model: Model,
-    titles: Callable[[], TitleSet],
-    num_beams: int,
-    top_k: Optional[int],
-    length_penalty: float,
-    search: str,
-    early_stopping: EarlyStopping,
-    batch_tokens: int,
-    context_tokens: Optional[int],
-    kb_id: str,
-    overwrite: bool,
-    labels_discard: List[str],
-    use_gold_ents: bool,
-    threshold: Optional[float],
-    dtype: str,
-    training: TrainingSettings,
-    scorer: Optional[Callable],
-) -> "GenreLinker":
-    """Make a `GenreLinker`; its `__init__` describes the settings."""
-    return GenreLinker(
-        nlp.vocab,
-        model,
-        name,
-        titles=titles,
-        num_beams=num_beams,
-        top_k=top_k,
-        length_penalty=length_penalty,
-        search=search,
-        early_stopping=early_stopping,
-        batch_tokens=batch_tokens,
-        context_tokens=context_tokens,
-        kb_id=kb_id,
-        overwrite=overwrite,
-        labels_discard=labels_discard,
-        use_gold_ents=use_gold_ents,
-        threshold=threshold,
-        dtype=dtype,
-        training=training,
-        scorer=scorer,
-    )
-
-
-class GenreLinker(GenrePipe):
+class GenreLinker(LearningPipe):
     """Links the entities of a Doc by generating the name of each."""
-
-    NIL = "NIL"  # for an entity that is not linked, as in spaCy's EntityLinker
 
     def __init__(
         self,
@@ -137,6 +47,8 @@ class GenreLinker(GenrePipe):
         use_gold_ents: bool = True,
         threshold: Optional[float] = None,
         dtype: str = "auto",
+        cache_size: int = 0,
+        candidates: Optional[GetNames] = None,
         training: TrainingSettings = TrainingSettings(),  # noqa: B008
         scorer: Optional[Callable] = None,
     ) -> None:
@@ -171,6 +83,12 @@ class GenreLinker(GenrePipe):
         dtype (str): What the model computes in: "float32", "bfloat16", "float16" (on a GPU
             only), or "auto": bfloat16 on a GPU or CPU (AVX512-BF16, AMX) that multiplies it
             fast, float32 anywhere else. Log-probabilities are float32 whatever it is.
+        cache_size (int): Of how many entities in their contexts to keep what was found for later
+            batches, the latest ones; 0 for none. It is dropped when the title set, the weights, or
+            a setting of the search change.
+        candidates (Optional[GetNames]): Gives the names that an entity may stand for; see
+            `spacy_genre.AliasCandidates.v1` and `spacy_genre.GivenCandidates.v1`. None for the
+            whole title set. If they are few, all are scored, whatever `num_beams` is.
         training (TrainingSettings): How it is trained; see `spacy_genre.Training.v1`.
         scorer (Optional[Callable]): The scoring method.
         RAISES (ValueError): If a setting is out of range.
@@ -186,6 +104,7 @@ class GenreLinker(GenrePipe):
             early_stopping=early_stopping,
             batch_tokens=batch_tokens,
             dtype=dtype,
+            cache_size=cache_size,
         )
         self.top_k = top_k
         self.context_tokens = context_tokens
@@ -194,14 +113,14 @@ class GenreLinker(GenrePipe):
         self.labels_discard = list(labels_discard)
         self.use_gold_ents = use_gold_ents
         self.threshold = threshold
+        self.candidates = candidates
         self.training = training
-        self._trainer: Optional[Trainer] = None
         self.scorer = scorer
         self.check_settings()
         self._configured = self.settings()
 
     SETTINGS = (
-        *GenrePipe.SETTINGS,
+        *LearningPipe.SETTINGS,
         "top_k",
         "context_tokens",
         "kb_id",
@@ -222,6 +141,9 @@ class GenreLinker(GenrePipe):
             self._check_number("threshold", "null, or from 0 to 1", 0, 1, whole=False)
         is_known = self.kb_id in ("title", "id")
         check(self.name, "kb_id", self.kb_id, '"title" or "id"', is_known)
+        is_known = self.candidates is None or callable(self.candidates)
+        allowed = "null, or a function that takes a title set and an entity"
+        check(self.name, "candidates", self.candidates, allowed, is_known)
 
     # Linking
 
@@ -240,12 +162,12 @@ class GenreLinker(GenrePipe):
         if not ents:
             return [[self._nil(ent) for ent in doc.ents] for doc in docs]
         view = self._searchable()
-        paths = iter(self.find_paths(self._encode(ents), view.trie))
+        names = self._choose_from(ents, view)
+        paths = self.find_paths(self._encode(ents), names, view)
+        links = map(self._link, ents, paths, names)
         return [
             [
-                self._nil(ent)
-                if ent.label_ in self.labels_discard
-                else self._link(ent, next(paths), view)
+                self._nil(ent) if ent.label_ in self.labels_discard else next(links)
                 for ent in doc.ents
             ]
             for doc in docs
@@ -280,6 +202,10 @@ class GenreLinker(GenrePipe):
             raise ValueError(Errors.C002)
         return view
 
+    def _choose_from(self, ents: Sequence[Span], view: TitleView) -> List[AnyNames]:
+        tokenizer = self.shim.name_tokenizer
+        return choose_from(self.candidates, self.titles, view, ents, tokenizer)
+
     def _encode(self, ents: Sequence[Span]) -> List[Optional[List[int]]]:
         shim = self.shim
         context = self.context_tokens
@@ -291,15 +217,17 @@ class GenreLinker(GenrePipe):
             max_length=self.max_length,
             context_tokens=context,
         )
-        return encoder.encode([span_mention(ent, context) for ent in ents])
+        return encoder.encode(
+            [span_mention(ent, context, shim.settings.opening_tokens) for ent in ents]
+        )
 
     def _nil(self, ent: Span) -> LinkedSpan:
         return LinkedSpan(ent.start, ent.end, self.NIL, ())
 
-    def _link(self, ent: Span, paths: Sequence[Path], view: TitleView) -> LinkedSpan:
+    def _link(self, ent: Span, paths: Sequence[Path], names: AnyNames) -> LinkedSpan:
         candidates = make_candidates(
             paths,
-            view,
+            names,
             ent.text,
             unknown=self.tokenizer.unk_token_id,
             use_ids=self.kb_id == "id",
@@ -311,118 +239,4 @@ class GenreLinker(GenrePipe):
             kb_id = self.NIL
         else:
             kb_id = best.kb_id
-        return LinkedSpan(ent.start, ent.end, kb_id, candidates[: self.top_k])
-
-    # Training and evaluation
-
-    def initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]],
-        *,
-        nlp: Optional[Language] = None,
-        titles: Optional[Union[TitleSet, Callable[[], TitleSet]]] = None,
-    ) -> None:
-        """Load the model and the title set.
-
-        get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples. If it has
-            links, and none of the first ones leads to a name of the title set, there is a warning.
-        nlp (Optional[Language]): The pipeline.
-        titles (Optional[Union[TitleSet, Callable[[], TitleSet]]]): The title set to use from now
-            on; in a config, `[initialize.components.genre_linker.titles]`.
-        """
-        validate_get_examples(get_examples, "GenreLinker.initialize")
-        if titles is not None:
-            self.titles = titles() if callable(titles) else titles
-        self._searchable()
-        self._trainer = None
-        warn_of_no_names(self.name, islice(get_examples(), 100), self._gold_name)
-
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optional[Optimizer] = None,
-        losses: Optional[Dict[str, float]] = None,
-    ) -> Dict[str, float]:
-        """Learn to write the names of gold entities.
-
-        examples (Iterable[Example]): A batch. Entities whose gold kb_id leads to no name of the
-            title set are passed over.
-        drop (float): Not used: the rate is the model's own (`dropout` in its config.json).
-        sgd (Optional[Optimizer]): The optimizer. Without it gradients add up.
-        losses (Optional[Dict[str, float]]): To which the mean label-smoothed loss of the names'
-            tokens, in nats, is added.
-        RETURNS (Dict[str, float]): The losses.
-        RAISES (ValueError): If the loss is not finite, with the entities of the batch.
-        """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "GenreLinker.update")
-        if pairs := self._pairs(examples):
-            context = partial(precision, self.training.dtype, self.shim.device)
-            losses[self.name] += self.trainer.accumulate(pairs, context)
-        if sgd is not None:
-            self.finish_update(sgd)
-        return losses
-
-    def finish_update(self, sgd: Optimizer) -> None:
-        """Change the weights by the gradients that were added up: see `Trainer.step`."""
-        self.trainer.step(sgd)
-
-    @property
-    def trainer(self) -> Trainer:
-        """What trains the model as it is loaded now."""
-        module = self.shim.transformer
-        if self._trainer is None or self._trainer.module is not module:
-            self._trainer = Trainer(self.model, self.training)
-        return self._trainer
-
-    def _pairs(self, examples: Iterable[Example]) -> List[Pair]:
-        """What can be learnt from some examples."""
-        return make_pairs(
-            examples,
-            gold_name=self._gold_name,
-            encode=self._encode,
-            tokenizer=self.shim.name_tokenizer,
-            max_length=self.max_length,
-            use_gold_ents=self.use_gold_ents,
-            labels_discard=self.labels_discard,
-        )
-
-    def _gold_name(self, kb_id: str) -> Optional[str]:
-        if not kb_id or kb_id == self.NIL:
-            return None
-        by_id = self.titles.names_of(kb_id) if self.kb_id == "id" else []
-        name = by_id[0] if by_id else self.titles.resolve(kb_id)
-        if name is None and self.training.missing == "fail":
-            raise ValueError(Errors.D005.format(title=kb_id, where="a gold kb_id"))
-        return name
-
-    def _with_gold_ents(self, examples: Iterable[Example]) -> List[Example]:
-        """If use_gold_ents is true, copies of the examples whose predicted docs have the gold
-        entities."""
-        if not self.use_gold_ents:
-            return list(examples)
-        copies = []
-        for eg in examples:
-            ents, _ = eg.get_aligned_ents_and_ner()
-            copy = eg.copy()
-            copy.predicted.ents = ents
-            copies.append(copy)
-        return copies
-
-    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
-        """Score a batch of examples; with `use_gold_ents`, link their gold entities first (the
-        pipeline that made the predictions may have found others, or none).
-
-        RETURNS (Dict[str, Any]): `nel_micro_p`, `nel_micro_r`, `nel_micro_f` and the like.
-        """
-        if self.scorer is None:
-            return {}
-        if self.use_gold_ents:
-            examples = self._with_gold_ents(examples)
-            for _ in self.pipe(eg.predicted for eg in examples):
-                pass  # the docs are linked in place
-        return self.scorer(examples, **kwargs)
+        return LinkedSpan(ent.start, ent.end, kb_id, candidates[: self.top_k or self.num_beams])

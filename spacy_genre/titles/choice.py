@@ -1,16 +1,16 @@
 """Which of the names that share their tokens is meant."""
 
-from .view import TitleView
+from .subset import AnyNames
 
 
-def choose_name(view: TitleView, node: int, surface: str) -> int:
+def choose_name(view: AnyNames, node: int, surface: str) -> int:
     """The row of the best name that ends at a node of the trie.
 
     Tokenizers may write several names with the same tokens ("US" and "us" in lower case). The
     one that is written exactly like the mention wins, then the one with the highest prior, then
     the first in sorted order. A redirect counts as the name that it leads to.
 
-    view (TitleView): A title set.
+    view (AnyNames): A title set, or some names of it.
     node (int): A node where at least one name ends.
     surface (str): The mention, as it is written in the document.
     RETURNS (int): The row of the name.

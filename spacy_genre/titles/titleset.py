@@ -252,7 +252,7 @@ class TitleSet:
 
     def candidates(self, mention: str) -> List[Tuple[str, int]]:
         """The names that a mention may stand for, and how often it was seen to, as an alias, a
-        redirect or a name; the most frequent first."""
+        redirect or a name; the most frequent first, then the one with the highest prior."""
         view = self.view
         return [(view.name_at(row), count) for row, count in view.candidates(mention)]
 

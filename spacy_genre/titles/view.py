@@ -96,7 +96,8 @@ class TitleView:
 
     def candidates(self, mention: str) -> List[Tuple[int, int]]:
         """The rows that a mention may stand for and how often it was seen to: as an alias, a
-        redirect or a name (0 times if it was never counted), the most frequent first."""
+        redirect or a name (0 times if it was never counted), the most frequent first; of those that
+        were as often seen, the one with the highest prior."""
         counts: Dict[int, int] = {}
         pairs = [*self.base.aliases.rows_of(mention), *self.aliases.get(mention, {}).items()]
         if (row := self.target(mention)) >= 0:
@@ -104,7 +105,12 @@ class TitleView:
         for row, count in pairs:
             if row not in self.removed:
                 counts[row] = counts.get(row, 0) + count
-        return sorted(counts.items(), key=lambda item: (-item[1], self.name_at(item[0])))
+
+        def rank(item: Tuple[int, int]) -> tuple:
+            row, count = item
+            return (-count, -self.prior_at(row), self.name_at(row))
+
+        return sorted(counts.items(), key=rank)
 
     def starting_with(self, prefix: str, limit: Optional[int]) -> List[str]:
         """The first names, sorted, that start with a prefix."""

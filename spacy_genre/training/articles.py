@@ -1,6 +1,7 @@
 """From articles to texts with mentions: their links, and what can be derived from them."""
 
 import re
+import textwrap
 from collections import defaultdict
 from dataclasses import dataclass
 from random import Random
@@ -19,6 +20,8 @@ YEAR = re.compile(
 LIST_TITLE = re.compile("(?:Lists?|Index|Outline) of |Timeline of ")
 # A shorter text, or one that is not written large, may mean anything where it is no link.
 MIN_REPEATED = 4
+# Of how a page begins, in characters.
+MAX_OPENING = 200
 NAME = re.compile(r"[^\W\d_][\w.'’-]*(?: [\w.'’-]+){1,3}")
 
 
@@ -36,6 +39,7 @@ class ArticleOptions:
         lead to such, 0 to 1.
     years (float): The share to keep of links to years, dates and centuries.
     copies (float): The share to keep of mentions that read exactly as their title.
+    openings (float): The share of the later paragraphs that know how the page begins.
     seed (int): What chance starts from. For one page it is the same whatever comes before.
     """
 
@@ -46,6 +50,7 @@ class ArticleOptions:
     lists: float = 0.25
     years: float = 0.05
     copies: float = 1.0
+    openings: float = 0.75
     seed: int = 0
 
 
@@ -54,6 +59,8 @@ def page_texts(page: Page, options: ArticleOptions) -> List[GoldText]:
     if page.is_disambiguation:
         return []
     chance = Random(f"{options.seed}:{page.title}")
+    opening_chance = Random(f"{options.seed}:opening:{page.title}")
+    opening = ""
     surfaces = _surfaces(page, options)
     pattern = _pattern(surfaces)
     texts = []
@@ -66,7 +73,10 @@ def page_texts(page: Page, options: ArticleOptions) -> List[GoldText]:
         if kept or about:
             kept.sort(key=lambda m: m.start)
             kind = LEAD if about else LINK
-            texts.append(GoldText(paragraph.text, tuple(kept), page.title, about, kind))
+            known = opening if opening_chance.random() < options.openings else ""
+            texts.append(GoldText(paragraph.text, tuple(kept), page.title, about, kind, known))
+        if _is_lead(page, i):
+            opening = textwrap.shorten(paragraph.text, MAX_OPENING, placeholder="")
     return texts
 
 

@@ -58,7 +58,7 @@ class CorpusOptions:
     def check(self) -> None:
         """RAISES (ValueError): If an option is out of range."""
         shares = {"dev": self.dev}
-        for key in ("lists", "years", "copies"):
+        for key in ("lists", "years", "copies", "openings"):
             shares[key] = getattr(self.articles, key)
         for key, value in shares.items():
             if not 0 <= value <= 1:

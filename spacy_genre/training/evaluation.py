@@ -4,14 +4,16 @@ errors are."""
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Callable, DefaultDict, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Callable, DefaultDict, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ..sources.mediawiki import NotAnArticle, Wiki
 from ..titles import TitleSet
+from .examples import LABEL
+from .given import give
 from .gold import LINK, GoldMention, GoldText
+from .names import find_name
 from .pairs import NIL
 
 # How often an entity was linked in training, from the first number to below the next.
@@ -100,8 +102,8 @@ def evaluate(
         key: defaultdict(Tally) for key in ("by_label", "by_frequency", "by_form")
     }
     for span, mention in _linked(nlp, link, texts):
-        gold = gold_name(titles, mention)
-        answer = "" if span.kb_id_ in ("", NIL) else _name(titles, span.kb_id_)
+        gold = find_name(titles, mention.title, mention.id)
+        answer = "" if span.kb_id_ in ("", NIL) else find_name(titles, span.kb_id_)
         keys = {
             "by_label": mention.label or "none",
             "by_frequency": seen.frequency(gold),
@@ -124,23 +126,6 @@ def _count(tally: Tally, gold: str, answer: str) -> None:
     tally.in_set += bool(gold)
     tally.answered += bool(answer)
     tally.correct += bool(gold) and answer == gold
-
-
-def gold_name(titles: TitleSet, mention: GoldMention) -> str:
-    """The name of a gold mention in a title set, or "" if it has none."""
-    found = _name(titles, mention.title) or _name(titles, mention.id)
-    if found or not mention.title:
-        return found
-    try:  # titles in data are often keys ("Paris,_Texas") or begin with a small letter
-        return titles.resolve(Wiki().article_title(mention.title)) or ""
-    except NotAnArticle:
-        return ""
-
-
-def _name(titles: TitleSet, title_or_id: str) -> str:
-    if not title_or_id:
-        return ""
-    return titles.resolve(title_or_id) or next(iter(titles.names_of(title_or_id)), "")
 
 
 def _linked(
@@ -174,7 +159,7 @@ def _layers(mentions: Iterable[GoldMention]) -> Iterator[List[GoldMention]]:
 
 def make_doc(nlp: Language, text: str, mentions: Iterable[GoldMention]) -> Doc:
     """A Doc whose entities are the mentions, cut where they begin and end as well as where the
-    tokenizer cuts.
+    tokenizer cuts, with the candidates that the mentions have.
 
     mentions (Iterable[GoldMention]): They must not overlap.
     """
@@ -183,6 +168,13 @@ def make_doc(nlp: Language, text: str, mentions: Iterable[GoldMention]) -> Doc:
     pieces = [text[start:end] for start, end in pairwise(sorted(borders))]
     doc = Doc.from_docs([nlp.tokenizer(piece) for piece in pieces], ensure_whitespace=False)
     assert doc is not None  # it is for no texts at all
-    spans = [doc.char_span(m.start, m.end, label=m.label or "ENTITY") for m in mentions]
+    spans = [_span(doc, mention) for mention in mentions]
     doc.ents = [span for span in spans if span is not None]
     return doc
+
+
+def _span(doc: Doc, mention: GoldMention) -> Optional[Span]:
+    span = doc.char_span(mention.start, mention.end, label=mention.label or LABEL)
+    if span is not None:
+        give(span, mention.candidates)
+    return span

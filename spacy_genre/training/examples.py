@@ -11,6 +11,8 @@ from spacy.training import Example
 from spacy.util import filter_spans
 
 from ..errors import Errors, Warnings
+from ..mentions import OPENING
+from .given import give
 from .gold import GoldMention, GoldText
 
 MISALIGNED = ("expand", "skip", "fail")
@@ -22,7 +24,8 @@ LABEL = "ENTITY"
 
 @dataclass
 class ExampleMaker:
-    """Makes Examples, whose reference Docs have the mentions as entities with kb_ids.
+    """Makes Examples, whose reference Docs have the mentions as entities with kb_ids, and with the
+    candidates that the data gives them.
 
     nlp (Language): The pipeline, for its tokenizer.
     misaligned (str): What to do with a mention that does not begin and end where tokens do:
@@ -44,6 +47,8 @@ class ExampleMaker:
     def __call__(self, text: GoldText) -> Example:
         """RAISES (ValueError): If misaligned = "fail" and a mention does not align."""
         predicted = self.nlp.make_doc(text.text)
+        if text.opening:
+            predicted._.set(OPENING, text.opening)
         reference = predicted.copy()
         predicted.set_ents([])  # it has none, rather than that nobody looked for them
         found = [self._span(reference, mention) for mention in text.mentions]
@@ -68,6 +73,8 @@ class ExampleMaker:
             self.counts["misaligned"] += 1
             if self.misaligned == "fail":
                 raise ValueError(_misaligned(doc.text, mention))
+            return None
+        give(span, mention.candidates)
         return span
 
     def warn(self, path: Any) -> None:

@@ -2,8 +2,8 @@
 
 A row is `{"text": ..., "mentions": [{"start": ..., "end": ..., "title": ...}]}`. A mention has a
 `title` or an `id` of the title set (one whose title is null is passed over), and may have `label`,
-`kind` (see `KINDS`) and `candidates`; a row may have `page` (the title of the page that it is from)
-and `about` (see `GoldText`). The offsets count characters.
+`kind` (see `KINDS`) and `candidates`; a row may have `page` (the title of the page that it is
+from), `opening` and `about` (see `GoldText`). The offsets count characters.
 """
 
 from dataclasses import dataclass, replace
@@ -49,6 +49,7 @@ class GoldText:
     about (str): The title of the page that a system should find for the text as a whole, or ""
         (paper, section 4.3: document retrieval).
     kind (str): Where the pair of text and `about` comes from, one of `KINDS`.
+    opening (str): How the document begins that the text is a part of, or "".
     """
 
     text: str
@@ -56,10 +57,11 @@ class GoldText:
     page: str = ""
     about: str = ""
     kind: str = LINK
+    opening: str = ""
 
     def to_row(self) -> Dict[str, Any]:
         """The text as a row of JSON; what is empty is left out."""
-        row = {"page": self.page, "about": self.about, "text": self.text}
+        row = {"page": self.page, "about": self.about, "opening": self.opening, "text": self.text}
         if self.about:
             row["kind"] = self.kind
         mentions = [_without_defaults(mention) for mention in self.mentions]
@@ -73,8 +75,8 @@ class GoldText:
         if not isinstance(rows, list):
             raise ValueError(f"'mentions' is {_short(rows)}; it must be a list")
         mentions = tuple(_mention(row, len(text)) for row in rows if not _is_open(row))
-        known = cls(text, mentions, _text_of(row, "page"), _text_of(row, "about"))
-        return replace(known, kind=_text_of(row, "kind") or LINK)
+        given = {key: _text_of(row, key) for key in ("page", "about", "opening")}
+        return cls(text, mentions, kind=_text_of(row, "kind") or LINK, **given)
 
     def with_mentions(self, mentions: List[GoldMention]) -> "GoldText":
         """The same text with other mentions."""

@@ -11,6 +11,8 @@ from .pairs import Pair
 
 # Inputs whose lengths differ by less may be padded to one, so that names of one length meet.
 BUCKET = 8
+# A pack that would have so many times its tokens with padding is closed, unless it is small.
+MAX_PADDED = 1.4
 
 
 def smoothed_loss(module: Any, batch: Seq2SeqBatch, label_smoothing: float) -> Tensor:
@@ -51,14 +53,16 @@ def packs(pairs: Sequence[Pair], batch_tokens: int) -> Iterator[List[Pair]]:
         unless a single pair has more.
     """
     pack: List[Pair] = []
-    widest_input = widest_name = 0
+    widest_input = widest_name = n_tokens = 0
     for pair in sorted(pairs, key=lambda pair: (len(pair.input) // BUCKET, len(pair.name))):
         width = max(widest_input, len(pair.input)) + max(widest_name, len(pair.name) + 1)
-        if pack and width * (len(pack) + 1) > batch_tokens:
+        n_padded, n_true = width * (len(pack) + 1), n_tokens + len(pair.input) + len(pair.name) + 1
+        if pack and (n_padded > batch_tokens or n_padded > MAX_PADDED * n_true + batch_tokens / 16):
             yield pack
-            pack, widest_input, widest_name = [], 0, 0
+            pack, widest_input, widest_name, n_tokens = [], 0, 0, 0
         pack.append(pair)
         widest_input = max(widest_input, len(pair.input))
         widest_name = max(widest_name, len(pair.name) + 1)
+        n_tokens += len(pair.input) + len(pair.name) + 1
     if pack:
         yield pack

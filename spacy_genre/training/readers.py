@@ -54,6 +54,7 @@ def WikipediaCorpus_v1(
     lists: float = 0.25,
     years: float = 0.05,
     copies: float = 1.0,
+    openings: float = 0.75,
     seed: int = 0,
 ) -> Reader:
     """Registered as `spacy_genre.WikipediaCorpus.v1` in `readers`: a dump of Wikipedia's articles
@@ -64,9 +65,12 @@ def WikipediaCorpus_v1(
     titles (Optional[str]): A title set that resolves redirects; mentions of other titles are
         left out.
     limit (int): Only so many examples, 0 for all.
-    own_title, repeats, short_forms, leads, lists, years, copies, seed: See `ArticleOptions`.
+    own_title, repeats, short_forms, leads, lists, years, copies, openings, seed: See
+        `ArticleOptions`.
     """
-    options = ArticleOptions(own_title, repeats, short_forms, leads, lists, years, copies, seed)
+    options = ArticleOptions(
+        own_title, repeats, short_forms, leads, lists, years, copies, openings, seed
+    )
     return partial(_read_articles, Path(path), titles, limit, options)
 
 

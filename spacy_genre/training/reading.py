@@ -17,6 +17,7 @@ from ..sources.mediawiki import NotAnArticle, Wiki
 from ..sources.opening import SourceFile, open_source
 from ..sources.pages import Page, Paragraph, TextLink
 from .articles import ArticleOptions, page_texts
+from .given import given
 from .gold import GoldMention, GoldText
 
 # So much of a file tells what it is.
@@ -206,7 +207,13 @@ def _read_docbin(source: SourceFile, options: ArticleOptions, *, skip: int) -> I
 def doc_text(doc: Doc) -> GoldText:
     """The text of a Doc, and its entities that have a kb_id as mentions."""
     mentions = (
-        GoldMention(ent.start_char, ent.end_char, ent.kb_id_, label=ent.label_)
+        GoldMention(
+            ent.start_char,
+            ent.end_char,
+            ent.kb_id_,
+            label=ent.label_,
+            candidates=tuple(given(ent)),
+        )
         for ent in doc.ents
         if ent.kb_id_
     )

@@ -39,17 +39,28 @@ class Trainer:
         self.restored: Dict[str, Dict[str, torch.Tensor]] = {}
         self.groups = _groups(self.module, settings)
         _set_checkpointing(self.module, settings.gradient_checkpointing)
+        if self.module.device.type == "cpu":
+            # On CPUs the backward pass of torch's fused attention is the slower one.
+            self.module.config._attn_implementation = "eager"
 
-    def accumulate(self, pairs: Sequence[Pair], precision: Callable[[], ContextManager]) -> float:
+    def accumulate(
+        self,
+        pairs: Sequence[Pair],
+        precision: Callable[[], ContextManager],
+        *,
+        n_tokens: Optional[int] = None,
+    ) -> float:
         """Add the gradient of the loss over some pairs to what is there.
 
         pairs (Sequence[Pair]): A batch, of any size: it is read in packs.
         precision (Callable[[], ContextManager]): The context to compute in.
+        n_tokens (Optional[int]): By how many tokens the loss is divided, if not by those of the
+            names of these pairs: where others compute the rest of the batch.
         RETURNS (float): The mean of the label-smoothed loss over the names' tokens, in nats.
         RAISES (ValueError): If it is not finite, with the pairs.
         """
         self.module.train()
-        n_tokens = sum(len(pair.name) + 1 for pair in pairs)
+        n_tokens = n_tokens or sum(len(pair.name) + 1 for pair in pairs)
         total = 0.0
         for pack in packs(pairs, self.settings.batch_tokens):
             batch = make_batch(self.model, [p.input for p in pack], [p.name for p in pack])

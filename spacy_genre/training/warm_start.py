@@ -27,6 +27,7 @@ def warm_start(
     *,
     decoder_layers: int = 3,
     context_tokens: int = 32,
+    opening_tokens: int = 0,
     dropout: float = 0.1,
 ) -> None:
     """Write a `BartForConditionalGeneration` whose encoder computes what a BERT does.
@@ -41,6 +42,7 @@ def warm_start(
     out (Path): The folder to write: the model and its tokenizer, which knows the delimiters.
     decoder_layers (int): How many, spread over the encoder's.
     context_tokens (int): The context window to each side that the model is to be trained with.
+    opening_tokens (int): Tokens of how the document begins, likewise.
     dropout (float): The rate of dropout in training.
     RAISES (ValueError): If there is no such encoder, or it is of another kind.
     """
@@ -51,11 +53,11 @@ def warm_start(
         raise ValueError(
             Errors.D006.format(key="decoder_layers", value=decoder_layers, allowed=allowed)
         )
-    settings = GenreSettings(context_tokens=context_tokens)
+    settings = GenreSettings(context_tokens=context_tokens, opening_tokens=opening_tokens)
     delimiters = [settings.start_delimiter, settings.end_delimiter]
     shared = _embeddings(bert, tokenizer, delimiters)
     model = Bart(_config(bert.config, tokenizer, len(shared), decoder_layers, dropout))
-    model.config.genre = {"context_tokens": context_tokens}
+    model.config.genre = {"context_tokens": context_tokens, "opening_tokens": opening_tokens}
     model.load_state_dict(_weights(bert, shared, decoder_layers))
     model.tie_weights()
     with whole_folder(out) as folder:

@@ -279,7 +279,7 @@ def test_overwrite(nlp, linker):
 def test_context_tokens(nlp, linker):
     seen = []
     find = linker.find_paths
-    linker.find_paths = lambda inputs, trie: seen.append(inputs) or find(inputs, trie)
+    linker.find_paths = lambda inputs, *names: seen.append(inputs) or find(inputs, *names)
     for linker.context_tokens in (0, 2, None):
         nlp(make_doc(nlp))
     decoded = [linker.tokenizer.decode(inputs[1]) for inputs in seen]

@@ -17,6 +17,7 @@ from spacy_genre.titles import titleset
 from spacy_genre.titles.choice import choose_name
 from spacy_genre.titles.folding import fold
 from spacy_genre.titles.strings import StringTable
+from spacy_genre.titles.subset import Subset
 from spacy_genre.tokenization import NameTokenizer
 
 NAME = st.text(min_size=1, max_size=30).filter(lambda name: name.strip(string.whitespace))
@@ -614,3 +615,28 @@ def test_another_tokenizer_is_refused(titles, hf_tokenizer):
     other = NameTokenizer(hf_tokenizer, bos=False)
     with pytest.raises(ValueError, match=r"T004.*--model"):
         titles.bind(other)
+
+
+# Some of its names
+
+
+def test_a_subset_answers_as_the_set_but_of_its_names_only(tokenizer):
+    prior = [1, 5, 2, 0, 0]
+    titles = TitleSet.build(
+        ["US", "us", "Us", "Paris", "Rome"], tokenizer, prior=prior, redirects={"Roma": "Rome"}
+    )
+    titles.add("Zürich", id="Q72")
+    view = titles.view
+    rows = [view.target(name) for name in ("Zürich", "US", "Roma", "Us")]
+    subset = Subset.of(view, rows, tokenizer)
+    assert sorted(map(subset.name_at, subset.rows)) == ["Rome", "US", "Us", "Zürich"]
+    ends = {tuple(subset.trie.path(node)): node for node in walk(subset.trie)}
+    assert sorted(ends) == sorted(
+        {tuple(ids) for ids in tokenizer.encode(["US", "Rome", "Zürich"])}
+    )
+    node = ends[tuple(tokenizer.encode(["us"])[0])]
+    assert sorted(subset.spellings_at(node)) == [("US", rows[1]), ("Us", rows[3])]
+    for surface, name in (("US", "US"), ("us", "Us")):  # the prior of "us" itself is higher
+        assert subset.name_at(choose_name(subset, node, surface)) == name
+    assert subset.id_at(rows[0]) == "Q72"
+    assert len(Subset.of(view, [], tokenizer).trie) == 0

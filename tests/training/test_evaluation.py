@@ -75,6 +75,50 @@ def test_make_doc_cuts_at_the_mentions():
     assert [ent.text for ent in doc.ents] == [words[a:b] for a, b in spans]
 
 
+def test_the_entities_carry_their_candidates():
+    (gold,) = text(
+        "We saw Paris.", ("Paris", "Paris"), candidates=("Paris,_Texas", "Paris")
+    ).mentions
+    doc = make_doc(spacy.blank("en"), "We saw Paris.", [gold])
+    assert doc.ents[0]._.genre_given == ["Paris,_Texas", "Paris"]
+    assert doc[0:1]._.genre_given is None
+
+
+def evaluated(tmp_path, *options):
+    """The figures of the command."""
+    out = tmp_path / "out.json"
+    command = ["evaluate", *map(str, options), "--out", str(out)]
+    result = CliRunner().invoke(genre_cli, command)
+    assert result.exit_code == 0, result.output
+    (found,) = srsly.read_json(out).values()
+    return found, result.output
+
+
+def test_the_command_with_candidates(titles, tmp_path):
+    titles.save(tmp_path / "titles")
+    only = [
+        text("Einstein was a physicist.", ("Einstein", "Chicago"), candidates=("chicago",)),
+        text("Germany has many cities.", ("Germany", "Germany")),  # none: all names are searched
+        text("Apple fell.", ("Apple", "Paris"), candidates=("Nobody", "Paris,_Texas", "Q6")),
+        text("Einstein was there.", ("Einstein", "Albert Einstein"), candidates=("Einstein",)),
+    ]
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps(t.to_row()) + "\n" for t in only))
+    options = [data, "--titles", tmp_path / "titles", "--candidates"]
+    found, output = evaluated(tmp_path, *options, "data")
+    assert found["micro_f"] == 0.5
+    assert found["with_candidates"]["micro_f"] >= 0.75
+    assert "with candidates" in output
+    found, output = evaluated(tmp_path, *options, "none")
+    assert found["micro_f"] == 0.5
+    assert "with candidates" not in output
+    found, _ = evaluated(tmp_path, *options, "aliases")
+    assert found["with_candidates"]["micro_f"] == 0.5
+    result = CliRunner().invoke(genre_cli, ["evaluate", str(data), "--candidates", "some"])
+    assert result.exit_code == 1
+    assert "one of data, aliases, none" in result.output
+
+
 def test_the_command(titles, tmp_path):
     titles.save(tmp_path / "titles")
     data = tmp_path / "data.jsonl"

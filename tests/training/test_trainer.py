@@ -14,8 +14,8 @@ from thinc.api import SGD, Adam
 from thinc.schedules import warmup_linear
 from transformers import T5Config, T5ForConditionalGeneration
 
+from spacy_genre.decoding.precision import precision
 from spacy_genre.model import Seq2Seq_v1, make_batch, shim_of
-from spacy_genre.pipeline.precision import precision
 from spacy_genre.training.examples import ABOUT
 from spacy_genre.training.loss import packs, smoothed_loss
 from spacy_genre.training.pairs import Pair
@@ -103,7 +103,7 @@ def test_neither_packing_nor_checkpointing_changes_the_gradient(model, settings)
 def test_bfloat16(model):
     trained = trainer(model)
     exact = trained.accumulate(PAIRS, contextlib.nullcontext)
-    rough = trained.accumulate(PAIRS, partial(precision, "bfloat16", torch.device("cpu")))
+    rough = trained.accumulate(PAIRS, partial(precision, torch.bfloat16, torch.device("cpu")))
     assert rough == pytest.approx(exact, rel=0.05)
     assert rough != exact
     assert {gradient.dtype for gradient in gradients(trained).values()} == {torch.float32}

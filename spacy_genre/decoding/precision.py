@@ -1,26 +1,19 @@
-"""What the model computes in."""
+"""What a model computes in."""
 
-import contextlib
 from typing import ContextManager
 
 import torch
 
 from ..errors import Errors
-from .validation import check
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-
-
-def check_dtype(component: str, dtype: str) -> None:
-    """RAISES (ValueError): If it is none of the dtypes."""
-    allowed = "one of " + ", ".join(f'"{d}"' for d in DTYPES)
-    check(component, "dtype", dtype, allowed, dtype in DTYPES)
 
 
 def torch_dtype(dtype: str, device: torch.device) -> torch.dtype:
     """What to compute in on a device.
 
-    dtype (str): "auto" is bfloat16 where the device multiplies it fast, and float32 elsewhere.
+    dtype (str): One of `DTYPES`. "auto" is bfloat16 where the device multiplies it fast, and
+        float32 elsewhere.
     RAISES (ValueError): For float16 on a CPU.
     """
     on_gpu = device.type == "cuda"
@@ -32,15 +25,10 @@ def torch_dtype(dtype: str, device: torch.device) -> torch.dtype:
     return getattr(torch, dtype)
 
 
-def precision(dtype: str, device: torch.device) -> ContextManager:
-    """A context in which a float32 module computes in a dtype, and its weights stay as they are.
-
-    dtype (str): As in `torch_dtype`.
-    """
-    found = torch_dtype(dtype, device)
-    if found == torch.float32:
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, found)
+def precision(dtype: torch.dtype, device: torch.device) -> ContextManager:
+    """A context in which a float32 module computes in a dtype, and its weights stay as they are."""
+    lower = dtype != torch.float32
+    return torch.autocast(device.type, dtype if lower else None, enabled=lower)
 
 
 def cpu_has_bfloat16() -> bool:

@@ -1,0 +1,170 @@
+"""Make what the embedded model is trained on ready for `genre titles build` and `corpus build`.
+
+    python scripts/embedded_data.py DATA OUT
+
+DATA is the folder of titles.tsv.gz (names), redirects.tsv.gz (redirects among them, and where they
+lead), anchors.tsv.gz (words of links, titles and counts) and vital_articles.json.gz (the first
+paragraphs of well-known articles, and short descriptions). OUT gets:
+
+- names.jsonl: the title set, with redirects;
+- vital.jsonl: the first paragraphs as pages, with the names of others in them as links;
+- described.jsonl: words of links in front of what they stand for, where a description is known;
+- bare.jsonl: words of links and titles by themselves, or with the qualifier of their title in the
+  context ("Queen" beside "band" for "Queen (band)").
+"""
+
+import gzip
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any, Dict, Iterable, Iterator, List, Tuple
+
+import srsly
+import typer
+
+from spacy_genre.files import write_whole
+from spacy_genre.training.gold import ALIAS, DESCRIPTION, GoldMention, GoldText
+
+Anchors = Dict[str, List[Tuple[str, int]]]
+QUALIFIED = re.compile(r"(.+?)(?: \(([^()]+)\)|, (.+))")
+# How a name and its qualifier stand in a text.
+FRAMES = (
+    "{name}, {what}",
+    "{what} {name}",
+    "the {what} {name}",
+    "{name} ({what})",
+    "{name} {what}",
+)
+MAX_ALIASES = 4  # of each described article
+MAX_TEXT = 400  # of a first paragraph, in characters
+OFTEN = 20  # links with the same words and title, for which they come twice
+N_PLAIN = 10_000  # titles without a qualifier, by themselves
+DIGIT = re.compile(r"\d")
+# The shares that are kept of words of links that have digits, and of those that were seen once.
+DIGITS, ONCE = 0.1, 0.2
+WORD = re.compile(r"[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,4}")
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="The folder of the data.")],
+    out: Annotated[Path, typer.Argument(help="Where to write.")],
+    seed: Annotated[int, typer.Option(help="What chance starts from.")] = 0,
+) -> None:
+    """Write names.jsonl, vital.jsonl, described.jsonl and bare.jsonl."""
+    names = [row[0] for row in read_rows(data / "titles.tsv.gz")]
+    known = set(names)
+    targets = {a: b for a, b, *_ in read_rows(data / "redirects.tsv.gz") if b in known and a != b}
+    anchors = read_anchors(data / "anchors.tsv.gz", known, targets)
+    with gzip.open(data / "vital_articles.json.gz", "rt", encoding="utf8") as file:
+        vital = [row for row in json.load(file).values() if row["title"] in known]
+    names = [name for name in names if name not in targets]
+    chance = Random(seed)
+    write(out / "names.jsonl", name_rows(names, targets))
+    write(out / "vital.jsonl", vital_pages(vital))
+    write(out / "described.jsonl", described(vital, anchors, chance))
+    write(out / "bare.jsonl", bare(names, anchors, chance))
+
+
+def read_rows(path: Path) -> Iterator[List[str]]:
+    """The cells of a gzipped TSV."""
+    with gzip.open(path, "rt", encoding="utf8") as file:
+        for line in file:
+            yield line.rstrip("\n").split("\t")
+
+
+def read_anchors(path: Path, known: Iterable[str], targets: Dict[str, str]) -> Anchors:
+    """For each title the words of links to it, with counts, most frequent first; not the title
+    itself."""
+    counts: Dict[str, Dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for mention, title, count in read_rows(path):
+        if title in known and mention.strip() and len(mention) <= 100:
+            counts[targets.get(title, title)][mention] += int(count)
+    return {
+        title: sorted(((m, n) for m, n in found.items() if m != title), key=lambda x: (-x[1], x[0]))
+        for title, found in counts.items()
+    }
+
+
+def name_rows(names: Iterable[str], targets: Dict[str, str]) -> Iterator[Dict[str, Any]]:
+    redirects: Dict[str, List[str]] = defaultdict(list)
+    for redirect, target in targets.items():
+        redirects[target].append(redirect)
+    for name in names:
+        yield {"name": name, "redirects": redirects[name]} if name in redirects else {"name": name}
+
+
+def vital_pages(vital: List[Dict[str, str]]) -> Iterator[Dict[str, Any]]:
+    """The first paragraphs as pages; the names of other articles in them are links."""
+    known = {row["title"] for row in vital}
+    for row in vital:
+        text = row["extract"]
+        links = [
+            {"start": m.start(), "end": m.end(), "title": m[0]}
+            for m in WORD.finditer(text)
+            if m[0] in known and m[0] != row["title"] and m.start() > 0
+        ]
+        yield {"title": row["title"], "paragraphs": [{"text": text, "links": links}]}
+
+
+def described(
+    vital: List[Dict[str, str]], anchors: Anchors, chance: Random
+) -> Iterator[Dict[str, Any]]:
+    """The words of links to an article, in its first paragraph or in front of its description."""
+    for row in vital:
+        title, extract, what = row["title"], row["extract"][:MAX_TEXT], row.get("description") or ""
+        plain = split_title(title)[0]
+        at = re.search(rf"(?<!\w){re.escape(plain)}(?!\w)", extract)
+        before, after = (extract[: at.start()], extract[at.end() :]) if at else ("", f": {extract}")
+        for alias, _ in [(plain, 0), *anchors.get(title, [])[:MAX_ALIASES]]:
+            yield mention_row(before, alias, after, title, DESCRIPTION)
+            if what:
+                yield frame_row(alias, what[0].lower() + what[1:], title, chance, DESCRIPTION)
+
+
+def bare(names: List[str], anchors: Anchors, chance: Random) -> Iterator[Dict[str, Any]]:
+    """Words of links, and titles, by themselves or with the qualifier of the title."""
+    for title, found in anchors.items():
+        for alias, count in found:
+            # Tables are full of "1948-49" and "May 21", which mean something else in each.
+            share = (DIGITS if DIGIT.search(alias) else 1) * (ONCE if count == 1 else 1)
+            if chance.random() >= share:
+                continue
+            for _ in range(1 + (count >= OFTEN)):
+                yield mention_row("", alias, "", title, ALIAS)
+    plain = []
+    for title in names:
+        name, what = split_title(title)
+        if what:
+            yield frame_row(name, what, title, chance, ALIAS)
+        else:
+            plain.append(title)
+    for title in chance.sample(plain, min(N_PLAIN, len(plain))):
+        yield mention_row("", title, "", title, ALIAS)
+
+
+def split_title(title: str) -> Tuple[str, str]:
+    """A title without its qualifier, and that: "Queen (band)", "Paris, Texas"."""
+    match = QUALIFIED.fullmatch(title)
+    return (match[1], match[2] or match[3]) if match else (title, "")
+
+
+def frame_row(name: str, what: str, title: str, chance: Random, kind: str) -> Dict[str, Any]:
+    before, after = chance.choice(FRAMES).replace("{what}", what).split("{name}")
+    return mention_row(before, name, after, title, kind)
+
+
+def mention_row(before: str, mention: str, after: str, title: str, kind: str) -> Dict[str, Any]:
+    start, end = len(before), len(before) + len(mention)
+    found = GoldMention(start, end, title, kind=kind)
+    return GoldText(f"{before}{mention}{after}", (found,)).to_row()
+
+
+def write(path: Path, rows: Iterable[Dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, "".join(f"{srsly.json_dumps(row)}\n" for row in rows).encode("utf8"))
+
+
+if __name__ == "__main__":
+    typer.run(main)

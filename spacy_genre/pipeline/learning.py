@@ -1,0 +1,162 @@
+"""How the components are trained and evaluated: with spaCy's Examples."""
+
+from functools import partial
+from itertools import islice
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
+
+from spacy.language import Language
+from spacy.tokens import Span
+from spacy.training import Example, validate_examples, validate_get_examples
+from thinc.api import Optimizer
+
+from ..decoding.precision import precision, torch_dtype
+from ..errors import Errors
+from ..titles import TitleSet
+from ..titles.view import TitleView
+from ..training.given import copy_given
+from ..training.pairs import NIL, Pair, make_pairs, warn_of_no_names
+from ..training.settings import TrainingSettings
+from ..training.trainer import Trainer
+from .base import GenrePipe
+
+
+class LearningPipe(GenrePipe):
+    """A component that learns to write the names of entities.
+
+    training (TrainingSettings): How it is trained.
+    use_gold_ents (bool): Whether to train and to evaluate on the entities of the reference.
+    labels_discard (List[str]): Entities with these labels are passed over.
+    kb_id (str): What gold kb_ids are: "title" or "id".
+    scorer (Optional[Callable]): The scoring method.
+    """
+
+    NIL = NIL  # for an entity that is not linked, as in spaCy's EntityLinker
+
+    training: TrainingSettings
+    use_gold_ents: bool
+    labels_discard: List[str]
+    kb_id: str
+    scorer: Optional[Callable]
+    _trainer: Optional[Trainer] = None
+
+    def _searchable(self) -> TitleView:
+        """The title set as it is now, if names can be generated from it."""
+        raise NotImplementedError
+
+    def _encode(self, ents: Sequence[Span]) -> List[Optional[List[int]]]:
+        """The model's input for each entity; None for one that it can't read."""
+        raise NotImplementedError
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        titles: Optional[Union[TitleSet, Callable[[], TitleSet]]] = None,
+    ) -> None:
+        """Load the model and the title set.
+
+        get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples. If it has
+            links, and none of the first ones leads to a name of the title set, there is a warning.
+        nlp (Optional[Language]): The pipeline.
+        titles (Optional[Union[TitleSet, Callable[[], TitleSet]]]): The title set to use from now
+            on; in a config, `[initialize.components.genre_linker.titles]`.
+        """
+        validate_get_examples(get_examples, "GenreLinker.initialize")
+        if titles is not None:
+            self.titles = titles() if callable(titles) else titles
+        self._searchable()
+        self._trainer = None
+        warn_of_no_names(self.name, islice(get_examples(), 100), self._gold_name)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn to write the names of gold entities.
+
+        examples (Iterable[Example]): A batch. Entities whose gold kb_id leads to no name of the
+            title set are passed over.
+        drop (float): Not used: the rate is the model's own (`dropout` in its config.json).
+        sgd (Optional[Optimizer]): The optimizer. Without it gradients add up.
+        losses (Optional[Dict[str, float]]): To which the mean label-smoothed loss of the names'
+            tokens, in nats, is added.
+        RETURNS (Dict[str, float]): The losses.
+        RAISES (ValueError): If the loss is not finite, with the entities of the batch.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "GenreLinker.update")
+        if pairs := self._pairs(examples):
+            device = self.shim.device
+            context = partial(precision, torch_dtype(self.training.dtype, device), device)
+            losses[self.name] += self.trainer.accumulate(pairs, context)
+        if sgd is not None:
+            self.finish_update(sgd)
+        return losses
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Change the weights by the gradients that were added up: see `Trainer.step`."""
+        self.trainer.step(sgd)
+
+    @property
+    def trainer(self) -> Trainer:
+        """What trains the model as it is loaded now."""
+        module = self.shim.transformer
+        if self._trainer is None or self._trainer.module is not module:
+            self._trainer = Trainer(self.model, self.training)
+        return self._trainer
+
+    def _pairs(self, examples: Iterable[Example]) -> List[Pair]:
+        """What can be learnt from some examples."""
+        return make_pairs(
+            examples,
+            gold_name=self._gold_name,
+            encode=self._encode,
+            tokenizer=self.shim.name_tokenizer,
+            max_length=self.max_length,
+            use_gold_ents=self.use_gold_ents,
+            labels_discard=self.labels_discard,
+        )
+
+    def _gold_name(self, kb_id: str) -> Optional[str]:
+        if not kb_id or kb_id == self.NIL:
+            return None
+        by_id = self.titles.names_of(kb_id) if self.kb_id == "id" else []
+        name = by_id[0] if by_id else self.titles.resolve(kb_id)
+        if name is None and self.training.missing == "fail":
+            raise ValueError(Errors.D005.format(title=kb_id, where="a gold kb_id"))
+        return name
+
+    def _with_gold_ents(self, examples: Iterable[Example]) -> List[Example]:
+        """If use_gold_ents is true, copies of the examples whose predicted docs have the gold
+        entities, and the candidates that the data gives them."""
+        if not self.use_gold_ents:
+            return list(examples)
+        copies = []
+        for eg in examples:
+            ents, _ = eg.get_aligned_ents_and_ner()
+            copy = eg.copy()
+            copy.predicted.ents = ents
+            copy_given(eg.reference, copy.predicted)
+            copies.append(copy)
+        return copies
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        """Score a batch of examples; with `use_gold_ents`, link their gold entities first (the
+        pipeline that made the predictions may have found others, or none).
+
+        RETURNS (Dict[str, Any]): `nel_micro_p`, `nel_micro_r`, `nel_micro_f` and the like.
+        """
+        if self.scorer is None:
+            return {}
+        if self.use_gold_ents:
+            examples = self._with_gold_ents(examples)
+            for _ in self.pipe(eg.predicted for eg in examples):
+                pass  # the docs are linked in place
+        return self.scorer(examples, **kwargs)

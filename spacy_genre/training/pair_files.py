@@ -1,0 +1,142 @@
+"""Pairs of input and name in files, as arrays that are opened by memory map: encoded once, and then
+read by any number of processes and as often as is needed."""
+
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List
+
+import numpy as np
+import srsly
+
+from ..errors import Errors
+from ..files import write_whole
+from ..ragged import flatten
+from .pairs import Pair
+
+MANIFEST = "manifest.json"
+# So many pairs are in a file.
+PART = 1_000_000
+COLUMNS = ("inputs", "input_lengths", "names", "name_lengths")
+
+
+class PairWriter:
+    """Writes pairs to a folder: `{name}-{part}-{column}.npy`.
+
+    folder (Path): The folder.
+    name (str): What begins the names of the files. Writers with other names may write beside it.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
+        self.waiting: List[Pair] = []
+        self.parts: List[str] = []
+
+    def write(self, pairs: Iterable[Pair]) -> None:
+        self.waiting.extend(pairs)
+        if len(self.waiting) >= PART:
+            self._write_part()
+
+    def finish(self) -> List[str]:
+        """Write what is left. RETURNS (List[str]): The parts."""
+        if self.waiting:
+            self._write_part()
+        return self.parts
+
+    def _write_part(self) -> None:
+        part = f"{self.name}-{len(self.parts):05}"
+        columns = [
+            *flatten(pair.input for pair in self.waiting),
+            *flatten(pair.name for pair in self.waiting),
+        ]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for column, array in zip(COLUMNS, columns, strict=True):
+            np.save(self.folder / f"{part}-{column}.npy", array, allow_pickle=False)
+        self.parts.append(part)
+        self.waiting = []
+
+
+def finish_pairs(folder: Path, signature: Dict[str, Any]) -> None:
+    """Say that a folder of pairs is whole, and what they were made of."""
+    parts = sorted(path.name.removesuffix("-names.npy") for path in folder.glob("*-names.npy"))
+    manifest = {"signature": signature, "parts": parts}
+    write_whole(folder / MANIFEST, srsly.json_dumps(manifest).encode("utf8"))
+
+
+def is_whole(folder: Path, signature: Dict[str, Any]) -> bool:
+    """Whether a folder holds all pairs of what is to be read.
+
+    RAISES (ValueError): If they are of something else.
+    """
+    if not (folder / MANIFEST).exists():
+        return False
+    if srsly.read_json(folder / MANIFEST)["signature"] != signature:
+        raise ValueError(Errors.D016.format(path=folder))
+    return True
+
+
+class PairFiles:
+    """The pairs of a folder, as a sequence.
+
+    folder (Path): What `finish_pairs` has finished.
+    RAISES (OSError, ValueError): If a file is missing or damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.parts = [self._open(part) for part in srsly.read_json(folder / MANIFEST)["parts"]]
+        if not self.parts:
+            raise ValueError(Errors.D003.format(path=folder, reason="there are no pairs in it"))
+        # The length of each, with the start or end token.
+        self.input_lengths = np.concatenate([part["input_lengths"] for part in self.parts])
+        self.name_lengths = np.concatenate([part["name_lengths"] for part in self.parts]) + 1
+        self.first = np.cumsum([0, *(len(part["input_lengths"]) for part in self.parts)])
+
+    def _open(self, part: str) -> Dict[str, np.ndarray]:
+        columns = {}
+        for column in COLUMNS:
+            path = self.folder / f"{part}-{column}.npy"
+            try:
+                columns[column] = np.load(path, mmap_mode="r", allow_pickle=False)
+            except ValueError as err:
+                raise ValueError(Errors.D003.format(path=path, reason=err)) from err
+        for what in ("input", "name"):
+            ends = np.cumsum(columns[f"{what}_lengths"])
+            if (ends[-1] if len(ends) else 0) != len(columns[f"{what}s"]):
+                reason = f"the {what}s are not as long as they should be"
+                raise ValueError(Errors.D003.format(path=self.folder / part, reason=reason))
+            columns[f"{what}_ends"] = ends
+        return columns
+
+    def __len__(self) -> int:
+        return int(self.first[-1])
+
+    def __getitem__(self, index: int) -> Pair:
+        at = int(np.searchsorted(self.first, index, side="right")) - 1
+        part, row = self.parts[at], index - int(self.first[at])
+        ids = [
+            part[f"{what}s"][end - part[f"{what}_lengths"][row] : end].tolist()
+            for what in ("input", "name")
+            for end in [part[f"{what}_ends"][row]]
+        ]
+        return Pair(*ids, shown=f"pair {index} of {self.folder}")
+
+
+def shuffled_batches(
+    lengths: np.ndarray, batch_size: int, seed: int, *, skip: int = 0
+) -> Iterator[np.ndarray]:
+    """Batches of indices, pass after pass, each pass in another order; the indices of a batch are
+    sorted by length, so that a stride of them is as much work as the next.
+
+    lengths (np.ndarray): [N], how long each item is.
+    batch_size (int): How many indices a batch has; the last ones of a pass have no batch if they
+        are fewer.
+    skip (int): So many batches are passed over.
+    """
+    size = min(batch_size, len(lengths))
+    per_pass = len(lengths) // size
+    n_pass, at = divmod(skip, per_pass)
+    while True:
+        order = np.random.default_rng([seed, n_pass]).permutation(len(lengths))
+        for i in range(at, per_pass):
+            batch = order[i * size : (i + 1) * size]
+            yield batch[np.argsort(lengths[batch], kind="stable")]
+        n_pass, at = n_pass + 1, 0

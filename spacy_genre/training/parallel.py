@@ -1,0 +1,245 @@
+"""Training on many GPUs or machines, by Hugging Face's accelerate: the corpus, the loss and the
+optimizer of `genre train`, and as many processes as `accelerate launch` starts.
+
+    accelerate launch -m spacy_genre.training.parallel CONFIG OUT [--batch-size N] [overrides]
+
+Each process encodes its share of the corpus, once (OUT/pairs). At each step it computes the
+gradient of its share of the batch; these are summed over the processes, so that a step is that of
+one process with the whole batch. The first process evaluates and writes: OUT/model-best and
+OUT/model-last are pipelines for `spacy.load`, and OUT/checkpoint is where the same command, or
+`genre train`, goes on.
+"""
+
+import sys
+import time
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Dict, List, Optional, Sequence
+
+import srsly
+import torch
+import typer
+from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
+from spacy.training import Example
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config, minibatch, registry, resolve_dot_names
+from tqdm import tqdm
+from wasabi import msg
+
+from ..decoding.precision import precision, torch_dtype
+from ..errors import Errors
+from .checkpoint import load_checkpoint, save_checkpoint
+from .pair_files import PairFiles, PairWriter, finish_pairs, is_whole, shuffled_batches
+
+try:
+    from accelerate import Accelerator, InitProcessGroupKwargs
+except ImportError as err:
+    raise ImportError(Errors.F014) from err
+
+CHECKPOINT = "checkpoint"
+ENCODE_BATCH = 256  # texts that are encoded at once
+SHOW_EVERY = 100  # steps
+# The others wait while the first process evaluates.
+PATIENCE = timedelta(hours=6)
+
+
+def main(
+    ctx: typer.Context,
+    config_path: Annotated[Path, typer.Argument(metavar="CONFIG", help="A training config.")],
+    out: Annotated[Path, typer.Argument(help="The folder for model-best and model-last.")],
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Pairs for each change of the weights, of all processes.")
+    ] = 96,
+    minutes: Annotated[float, typer.Option(min=0, help="Between two checkpoints.")] = 10.0,
+    log_with: Annotated[
+        Optional[str], typer.Option(help="accelerate's tracker: wandb, mlflow, tensorboard ...")
+    ] = None,
+) -> None:
+    """Train the genre_linker of a config with as many processes as accelerate starts.
+
+    What follows overrides the config: --training.max_steps 1000 --paths.train corpus/train
+    """
+    from spacy.cli._util import parse_config_overrides
+
+    accelerator = Accelerator(
+        log_with=log_with,
+        project_dir=str(out),
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+    )
+    try:
+        overrides = parse_config_overrides(ctx.args)
+        config = load_config(config_path, overrides=overrides, interpolate=True)
+        run = ParallelTraining(config, out, accelerator, batch_size=batch_size, minutes=minutes)
+        run()
+    except (OSError, ValueError) as err:
+        msg.fail("Can't train", str(err), exits=1)
+
+
+class ParallelTraining:
+    """One process of a training.
+
+    config (Config): A training config; its batcher is not used.
+    out (Path): The folder to write.
+    accelerator (Accelerator): Knows the other processes.
+    batch_size (int): Pairs for each change of the weights, of all processes together.
+    minutes (float): Between two checkpoints.
+    """
+
+    def __init__(
+        self, config: Any, out: Path, accelerator: Accelerator, *, batch_size: int, minutes: float
+    ) -> None:
+        self.out, self.accelerator, self.batch_size = out, accelerator, batch_size
+        self.seconds = minutes * 60
+        self.nlp: Language = init_nlp(config)
+        filled = self.nlp.config.interpolate()
+        self.settings = registry.resolve(filled["training"], schema=ConfigSchemaTraining)
+        self.name, self.linker = _component(self.nlp)
+        corpora = (self.settings["train_corpus"], self.settings["dev_corpus"])
+        self.train_corpus, self.dev_corpus = resolve_dot_names(filled, corpora)
+        self.signature = {
+            "corpora": srsly.json_loads(srsly.json_dumps(filled["corpora"])),
+            "titles": repr(self.linker.titles),
+        }
+        if (out / CHECKPOINT).exists():
+            load_checkpoint(self.nlp, out / CHECKPOINT)
+        self.linker.shim.transformer.to(accelerator.device)
+
+    @property
+    def is_first(self) -> bool:
+        return bool(self.accelerator.is_main_process)
+
+    def __call__(self) -> None:
+        """Train until `training.max_steps` steps are done."""
+        pairs = self._pairs()
+        trainer, sgd = self.linker.trainer, self.settings["optimizer"]
+        batches = shuffled_batches(
+            pairs.input_lengths, self.batch_size, self.settings["seed"] or 0, skip=trainer.n_steps
+        )
+        self.accelerator.init_trackers("spacy_genre", config={"batch_size": self.batch_size})
+        log = _Log(self.out, self.accelerator, trainer.n_steps)
+        best, saved = -1.0, time.monotonic()
+        while trainer.n_steps < self.settings["max_steps"]:
+            loss = self._step(pairs, next(batches), sgd)
+            log.add(loss, self.batch_size)
+            n_steps, last = trainer.n_steps, trainer.n_steps == self.settings["max_steps"]
+            if self.is_first and n_steps % SHOW_EVERY == 0:
+                log.show(n_steps, sgd.learn_rate)
+            if self.is_first and (n_steps % self.settings["eval_frequency"] == 0 or last):
+                score = self._evaluate()
+                log.write({"step": n_steps, "nel_micro_f": round(score, 4)})
+                if score > best:
+                    best = score
+                    self.nlp.to_disk(self.out / "model-best")
+            if self.is_first and (last or time.monotonic() - saved > self.seconds):
+                save_checkpoint(self.nlp, self.out / CHECKPOINT)
+                saved = time.monotonic()
+        if self.is_first:
+            self.nlp.to_disk(self.out / "model-last")
+        self.accelerator.wait_for_everyone()
+        self.accelerator.end_training()
+
+    def _pairs(self) -> PairFiles:
+        """The pairs of the whole corpus. Each process encodes a share, if it is not there yet."""
+        folder, rank = self.out / "pairs", self.accelerator.process_index
+        if not is_whole(folder, self.signature):
+            writer = PairWriter(folder, f"{rank:03}")
+            examples = islice(
+                self.train_corpus(self.nlp), rank, None, self.accelerator.num_processes
+            )
+            bar = tqdm(desc="pairs", disable=not self.is_first or not sys.stderr.isatty())
+            for batch in minibatch(examples, ENCODE_BATCH):
+                pairs = self.linker._pairs(batch)
+                writer.write(pairs)
+                bar.update(len(pairs))
+            writer.finish()
+            self.accelerator.wait_for_everyone()
+            if self.is_first:
+                finish_pairs(folder, self.signature)
+        self.accelerator.wait_for_everyone()
+        return PairFiles(folder)
+
+    def _step(self, pairs: PairFiles, batch: Sequence[int], sgd: Any) -> float:
+        """Change the weights by a batch's gradient.
+
+        RETURNS (float): Its loss, as `Trainer.accumulate` gives it.
+        """
+        trainer, accelerator = self.linker.trainer, self.accelerator
+        share = batch[accelerator.process_index :: accelerator.num_processes]
+        n_tokens = int(pairs.name_lengths[batch].sum())
+        dtype = torch_dtype(self.linker.training.dtype, accelerator.device)
+        context = partial(precision, dtype, accelerator.device)
+        loss = trainer.accumulate([pairs[int(i)] for i in share], context, n_tokens=n_tokens)
+        weights = [weight for group in trainer.groups for weight in group["params"]]
+        if accelerator.num_processes > 1:
+            sum_gradients(weights, accelerator)
+            total = torch.tensor(loss, device=accelerator.device)
+            loss = float(accelerator.reduce(total, "sum"))
+        trainer.step(sgd)
+        sgd.step_schedules()
+        return loss
+
+    def _evaluate(self) -> float:
+        """The micro-F1 on the dev corpus."""
+        examples: List[Example] = list(self.dev_corpus(self.nlp))
+        return float(self.nlp.evaluate(examples)["nel_micro_f"] or 0.0)
+
+
+def sum_gradients(weights: Sequence[Any], accelerator: Accelerator) -> None:
+    """Give each process the sum of all processes' gradients, in one message."""
+    for weight in weights:
+        if weight.grad is None:  # of a process whose share was empty
+            weight.grad = torch.zeros_like(weight)
+    flat = torch.cat([weight.grad.flatten() for weight in weights])
+    flat = accelerator.reduce(flat, "sum")
+    parts = flat.split([weight.numel() for weight in weights])
+    for weight, part in zip(weights, parts, strict=True):
+        weight.grad.copy_(part.view_as(weight))
+
+
+class _Log:
+    """What the training has to say: a row of a table, a line of OUT/log.jsonl, and accelerate's
+    tracker."""
+
+    def __init__(self, out: Path, accelerator: Accelerator, n_steps: int) -> None:
+        self.path, self.accelerator = out / "log.jsonl", accelerator
+        self.start, self.n_pairs = time.monotonic(), 0
+        self.losses: List[float] = []
+
+    def add(self, loss: float, n_pairs: int) -> None:
+        self.losses.append(loss)
+        self.n_pairs += n_pairs
+
+    def show(self, n_steps: int, learn_rate: float) -> None:
+        seconds = time.monotonic() - self.start
+        row: Dict[str, float] = {
+            "step": n_steps,
+            "loss": round(sum(self.losses) / len(self.losses), 4),
+            "learn_rate": learn_rate,
+            "pairs_per_second": round(self.n_pairs / seconds, 1),
+        }
+        self.losses, self.n_pairs, self.start = [], 0, time.monotonic()
+        self.write(row)
+
+    def write(self, row: Dict[str, float]) -> None:
+        print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
+        with self.path.open("a", encoding="utf8") as file:
+            file.write(srsly.json_dumps(row) + "\n")
+        self.accelerator.log(row, step=int(row["step"]))
+
+
+def _component(nlp: Language) -> Any:
+    """The component to train, and its name."""
+    for name, pipe in nlp.pipeline:
+        if hasattr(pipe, "trainer"):
+            return name, pipe
+    raise ValueError(Errors.D014.format(path="the config", names=", ".join(nlp.pipe_names)))
+
+
+if __name__ == "__main__":
+    app = typer.Typer()
+    options = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(context_settings=options)(main)
+    app()

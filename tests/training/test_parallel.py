@@ -1,0 +1,144 @@
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+import torch
+from accelerate import Accelerator
+from conftest import NAMES
+from spacy.util import load_config
+
+from spacy_genre.training.loss import packs
+from spacy_genre.training.parallel import ParallelTraining, sum_gradients
+
+ROOT = Path(__file__).parents[2]
+TEXTS = [
+    ("Einstein was a physicist.", 0, 8, "Albert Einstein"),
+    ("He lived in Paris for long.", 12, 17, "Paris"),
+    ("Apple makes computers.", 0, 5, "Apple Inc."),
+    ("She ate an apple that day.", 11, 16, "Apple"),
+    ("The Nobel Prize of that year went to a writer from Germany.", 4, 15, "Nobel Prize"),
+]
+STEPS = 2
+
+
+@pytest.fixture
+def overrides(tmp_path, titles, tiny_folder):
+    titles.save(tmp_path / "titles")
+    rows = [
+        {"text": text, "mentions": [{"start": start, "end": end, "title": title}]}
+        for text, start, end, title in TEXTS
+    ]
+    srsly.write_jsonl(tmp_path / "texts.jsonl", rows)
+    # Without dropout, so that the steps of one process and of two can be compared.
+    config = srsly.read_json(tiny_folder / "config.json")
+    model = tmp_path / "model"
+    model.mkdir()
+    for file in tiny_folder.iterdir():
+        (model / file.name).write_bytes(file.read_bytes())
+    srsly.write_json(model / "config.json", {**config, "dropout": 0.0, "attention_dropout": 0.0})
+    return {
+        "paths.model": str(model),
+        "paths.titles": str(tmp_path / "titles"),
+        "paths.train": str(tmp_path / "texts.jsonl"),
+        "paths.dev": str(tmp_path / "texts.jsonl"),
+        "training.max_steps": STEPS,
+        "training.eval_frequency": STEPS,
+        "components.genre_linker.training.dtype": "float32",
+        "training.optimizer.learn_rate.warmup_steps": 0,
+    }
+
+
+def training(overrides, out, **options):
+    config = load_config(ROOT / "configs" / "small.cfg", overrides=overrides, interpolate=True)
+    options = {"batch_size": 4, "minutes": 10, **options}
+    return ParallelTraining(config, out, Accelerator(cpu=True), **options)
+
+
+def weights(folder):
+    (path,) = folder.rglob("model.safetensors")
+    from safetensors.torch import load_file
+
+    return {name: weight.float() for name, weight in load_file(path).items()}
+
+
+def test_the_result_is_a_pipeline_and_the_same_command_goes_on(overrides, tmp_path):
+    out = tmp_path / "out"
+    training(overrides, out)()
+    found = weights(out / "model-last")
+    nlp = spacy.load(out / "model-best")
+    assert sorted(nlp.get_pipe("genre_linker").titles.view) == NAMES
+    assert [row["step"] for row in srsly.read_jsonl(out / "log.jsonl")] == [STEPS]
+    # All is done.
+    again = training(overrides, out)
+    assert again.linker.trainer.n_steps == STEPS
+    again()
+    for name, weight in weights(out / "model-last").items():
+        assert torch.equal(weight, found[name])
+
+
+def test_a_step_is_that_of_spacys_training(overrides, tmp_path):
+    """The same loss, gradient norm and weights."""
+    run = training(overrides, tmp_path / "out", batch_size=len(TEXTS))
+    examples = list(run.train_corpus(run.nlp))
+    pairs = run.linker._pairs(examples)
+    expected = run.linker.update(examples)["genre_linker"]
+    norm = torch.nn.utils.get_total_norm([w.grad for w in _weights(run)])
+    for weight in _weights(run):
+        weight.grad = None
+    n_tokens = sum(len(pair.name) + 1 for pair in pairs)
+    # Two shares, each divided by the tokens of both.
+    shares = [pairs[::2], pairs[1::2]]
+    context = partial(torch.autocast, "cpu", enabled=False)
+    losses = [run.linker.trainer.accumulate(s, context, n_tokens=n_tokens) for s in shares]
+    assert sum(losses) == pytest.approx(expected, rel=1e-5)
+    found = torch.nn.utils.get_total_norm([w.grad for w in _weights(run)])
+    assert found.item() == pytest.approx(norm.item(), rel=1e-5)
+
+
+def test_gradients_are_summed(overrides, tmp_path):
+    class Doubled:
+        """As if another process had the same gradients."""
+
+        def reduce(self, flat, reduction):
+            assert reduction == "sum"
+            return 2 * flat
+
+    weights = [torch.nn.Parameter(torch.ones(2, 3)), torch.nn.Parameter(torch.ones(4))]
+    weights[0].grad = torch.arange(6.0).view(2, 3)
+    sum_gradients(weights, Doubled())
+    assert weights[0].grad.tolist() == [[0, 2, 4], [6, 8, 10]]
+    assert weights[1].grad.tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does(overrides, tmp_path):
+    training(overrides, tmp_path / "one", batch_size=4)()
+    options = [f"--{key}={value}" for key, value in overrides.items()]
+    launch = ["--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.launch", *launch, "--dynamo_backend", "no",
+         "-m", "spacy_genre.training.parallel", str(ROOT / "configs" / "small.cfg"),
+         str(tmp_path / "two"), "--batch-size", "4", *options],
+        check=True, cwd=ROOT,
+    )  # fmt: skip
+    # The pairs stand in another order, so only a batch of all of them is the same.
+    rows = list(srsly.read_jsonl(tmp_path / "two" / "log.jsonl"))
+    assert [row["step"] for row in rows] == [STEPS]
+    assert spacy.load(tmp_path / "two" / "model-best").pipe_names == ["genre_linker"]
+
+
+def _weights(run):
+    return [weight for group in run.linker.trainer.groups for weight in group["params"]]
+
+
+def test_packs_are_hardly_padded():
+    from spacy_genre.training.pairs import Pair
+
+    pairs = [Pair([1] * n, [1], "") for n in [5] * 100 + [80] * 40]
+    found = list(packs(pairs, 8192))
+    assert {len(pack[0].input) == len(pack[-1].input) for pack in found} == {True}
+    assert sum(map(len, found)) == len(pairs)
