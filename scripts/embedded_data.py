@@ -9,6 +9,7 @@ paragraphs of well-known articles, and short descriptions). OUT gets:
 - names.jsonl: the title set, with redirects;
 - vital.jsonl: the first paragraphs as pages, with the names of others in them as links;
 - described.jsonl: words of links in front of what they stand for, where a description is known;
+- excluded.txt: the pages that a benchmark is from, which are not to be trained on;
 - bare.jsonl: words of links and titles by themselves, or with the qualifier of their title in the
   context ("Queen" beside "band" for "Queen (band)").
 """
@@ -19,7 +20,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 from random import Random
-from typing import Annotated, Any, Dict, Iterable, Iterator, List, Tuple
+from typing import Annotated, Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import srsly
 import typer
@@ -50,9 +51,12 @@ WORD = re.compile(r"[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){0,4}")
 def main(
     data: Annotated[Path, typer.Argument(help="The folder of the data.")],
     out: Annotated[Path, typer.Argument(help="Where to write.")],
+    benchmark: Annotated[
+        Optional[Path], typer.Option(help="A data set (.jsonl.gz) whose ids are titles of pages.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="What chance starts from.")] = 0,
 ) -> None:
-    """Write names.jsonl, vital.jsonl, described.jsonl and bare.jsonl."""
+    """Write names.jsonl, vital.jsonl, described.jsonl, bare.jsonl and excluded.txt."""
     names = [row[0] for row in read_rows(data / "titles.tsv.gz")]
     known = set(names)
     targets = {a: b for a, b, *_ in read_rows(data / "redirects.tsv.gz") if b in known and a != b}
@@ -60,6 +64,12 @@ def main(
     with gzip.open(data / "vital_articles.json.gz", "rt", encoding="utf8") as file:
         vital = [row for row in json.load(file).values() if row["title"] in known]
     names = [name for name in names if name not in targets]
+    pages = (
+        [row["id"].replace("_", " ") for row in srsly.read_gzip_jsonl(benchmark)]
+        if benchmark
+        else []
+    )
+    write_whole(out / "excluded.txt", "\n".join(pages).encode("utf8"))
     chance = Random(seed)
     write(out / "names.jsonl", name_rows(names, targets))
     write(out / "vital.jsonl", vital_pages(vital))

@@ -116,6 +116,32 @@ def test_context_is_cut_in_tokens_next_to_the_mention(tokenizer):
     )
 
 
+def test_the_opening_is_how_the_document_begins():
+    doc = NLP("one two three four five six seven")
+    assert span_mention(doc[5:6], 2, 3) == Mention("four five ", "six", " seven", "one two three")
+    # Only what is not in the window.
+    assert span_mention(doc[3:4], 2, 3) == Mention("two three ", "four", " five six", "one")
+    assert span_mention(doc[1:2], 2, 3) == Mention("one ", "two", " three four", "")
+    # Of a paragraph, the document's beginning is what the user says.
+    doc._.genre_opening = "The  title\n"
+    assert span_mention(doc[1:2], 2, 3) == Mention("one ", "two", " three four", "The title")
+    assert span_mention(doc[1:2], 2) == Mention("one ", "two", " three four", "")
+
+
+def test_the_opening_stands_before_the_context(tokenizer):
+    mention = Mention("left ", "word", " right", "one two three")
+    settings = GenreSettings(opening_tokens=2)
+    assert encode(tokenizer, mention, settings=settings) == (
+        "[CLS] one two | left [START_ENT] word [END_ENT] right [SEP]"
+    )
+    # Models that were trained without one do not see it.
+    assert encode(tokenizer, mention) == "[CLS] left [START_ENT] word [END_ENT] right [SEP]"
+    for max_length in range(5, 12):
+        text = encode(tokenizer, mention, settings=settings, max_length=max_length)
+        assert "[START_ENT] word [END_ENT]" in text
+        assert len(text.split()) <= max_length
+
+
 @given(st.integers(0, 12), st.integers(1, 12), st.integers(0, 12), st.integers(4, 30))
 def test_the_mention_is_never_cut(tokenizer, n_left, n_mention, n_right, max_length):
     mention = Mention("left " * n_left, "word " * n_mention, " right" * n_right)

@@ -24,6 +24,7 @@ overwrite = true
 labels_discard = ["CARDINAL", "ORDINAL", "QUANTITY", "PERCENT", "MONEY", "TIME", "DATE"]
 use_gold_ents = true
 threshold = null
+longest_forms = ["PERSON", "PER"]
 dtype = "auto"
 cache_size = 0
 candidates = null
@@ -68,6 +69,7 @@ def make_genre_linker(
     labels_discard: List[str],
     use_gold_ents: bool,
     threshold: Optional[float],
+    longest_forms: List[str],
     dtype: str,
     cache_size: int,
     candidates: Optional[Callable],
@@ -92,6 +94,7 @@ def make_genre_linker(
         labels_discard=labels_discard,
         use_gold_ents=use_gold_ents,
         threshold=threshold,
+        longest_forms=longest_forms,
         dtype=dtype,
         cache_size=cache_size,
         candidates=candidates,

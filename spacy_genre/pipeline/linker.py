@@ -1,6 +1,7 @@
 """`genre_linker`: entity disambiguation (paper, section 4.1). Reads doc.ents, writes kb_ids."""
 
 import warnings
+from dataclasses import replace
 from typing import Callable, Iterable, List, Optional, Sequence
 
 from spacy.tokens import Doc, Span
@@ -18,6 +19,7 @@ from ..training.settings import TrainingSettings
 from ..types import LinkedSpan
 from .candidates import make_candidates, register_extension, set_candidates
 from .choices import GetNames, choose_from
+from .forms import longest_forms
 from .learning import LearningPipe
 from .validation import check
 
@@ -46,6 +48,7 @@ class GenreLinker(LearningPipe):
         labels_discard: Iterable[str] = (),
         use_gold_ents: bool = True,
         threshold: Optional[float] = None,
+        longest_forms: Iterable[str] = (),
         dtype: str = "auto",
         cache_size: int = 0,
         candidates: Optional[GetNames] = None,
@@ -80,6 +83,9 @@ class GenreLinker(LearningPipe):
         threshold (Optional[float]): An entity whose best candidate has a lower probability, 0
             to 1, gets "NIL". None links every entity. The probability is a share among the
             candidates, so it needs some: a lone one (one beam, or one name) always has 1.
+        longest_forms (Iterable[str]): Entities with these labels are linked by the longest form of
+            their name in the document: "Clinton" as "Bill Clinton", if that is an entity with the
+            same label.
         dtype (str): What the model computes in: "float32", "bfloat16", "float16" (on a GPU
             only), or "auto": bfloat16 on a GPU or CPU (AVX512-BF16, AMX) that multiplies it
             fast, float32 anywhere else. Log-probabilities are float32 whatever it is.
@@ -113,6 +119,7 @@ class GenreLinker(LearningPipe):
         self.labels_discard = list(labels_discard)
         self.use_gold_ents = use_gold_ents
         self.threshold = threshold
+        self.longest_forms = list(longest_forms)
         self.candidates = candidates
         self.training = training
         self.scorer = scorer
@@ -128,6 +135,7 @@ class GenreLinker(LearningPipe):
         "labels_discard",
         "use_gold_ents",
         "threshold",
+        "longest_forms",
     )
 
     def check_settings(self) -> None:
@@ -217,8 +225,12 @@ class GenreLinker(LearningPipe):
             max_length=self.max_length,
             context_tokens=context,
         )
+        opening = shim.settings.opening_tokens
         return encoder.encode(
-            [span_mention(ent, context, shim.settings.opening_tokens) for ent in ents]
+            [
+                replace(span_mention(ent, context, opening), text=form)
+                for ent, form in zip(ents, longest_forms(ents, self.longest_forms), strict=True)
+            ]
         )
 
     def _nil(self, ent: Span) -> LinkedSpan:

@@ -33,6 +33,19 @@ PAGE = Page(
 LINKS = [("Bill Clinton", "Bill Clinton", "link"), ("Arkansas", "Arkansas", "link")]
 
 
+def test_later_paragraphs_know_how_the_page_begins():
+    def openings(share):
+        texts = page_texts(PAGE, ArticleOptions(own_title=True, lists=1, openings=share))
+        return [text.opening for text in texts]
+
+    # The list item before the first paragraph is none of the text.
+    assert openings(1) == ["", PAGE.paragraphs[1].text, PAGE.paragraphs[1].text]
+    assert openings(0) == ["", "", ""]
+    long = Page("P", [paragraph("word " * 100), paragraph("Arkansas", [("Arkansas", "A")])])
+    (text,) = page_texts(long, ArticleOptions(openings=1))
+    assert text.opening == ("word " * 40).strip()
+
+
 def test_links_alone():
     assert mentions(PAGE, lists=1, years=0) == LINKS
     assert ("1946", "1946", "link") in mentions(PAGE, years=1)

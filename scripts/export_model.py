@@ -1,0 +1,47 @@
+"""Write a trained model as the package carries it: weights in float16, the temperature with it.
+
+    python scripts/export_model.py PIPELINE OUT [--temperature 0.8]
+
+PIPELINE is what training wrote (`model-best`). What else is in OUT (the model card) stays.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Optional
+
+import spacy
+import typer
+from transformers import GenerationConfig
+
+from spacy_genre.files import write_whole
+
+
+def main(
+    pipeline: Annotated[Path, typer.Argument(help="A pipeline with a genre_linker.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write the model to.")],
+    temperature: Annotated[
+        Optional[float], typer.Option(help="Divides scores before they become probabilities.")
+    ] = None,
+) -> None:
+    """Write config.json, model.safetensors and the tokenizer's files."""
+    linker: Any = spacy.load(pipeline).get_pipe("genre_linker")
+    module = linker.shim.transformer.half()
+    if temperature is not None:
+        module.config.genre = {**module.config.genre, "temperature": temperature}
+    # Nothing of how others might want to generate; the search has its own settings.
+    module.generation_config = GenerationConfig.from_model_config(module.config)
+    with TemporaryDirectory() as folder:
+        module.save_pretrained(folder, safe_serialization=True)
+        linker.tokenizer.save_pretrained(folder)
+        for file in sorted(Path(folder).iterdir()):
+            write_whole(out / file.name, file.read_bytes())
+    print(f"Wrote {out}, {size_of(out) / 1e6:.1f} MB")
+
+
+def size_of(folder: Path) -> int:
+    """The size of its files, in bytes."""
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+
+
+if __name__ == "__main__":
+    typer.run(main)
