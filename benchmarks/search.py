@@ -57,7 +57,9 @@ def main(
         bool, typer.Option("--roofline", help="The share of what the machine can multiply.")
     ] = False,
     memory: Annotated[bool, typer.Option("--memory", help="Memory at the peak, too.")] = False,
-    plot: Annotated[Optional[Path], typer.Option(help="Draw speed against batch size, of the last kind.")] = None,
+    plot: Annotated[
+        Optional[Path], typer.Option(help="Draw speed against batch size, of the last kind.")
+    ] = None,
 ) -> None:
     """Print mentions a second of each system."""
     torch.set_num_threads(threads)
