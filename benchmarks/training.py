@@ -22,7 +22,7 @@ from typing import Annotated, Any, Callable, Dict, List
 import spacy
 import torch
 import typer
-from search import gemm_peak, memory_status, peak_memory
+from machine import gemm_peak, memory, peak_memory
 from spacy.training import Example
 from spacy.util import load_config, registry
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
@@ -62,7 +62,7 @@ class Run:
 
     def note(self, seconds: float) -> None:
         self.seconds[-1].append(seconds)
-        self.resident.append(memory_status("VmRSS") / 1024)
+        self.resident.append(memory())
 
     def medians(self) -> List[float]:
         """The median seconds of each update but for the first."""

@@ -5,7 +5,8 @@ is different is what is computed: every row here is one token, none is padding, 
 what each row may see.
 """
 
-from typing import Any, Callable, Iterator, Optional, Sequence, Tuple
+from functools import partial
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -14,12 +15,13 @@ from torch import Tensor, nn
 from transformers import BartForConditionalGeneration, MBartForConditionalGeneration
 from transformers.activations import GELUActivation
 
-from ..ragged import IntArray
+from .attention import Block, Grid, blocks, n_extra
 from .linear import Activation, Linear
+from .logprobs import LogProbs
 
-# Of log-probabilities so many at a time: 16 MB, which malloc reuses. Larger pieces it maps anew
-# each time, and the page faults cost more than the log-softmax.
-MAX_LOGPROBS = 2**22
+# So many bytes of logits at a time. From 32 MB on malloc takes new pages from the system each time,
+# which costs as much as the multiplication.
+MAX_LOGITS = 30 * 2**20
 OFFSET = 2  # learned positions of the BART family begin here
 
 # A part of a layer: of what it reads and what is to be added to the result.
@@ -50,7 +52,7 @@ class Norm:
     def __call__(self, x: Tensor) -> Tensor:
         if not self.module:
             return x
-        return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
+        return torch.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
 
 
 class Embedding:
@@ -130,7 +132,7 @@ class Bart:
         self.decoder_norm = Norm(getattr(decoder, "layer_norm", None), dtype)
         self.head = Linear([_with_bias(module.lm_head, module.final_logits_bias)], dtype)
 
-    def encode(self, inputs: Sequence[Sequence[int]]) -> Tuple[Tensor, "Grid"]:
+    def encode(self, inputs: Sequence[Sequence[int]]) -> Tuple[Tensor, Grid]:
         """Read some inputs.
 
         inputs (Sequence[Sequence[int]]): B token sequences.
@@ -138,32 +140,35 @@ class Bart:
             input after the other, [>= N, d]; and where these are among the padded inputs, [B, S].
         """
         lengths = np.fromiter(map(len, inputs), np.int64, len(inputs))
+        extra = n_extra(int(lengths.sum()))
         real = np.arange(lengths.max()) < lengths[:, None]
-        grid = Grid(np.flatnonzero(real), real.shape, self.device)
-        mask = None if real.all() else torch.from_numpy(real)[:, None, None].to(self.device)
-        tokens = np.asarray([token for ids in inputs for token in ids])
+        grid = Grid(np.flatnonzero(real), real.shape, self.device, extra)
+        parts = blocks(lengths, extra, self.encoder[0].own.n_heads, self.device, self.dtype)
+        tokens = np.asarray([token for ids in inputs for token in ids], np.int64)
         at = (tokens, np.nonzero(real)[1])
         x = self.embed_input(*(torch.from_numpy(grid.extend(a)).to(self.device) for a in at))
         for layer in self.encoder:
-
-            def attend(x: Tensor, add: Tensor, own: Attention = layer.own) -> Tensor:
-                return own.write(_attend_within(own, x, grid, mask), add=add)
-
-            x = layer.apply(x, layer.own_norm, attend)
+            x = layer.apply(x, layer.own_norm, partial(_attend_within, layer.own, parts))
             x = layer.apply(x, layer.last_norm, layer.feed)
         return self.encoder_norm(x), grid
 
-    def log_probs(self, hidden: Tensor, n_rows: int) -> Iterator[Tensor]:
-        """The log-probabilities of what follows the decoder's rows, some rows at a time.
+    def follow(self, hidden: Tensor, n_rows: int) -> Iterator[LogProbs]:
+        """What may follow the decoder's rows, some rows at a time.
 
         hidden (FloatTensor): [>= R, d], what the decoder made of the rows.
         n_rows (int): R.
-        RETURNS (Iterator[FloatTensor]): [<= R, V], float32.
+        RETURNS (Iterator[LogProbs]): [<= R, V].
         """
-        size = max(1, MAX_LOGPROBS // self.vocab_size)
+        size = max(1, MAX_LOGITS // (self.vocab_size * self.dtype.itemsize))
         for start in range(0, n_rows, size):
-            logits = self.head(hidden[start : start + size])[: n_rows - start]
-            yield torch.log_softmax(logits, dim=-1, dtype=torch.float32)
+            yield LogProbs(self.head(hidden[start : start + size])[: n_rows - start])
+
+
+def _attend_within(attention: Attention, parts: List[Block], x: Tensor, add: Tensor) -> Tensor:
+    """The attention of each input's tokens to all tokens of that input, [N, d] to [N, d]."""
+    qkv = attention.read(x)
+    found = [part.attend(qkv, attention.n_heads) for part in parts]
+    return attention.write(torch.cat(found) if len(found) > 1 else found[0], add=add)
 
 
 def _with_bias(head: nn.Linear, bias: Tensor) -> nn.Linear:
@@ -171,48 +176,3 @@ def _with_bias(head: nn.Linear, bias: Tensor) -> nn.Linear:
     layer = nn.Linear(head.in_features, head.out_features, device="meta")
     layer.weight, layer.bias = head.weight, nn.Parameter(bias[0], requires_grad=False)
     return layer
-
-
-def _attend_within(attention: Attention, x: Tensor, grid: "Grid", mask: Optional[Tensor]) -> Tensor:
-    """The attention of each input's tokens to all tokens of that input, [N, d] to [N, d]."""
-    padded = grid.spread(attention.read(x)).unflatten(-1, (3, attention.n_heads, -1))
-    q, k, v = padded.permute(2, 0, 3, 1, 4)  # each [B, heads, S, head]
-    y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
-    return grid.collect(y.transpose(1, 2).flatten(2))
-
-
-class Grid:
-    """Rows that fill some cells of a table of B times S.
-
-    Behind the N rows come a few that mean nothing, so that their number is round: oneDNN compiles
-    and keeps code for each number that it meets.
-
-    cells (IntArray): [N], the cell of each row, counted line by line.
-    shape (Tuple[int, int]): B and S.
-    """
-
-    def __init__(self, cells: IntArray, shape: Tuple[int, int], device: torch.device) -> None:
-        self.shape, self.n_rows = shape, len(cells)
-        step = 1 if self.n_rows <= 16 else 16 if self.n_rows <= 256 else 64
-        self.n_extra = -self.n_rows % step
-        in_order = self.n_rows == shape[0] * shape[1] and bool((np.diff(cells) == 1).all())
-        self.is_full = in_order and not self.n_extra
-        self.cells: Any = torch.from_numpy(cells).to(device)
-        self.source: Any = torch.from_numpy(self.extend(cells)).to(device)
-
-    def extend(self, rows: IntArray) -> IntArray:
-        """Values for the N rows, [N], as values for all."""
-        return np.pad(rows, (0, self.n_extra))
-
-    def spread(self, x: Tensor) -> Tensor:
-        """Rows as [B, S, d], 0 where there is none."""
-        x = x[: self.n_rows]
-        if self.is_full:
-            return x.view(*self.shape, -1)
-        table = x.new_zeros(self.shape[0] * self.shape[1], x.shape[1])
-        return table.index_copy_(0, self.cells, x).view(*self.shape, -1)
-
-    def collect(self, x: Tensor) -> Tensor:
-        """[B, S, d] as rows."""
-        x = x.flatten(0, 1)
-        return x if self.is_full else x.index_select(0, self.source)

@@ -84,7 +84,8 @@ class Beams:
     @property
     def n_live(self) -> int:
         """How many mentions are under way."""
-        return len(np.unique(self.mention))
+        # Those of a mention are neighbours.
+        return int(np.count_nonzero(np.diff(self.mention))) + (len(self.mention) > 0)
 
     def advance(self, edges: Edges) -> None:
         """Extend the beams by one token.

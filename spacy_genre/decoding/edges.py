@@ -6,11 +6,11 @@ from typing import Iterable, Iterator, Optional, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..errors import Errors
 from ..ragged import IntArray
 from ..titles.overlay import AnyTrie
+from .logprobs import LogProbs
 
 # With more children, a node's rows are gathered as a block and only the best are looked at
 # further: the first token of a name has thousands of choices.
@@ -37,6 +37,8 @@ class Edges:
     @classmethod
     def join(cls, parts: Sequence["Edges"]) -> "Edges":
         """All in one, in the order of their rows."""
+        if len(parts) == 1:
+            return parts[0]
         whole = [np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)]
         order = np.argsort(whole[0], kind="stable")
         return cls(*(array[order] for array in whole))
@@ -69,18 +71,20 @@ class Goal:
     eos: int
     limit: Optional[int] = None
 
-    def follow(self, nodes: IntArray, logprobs: Iterable[Tensor]) -> Edges:
+    def follow(self, nodes: IntArray, logprobs: Iterable[LogProbs]) -> Edges:
         """What may follow some rows; of those with many continuations only the best ones.
 
         nodes (IntArray): [R], the node that each row has reached.
-        logprobs (Iterable[FloatTensor]): [R, V] in pieces of some rows.
+        logprobs (Iterable[LogProbs]): [R, V] in pieces of some rows.
         RETURNS (Edges): The continuations.
         RAISES (ValueError): If a token is beyond V.
         """
         found, start = [], 0
         for piece in logprobs:
             part = nodes[start : start + len(piece)]
-            edges = [*_few(self, part, piece), *_many(self, part, piece)]
+            n_children = self.trie.n_children(part)
+            edges = [_few(self, part, n_children <= MANY, piece)]
+            edges += _many(self, part, n_children > MANY, piece)
             found += [part.shifted(start) for part in edges]
             start += len(piece)
         return Edges.join(found)
@@ -101,34 +105,35 @@ def check_tokens(tokens: IntArray, size: int) -> None:
         raise ValueError(Errors.M009.format(found=tokens.max(), size=size))
 
 
-def _few(goal: Goal, nodes: IntArray, logprobs: Tensor) -> Iterator[Edges]:
+def _few(goal: Goal, nodes: IntArray, is_usual: NDArray[np.bool_], logprobs: LogProbs) -> Edges:
     """The ends, and the children of nodes that have not many."""
     trie = goal.trie
-    ending = np.flatnonzero(trie.is_end(nodes))
-    usual = np.flatnonzero(trie.n_children(nodes) <= MANY)
+    ending, usual = np.flatnonzero(trie.is_end(nodes)), np.flatnonzero(is_usual)
     at, child = trie.children(nodes[usual])
     row = np.concatenate([usual[at], ending])
+    node = np.concatenate([child, nodes[ending]])
     token = np.concatenate([trie.token_of(child), np.full(len(ending), goal.eos)]).astype(np.int64)
-    check_tokens(token, logprobs.shape[1])
+    check_tokens(token, logprobs.n_tokens)
     is_end = np.arange(len(row)) >= len(child)
-    flat = torch.from_numpy(row * logprobs.shape[1] + token).to(logprobs.device)
-    logprob = logprobs.flatten()[flat].cpu().numpy()
-    yield Edges(row, np.concatenate([child, nodes[ending]]), token, is_end, logprob)
+    if len(child) and len(ending):
+        order = np.argsort(row, kind="stable")
+        row, node, token, is_end = row[order], node[order], token[order], is_end[order]
+    return Edges(row, node, token, is_end, logprobs.at(row, token).cpu().numpy())
 
 
-def _many(goal: Goal, nodes: IntArray, logprobs: Tensor) -> Iterator[Edges]:
+def _many(
+    goal: Goal, nodes: IntArray, is_large: NDArray[np.bool_], logprobs: LogProbs
+) -> Iterator[Edges]:
     """The best children of nodes that have many. Such nodes are few, and shared by many rows."""
     trie = goal.trie
-    rows = np.flatnonzero(trie.n_children(nodes) > MANY)
-    for node in np.unique(nodes[rows]):
+    rows = np.flatnonzero(is_large)
+    for node in np.unique(nodes[rows]) if len(rows) else ():
         same = rows[nodes[rows] == node]
         _, children = trie.children(np.asarray([node]))
         tokens = trie.token_of(children).astype(np.int64)
-        check_tokens(tokens, logprobs.shape[1])
-        block = logprobs[torch.from_numpy(same).to(logprobs.device)]
-        block = block.index_select(1, torch.from_numpy(tokens).to(logprobs.device))
+        check_tokens(tokens, logprobs.n_tokens)
         n_best = min(goal.limit or len(tokens), len(tokens))
-        logprob, at = (t.cpu().numpy() for t in torch.topk(block, n_best))
-        row = np.repeat(same, at.shape[1])
+        logprob, at = (t.cpu().numpy() for t in logprobs.best(same, tokens, n_best))
+        row = np.repeat(same, n_best)
         at = at.ravel()
         yield Edges(row, children[at], tokens[at], np.zeros(len(at), bool), logprob.ravel())

@@ -124,7 +124,7 @@ def _best_first(
     """The k best ends of each input (REACHED, [<= B * k]); how many rows were computed, [B]; and
     whether there are no better ends for certain, [B]."""
     decoder = PackedDecoder(bart)
-    decoder.admit(inputs)
+    decoder.admit(inputs, np.arange(len(inputs)))
     ends, is_exact = np.zeros(0, REACHED), np.ones(len(inputs), bool)
     waiting = np.zeros(len(inputs), REACHED)  # what follows these is not known
     waiting["mention"], waiting["node"] = np.arange(len(inputs)), roots

@@ -18,16 +18,33 @@ State = Tuple[List[Tuple[int, int]], List[float]]
 
 
 @dataclass(frozen=True)
+class Weights:
+    """A model's own weights.
+
+    tensors (List[Tensor]): The weights.
+    firsts (List[Tensor]): The first number of each, where it stands, [1].
+    """
+
+    tensors: List[Tensor]
+    firsts: List[Tensor]
+
+    @classmethod
+    def of(cls, module: Any) -> "Weights":
+        tensors = [w for w in (*module.parameters(), *module.buffers()) if w.numel()]
+        return cls(tensors, [w.detach()[(0,) * w.dim()].reshape(1) for w in tensors])
+
+
+@dataclass(frozen=True)
 class Packed:
     """A model's packed weights, and what tells whether they are still those of the model.
 
     bart (Bart): The packed weights.
-    weights (List[Tensor]): The model's own weights.
+    weights (Weights): The model's own weights.
     state (State): Where each was, how often it had been changed in place, and its first number.
     """
 
     bart: Bart
-    weights: List[Tensor]
+    weights: Weights
     state: State
 
 
@@ -62,7 +79,7 @@ def packed(module: Any, dtype: torch.dtype) -> Optional[Bart]:
         return known.bart
     if not is_supported(module):
         return None
-    weights = [*module.parameters(), *module.buffers()]
+    weights = Weights.of(module)
     _packed[module] = Packed(Bart(module, dtype), weights, _state(weights))
     return _packed[module].bart
 
@@ -70,12 +87,12 @@ def packed(module: Any, dtype: torch.dtype) -> Optional[Bart]:
 def state_of(module: Any) -> State:
     """What is another one when the weights of a model are, also if an optimizer has changed them in
     place."""
-    return _state([*module.parameters(), *module.buffers()])
+    known = _packed.get(module)
+    return _state(Weights.of(module) if known is None else known.weights)
 
 
-def _state(weights: List[Tensor]) -> State:
+def _state(weights: Weights) -> State:
     # An optimizer changes weights in place or puts others in their place. Fused ones don't count
     # as a change in place, but there is hardly a number that they leave as it was.
-    firsts = torch.stack([w.detach().reshape(-1)[0].float() for w in weights if w.numel()])
-    versions = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights]
-    return versions, firsts.tolist()
+    versions = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights.tensors]
+    return versions, torch.cat(weights.firsts).tolist()

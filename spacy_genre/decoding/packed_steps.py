@@ -10,13 +10,17 @@ from .bart import Bart
 from .edges import Edges, Goal
 from .packed import PackedDecoder, Rows, rank_in_group
 
+# What comes after more children than these is not computed before its turn: it seldom comes.
+FEW_CHILDREN = 2
+
 
 class PackedSteps:
     """Steps of a BART or mBART.
 
     While there are few sequences, a pass of the decoder takes about as long for some more, since
-    most of it goes into reading the weights. So where only one token can follow a sequence, the one
-    after that is computed in the same pass, and so on; nine in ten nodes have a single child.
+    most of it goes into reading the weights. So where only one or two tokens can follow a sequence,
+    what comes after them is computed in the same pass, and so on; nine in ten nodes have a single
+    child.
 
     bart (Bart): The model.
     goal (Goal): What is generated.
@@ -24,7 +28,7 @@ class PackedSteps:
 
     continuous = True
     max_rows = 256  # more make the multiplications no faster
-    few_rows = 16
+    few_rows = 24
 
     def __init__(self, bart: Bart, goal: Goal) -> None:
         self.goal, self.decoder = goal, PackedDecoder(bart)
@@ -34,84 +38,99 @@ class PackedSteps:
         # Sequences that may come.
         self.ahead = Computed.nothing(goal.trie.depth + 1)
 
-    def admit(self, mentions: IntArray, inputs: Sequence[List[int]]) -> None:
-        """As `Steps.admit`."""
-        self.decoder.admit(inputs)
-        self.mentions = np.concatenate([self.mentions, mentions])
+    def admit(self, mentions: IntArray, inputs: Sequence[List[int]], live: IntArray) -> None:
+        """As `Steps.admit`. The mentions take the slots of those that are done, then new ones."""
+        free = np.flatnonzero(~np.isin(self.mentions, live))[: len(mentions)]
+        n_more = len(mentions) - len(free)
+        slots = np.concatenate([free, len(self.mentions) + np.arange(n_more)])
+        self.mentions = np.pad(self.mentions, (0, n_more))
+        self.mentions[slots] = mentions
+        self.decoder.admit(inputs, slots)
 
     def step(
         self, mentions: IntArray, parents: IntArray, nodes: IntArray, tokens: IntArray
     ) -> Edges:
         """As `Steps.step`."""
         slots, keys = self._slots(mentions), mentions << 32 | nodes
-        at = self.ahead.find(keys)
+        at, known = self.ahead.find(keys), self.ahead
         new = np.flatnonzero(at < 0)
-        known = self.ahead
         if len(new):
             computed = self._compute(keys[new], slots[new], parents[new], tokens[new])
             known = Computed.join(computed, self.ahead)
             at += len(computed.keys)
             at[new] = np.arange(len(new))
-        now = known.take(at)
+        if len(new) == len(known.keys):  # all that is known is what was asked for
+            now, self.ahead = known, self.ahead.take(at[:0])
+        else:
+            waits = np.isin(known.keys >> 32, mentions)
+            waits[at] = False
+            now, self.ahead = known.take(at), known.take(np.flatnonzero(waits))
         self.depths = np.append(now.depths, -1)
-        self.ancestors = np.pad(now.ancestors, ((0, 1), (0, 0)))
-        waits = np.isin(known.keys >> 32, mentions)
-        waits[at] = False
-        self.ahead = known.take(np.flatnonzero(waits))
+        self.ancestors = np.concatenate([now.ancestors, np.zeros_like(self.ancestors[:1])])
         return now.edges
 
     def _slots(self, mentions: IntArray) -> IntArray:
         """The slot of each mention. When half of the slots are of others, these are given up."""
-        is_alive = np.isin(self.mentions, mentions)
-        if 2 * is_alive.sum() <= len(is_alive):
+        slot_of = np.zeros(max(self.mentions.max(), mentions.max()) + 1, np.int64)
+        slot_of[mentions] = 1
+        is_alive = slot_of[self.mentions] == 1
+        if 2 * np.count_nonzero(is_alive) <= len(is_alive):
             self.decoder.keep(np.flatnonzero(is_alive))
             self.mentions = self.mentions[is_alive]
-        slot_of = np.zeros(self.mentions.max() + 1, np.int64)
         slot_of[self.mentions] = np.arange(len(self.mentions))
         return slot_of[mentions]
 
     def _compute(
         self, keys: IntArray, slots: IntArray, parents: IntArray, tokens: IntArray
     ) -> "Computed":
-        """Compute sequences that continue those of the last step, and behind them what must come
+        """Compute sequences that continue those of the last step, and behind them what may come
         after them."""
-        start, level, nodes = self._chains(keys & (2**32 - 1))
-        slots, first = slots[start], self.depths[parents[start]] + 1
-        depths = first + level
+        levels = self._below(keys & (2**32 - 1))
+        start, nodes = (np.concatenate([level[i] for level in levels]) for i in (0, 1))
+        keys, slots = keys[start] >> 32 << 32 | nodes, slots[start]
         places = self.decoder.used[slots] + rank_in_group(slots)
-        place_of = np.zeros((len(keys), level.max() + 1), np.int64)
-        place_of[start, level] = places
-        # Each sees what the sequence did that it continues, then those before it in its chain; its
-        # own place stands at its depth, and on to the end.
-        ancestors = self.ancestors[parents[start]]
-        for i in range(place_of.shape[1]):
-            at = np.flatnonzero(level >= i)
-            ancestors[at, first[at] + i] = place_of[start[at], i]
-        later = np.arange(ancestors.shape[1]) >= depths[:, None]
-        ancestors = np.where(later, places[:, None], ancestors)
-        tokens = np.where(level > 0, self.goal.trie.token_of(nodes), tokens[start])
-        rows = Rows(slots, places, ancestors[:, : depths.max() + 1], depths, tokens)
+        # Each sees what the sequence did that it continues; its own place stands at its depth, and
+        # on to the end.
+        depths, ancestors = self.depths[parents], self.ancestors[parents]
+        columns, found, n_before = np.arange(ancestors.shape[1]), [], 0
+        for _, _, parent in levels:
+            depths = depths[parent] + 1
+            own = places[n_before : n_before + len(parent), None]
+            ancestors = np.where(columns >= depths[:, None], own, ancestors[parent])
+            found.append((depths, ancestors))
+            n_before += len(parent)
+        depths, ancestors = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        later = self.goal.trie.token_of(nodes[len(tokens) :]).astype(np.int64)
+        rows = Rows(
+            slots,
+            places,
+            ancestors[:, : depths.max() + 1],
+            depths,
+            np.concatenate([tokens, later]),
+        )
         edges = self.goal.follow(nodes, self.decoder.evaluate(rows))
-        return Computed(keys[start] >> 32 << 32 | nodes, depths, ancestors, edges)
+        return Computed(keys, depths, ancestors, edges)
 
-    def _chains(self, nodes: IntArray) -> Tuple[IntArray, IntArray, IntArray]:
-        """Some nodes, and behind them those below that nothing else can follow, if there is room.
+    def _below(self, nodes: IntArray) -> List[Tuple[IntArray, ...]]:
+        """Some nodes, and, if there is room, nodes below them.
 
-        RETURNS (Tuple[IntArray, IntArray, IntArray]): For each node the one that it follows, how
-            far it is below that, and the node itself.
+        RETURNS (List[Tuple[IntArray, ...]]): Level by level, for each node which of
+            the first ones it is below, the node itself, and which of the level above it follows.
         """
-        trie = self.goal.trie
-        chains = [(np.arange(len(nodes)), np.zeros_like(nodes), nodes)]
+        trie, index = self.goal.trie, np.arange(len(nodes))
+        levels: List[Tuple[IntArray, ...]] = [(index, nodes, index)]
         room = self.few_rows - len(nodes)
         while room > 0:
-            start, level, nodes = chains[-1]
-            only = np.flatnonzero(trie.n_children(nodes) == 1)[:room]
-            if not len(only):
+            start, nodes, _ = levels[-1]
+            n_children = trie.n_children(nodes)
+            some = np.flatnonzero((n_children > 0) & (n_children <= FEW_CHILDREN))
+            some = some[np.cumsum(n_children[some]) <= room]
+            if not len(some):
                 break
-            chains.append((start[only], level[only] + 1, trie.children(nodes[only])[1]))
-            room -= len(only)
-        start, level, nodes = (np.concatenate(parts) for parts in zip(*chains, strict=True))
-        return start, level, nodes
+            at, children = trie.children(nodes[some])
+            levels.append((start[some[at]], children, some[at]))
+            room -= len(children)
+        return levels
 
 
 @dataclass(frozen=True)
@@ -137,6 +156,8 @@ class Computed:
 
     @classmethod
     def join(cls, a: "Computed", b: "Computed") -> "Computed":
+        if not len(b.keys):
+            return a
         return cls(
             np.concatenate([a.keys, b.keys]),
             np.concatenate([a.depths, b.depths]),
@@ -150,6 +171,8 @@ class Computed:
 
     def find(self, keys: IntArray) -> IntArray:
         """Where each of some keys is, [R]; -1 where it is not."""
+        if not len(self.keys):
+            return np.full(len(keys), -1)
         order = np.argsort(self.keys)
         at = np.searchsorted(self.keys, keys, sorter=order)
         found = np.full(len(keys), -1)

@@ -16,7 +16,7 @@ from ..ragged import IntArray
 from ..titles.overlay import AnyTrie, OverlayTrie
 from ..titles.trie import TokenTrie
 from .beams import Beams, EarlyStopping, Path
-from .edges import Goal, check_finite
+from .edges import Goal, check_finite, check_tokens
 from .exact import Found, Wanted, best_sequences
 from .models import open_steps, packed
 
@@ -57,7 +57,7 @@ def constrained_search(
         if the model's answer is not finite.
     """
     check_options(num_beams, length_penalty, early_stopping)
-    check_inputs(module, inputs)
+    check_vocabulary(module, inputs, tries)
     trie, roots = _one_trie(tries, len(inputs))
     beams = Beams(
         trie,
@@ -95,7 +95,7 @@ def exact_search(
     RAISES (ValueError): As `constrained_search`; or if the model is of another kind.
     """
     check_options(top_k, length_penalty, False)
-    check_inputs(module, inputs)
+    check_vocabulary(module, inputs, tries)
     trie, roots = _one_trie(tries, len(inputs))
     with torch.inference_mode():
         bart = packed(module, dtype)
@@ -133,7 +133,7 @@ def _run(
         n_live = beams.n_live
         if waiting and (n_live == 0 or (steps.continuous and 2 * n_live <= room)):
             new = _next_batch(waiting, inputs, room - n_live, batch_tokens)
-            steps.admit(new, [inputs[i] for i in new])
+            steps.admit(new, [inputs[i] for i in new], beams.mention)
             beams.admit(new, roots[new], goal.start)
         edges = steps.step(beams.mention, beams.parent, beams.node, beams.token)
         check_finite(edges, dtype)
@@ -160,12 +160,12 @@ def check_options(num_beams: int, length_penalty: float, early_stopping: EarlySt
         raise ValueError(Errors.S003.format(value=early_stopping))
 
 
-def check_inputs(module: Any, inputs: Sequence[List[int]]) -> None:
-    """RAISES (ValueError): If a token is beyond the model's vocabulary."""
+def check_vocabulary(module: Any, inputs: Sequence[List[int]], tries: Tries) -> None:
+    """RAISES (ValueError): If a token of an input or of a trie is beyond the model's vocabulary."""
     size = module.get_input_embeddings().num_embeddings
-    found = max((max(ids) for ids in inputs), default=0)
-    if found >= size:
-        raise ValueError(Errors.M009.format(found=found, size=size))
+    all_tries = [tries] if isinstance(tries, (TokenTrie, OverlayTrie)) else tries
+    found = [*(max(ids) for ids in inputs), *(trie.max_token for trie in all_tries)]
+    check_tokens(np.asarray(found), size)
 
 
 def _one_trie(tries: Tries, n_mentions: int) -> Tuple[AnyTrie, IntArray]:

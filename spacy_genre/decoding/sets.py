@@ -13,7 +13,7 @@ from .beams import Path
 from .edges import Goal
 from .exact import Wanted, batches, paths_of
 from .models import packed
-from .search import check_inputs, check_options
+from .search import check_options, check_vocabulary
 from .whole import score_all
 
 # Tries with at most so many nodes are computed whole: about a dozen names. That takes a row for
@@ -50,7 +50,7 @@ def score_sets(
     RAISES (ValueError): As `constrained_search`.
     """
     check_options(1, length_penalty, False)
-    check_inputs(module, inputs)
+    check_vocabulary(module, inputs, tries)
     if len(tries) != len(inputs):
         raise ValueError(Errors.S004.format(tries=len(tries), mentions=len(inputs)))
     found: List[List[Path]] = [[] for _ in inputs]

@@ -9,6 +9,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from ..ragged import IntArray
 from .edges import Edges, Goal
+from .logprobs import LogProbs
 from .precision import precision
 
 # transformers makes those of all rows at once (float32), so these limit the rows.
@@ -25,11 +26,12 @@ class Steps(Protocol):
     continuous: bool
     max_rows: int
 
-    def admit(self, mentions: IntArray, inputs: Sequence[List[int]]) -> None:
+    def admit(self, mentions: IntArray, inputs: Sequence[List[int]], live: IntArray) -> None:
         """Take in mentions and read their inputs.
 
         mentions (IntArray): [M], any numbers by which they are told apart.
         inputs (Sequence[List[int]]): [M], their token ids.
+        live (IntArray): The mentions that are under way; others of before are done.
         """
 
     def step(
@@ -61,8 +63,8 @@ class ModuleSteps:
         self.device = module.get_input_embeddings().weight.device
         self.max_rows = MAX_LOGPROBS // module.config.vocab_size
 
-    def admit(self, mentions: IntArray, inputs: Sequence[List[int]]) -> None:
-        """As `Steps.admit`; those of before must be done."""
+    def admit(self, mentions: IntArray, inputs: Sequence[List[int]], live: IntArray) -> None:
+        """As `Steps.admit`; none may be under way."""
         lengths = torch.tensor([len(ids) for ids in inputs])
         self.mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long().to(self.device)
         ids = torch.full_like(self.mask, self.module.config.pad_token_id or 0)
@@ -93,8 +95,7 @@ class ModuleSteps:
                 past_key_values=self.cache,
                 use_cache=True,
             )
-        logprobs = torch.log_softmax(output.logits[:, -1], dim=-1, dtype=torch.float32)
-        return self.goal.follow(nodes, [logprobs])
+        return self.goal.follow(nodes, [LogProbs(output.logits[:, -1])])
 
     def _tensor(self, array: IntArray) -> Any:
         return torch.from_numpy(array.astype(np.int64, copy=False)).to(self.device)

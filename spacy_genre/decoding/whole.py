@@ -97,7 +97,7 @@ def score_all(bart: Bart, goal: Goal, inputs: Sequence[List[int]], roots: IntArr
         ancestors[rows, :depth] = ancestors[forest.parent[rows], :depth]
     tokens = np.where(forest.depth > 0, goal.trie.token_of(forest.node), goal.start)
     decoder = PackedDecoder(bart)
-    decoder.admit(inputs)
+    decoder.admit(inputs, np.arange(len(inputs)))
     logprobs = decoder.evaluate(Rows(forest.root, places, ancestors, forest.depth, tokens))
     edges = goal.follow(forest.node, logprobs)
     check_finite(edges, bart.dtype)

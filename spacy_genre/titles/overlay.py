@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Callable, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
@@ -45,6 +46,11 @@ class OverlayTrie:
 
     def __len__(self) -> int:
         return self.n_entries
+
+    @cached_property
+    def max_token(self) -> int:
+        """As `TokenTrie.max_token`; perhaps one that is no longer used."""
+        return int(self.new_tokens.max(initial=self.base.max_token))
 
     def _slots(self, nodes: IntArray) -> IntArray:
         """The slot of each node, -1 for those that are as they were."""

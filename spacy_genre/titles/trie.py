@@ -134,6 +134,11 @@ class TokenTrie:
         """How many tokens the longest way down from each of the nodes has at most, [R]."""
         return self._heights[nodes].astype(np.int64)
 
+    @cached_property
+    def max_token(self) -> int:
+        """The highest token."""
+        return int(self.tokens.max())
+
     def __len__(self) -> int:
         """The number of entries."""
         return len(self.entry_nodes)

@@ -12,7 +12,7 @@ from reference import generate
 from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
-from spacy_genre.decoding import constrained_search
+from spacy_genre.decoding import constrained_search, exact_search
 from spacy_genre.decoding.packed_steps import PackedSteps
 from spacy_genre.decoding.steps import ModuleSteps
 from spacy_genre.titles.overlay import TrieEditor
@@ -121,6 +121,20 @@ def test_a_batch_is_as_one_at_a_time():
         assert np.allclose([p.score for p in paths], [p.score for p in alone], atol=1e-5)
 
 
+def test_mentions_that_come_take_the_place_of_those_that_are_done():
+    # Longer and shorter ones one after the other, each as if alone.
+    trie, _ = TokenTrie.build(random_names(300, 0))
+    rng = np.random.default_rng(1)
+    inputs = [rng.integers(3, V, n).tolist() for n in (30, 2, 17, 1, 25, 9, 30, 4, 12, 3)]
+    alone = [search(MODELS[1], [ids], trie, 3)[0] for ids in inputs]
+    for max_rows in (3, 6, 9):
+        with mock.patch.object(PackedSteps, "max_rows", max_rows):
+            together = search(MODELS[1], inputs, trie, 3)
+        for a, b in zip(together, alone, strict=True):
+            assert [path.node for path in a] == [path.node for path in b]
+            assert np.allclose([p.score for p in a], [p.score for p in b], atol=1e-5)
+
+
 def test_a_trie_for_each_input():
     groups = [random_names(n, n) for n in (1, 0, 30, 3)]
     tries = [TokenTrie.build(names)[0] for names in groups]
@@ -196,26 +210,42 @@ def test_broken_weights(value):
 
 
 def test_a_vocabulary_smaller_than_the_trie():
-    trie, _ = TokenTrie.build([(V,)])
-    with pytest.raises(ValueError, match=f"token id {V} is beyond the model's vocabulary of {V}"):
-        search(MODELS[0], [[4]], trie, 1)
+    message = f"token id {V} is beyond the model's vocabulary of {V}"
+    # Also where the search wouldn't come by the token.
+    trie, _ = TokenTrie.build([(3,), *((n, V) for n in range(4, 30))])
+    editor = TrieEditor(TokenTrie.build([(3,)])[0])
+    editor.add((4, V), ("new", 1), lambda _: [])
+    for tries in (trie, [trie], editor.snapshot()):
+        with pytest.raises(ValueError, match=message):
+            search(MODELS[0], [[4]], tries, 1)
+    with pytest.raises(ValueError, match=message):
+        exact_search(MODELS[0], [[4]], trie)
     with pytest.raises(ValueError, match=f"token id {V} is beyond the model's vocabulary of {V}"):
         search(MODELS[0], [[V]], TokenTrie.build([(3,)])[0], 1)
 
 
 def test_a_large_vocabulary_and_nodes_with_many_children():
-    # As mGENRE has it: token ids that two bytes don't hold.
-    size = 70_000
+    # As large as that of mGENRE: token ids that two bytes don't hold.
+    size = 256_000
     model = make_mbart(size, 0)
     rng = np.random.default_rng(0)
     first = rng.choice(np.arange(3, size), 600, replace=False)
     names = [(BOS, int(a), int(b)) for a in first for b in rng.integers(65_536, size, 2)]
     names += [(BOS, int(first[0]), int(b)) for b in rng.integers(65_536, size, 400)]
     trie, _ = TokenTrie.build(names)
-    inputs = [[5, 69_999], [6, 7, 8]]
+    inputs = [[5, size - 1], [6, 7, 8]]
     for beams in (1, 5):
         for ids, paths in zip(inputs, search(model, inputs, trie, beams), strict=True):
             assert_same(named(paths, trie), generate(model, ids, names, beams))
+
+
+@pytest.mark.parametrize("model", MODELS[::3])
+def test_one_token_and_one_name(model):
+    for name in [(3,), (BOS, 5, 6, 7)]:
+        trie, _ = TokenTrie.build([name])
+        for beams in (1, 5):
+            (paths,) = search(model, [[4]], trie, beams)
+            assert_same(named(paths, trie), generate(model, [4], [name], beams))
 
 
 def test_a_thousand_beams():

@@ -14,6 +14,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_genre import Candidate, TitleSet
+from spacy_genre.decoding.packed_steps import PackedSteps
 from spacy_genre.pipeline import base
 from spacy_genre.tokenization import NameTokenizer
 
@@ -392,6 +393,24 @@ def test_many_beams_are_searched_in_smaller_batches(nlp, linker, monkeypatch):
     expected = kb_ids([nlp(make_doc(nlp))])
     monkeypatch.setattr("spacy_genre.decoding.packed_steps.PackedSteps.max_rows", 1)
     assert kb_ids([nlp(make_doc(nlp))]) == expected
+
+
+def test_after_an_interruption_in_a_pipe_all_is_as_before(nlp, linker, monkeypatch):
+    expected = kb_ids(nlp.pipe(make_docs(nlp), batch_size=2))
+    step, steps = PackedSteps.step, iter(range(100))
+
+    def interrupted(*args):
+        if next(steps) == 3:
+            raise KeyboardInterrupt  # as Ctrl-C does
+        return step(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PackedSteps, "step", interrupted)
+        docs = make_docs(nlp)
+        with pytest.raises(KeyboardInterrupt):
+            list(nlp.pipe(docs, batch_size=2))
+    assert kb_ids(nlp.pipe(docs, batch_size=2)) == expected
+    assert kb_ids(nlp.pipe(make_docs(nlp))) == expected
 
 
 # Ordinary and extraordinary text
