@@ -34,14 +34,23 @@ def main(
         Optional[str], typer.Option(help="A model's folder. [default: the package's own]")
     ] = None,
     context_tokens: Annotated[Optional[int], typer.Option(help="Context to each side.")] = None,
+    beams: Annotated[int, typer.Option(help="How many beams.")] = 5,
+    early_stopping: Annotated[str, typer.Option(help="false, never or true.")] = "false",
     longest_forms: Annotated[
         bool, typer.Option("--longest-forms", help="Names by their longest form in the text.")
     ] = False,
 ) -> None:
     """Print the accuracy on each data set."""
     forms = ["ENT"] if longest_forms else []
-    config = {"dtype": dtype, "context_tokens": context_tokens, "longest_forms": forms}
-    nlp, linker = make_linker(titles, redirects, model={"name": model}, **config)
+    config = {
+        "model": {"name": model},
+        "dtype": dtype,
+        "num_beams": beams,
+        "early_stopping": {"false": False, "true": True}.get(early_stopping, early_stopping),
+        "context_tokens": context_tokens,
+        "longest_forms": forms,
+    }
+    nlp, linker = make_linker(titles, redirects, **config)
     view = linker.titles.view
     names = {normalize(name) for name in view}
     targets = {normalize(r): normalize(name) for r, name in view.base.redirect_items()}

@@ -69,7 +69,8 @@ def read_redirects(path: Path, names: List[str]) -> Dict[str, str]:
 
 
 def read_gold(path: Path, vocab: Vocab) -> Iterator[GoldDoc]:
-    """Read a data set: a JSON line a document, `text` and `mentions[{start, end, title}]`.
+    """Read a data set: a JSON line a document, `text` and `mentions[{start, end, title}]`, and if
+    the text is only a part of a document, how that begins, `opening`.
 
     A document comes once, or more often if mentions overlap, which entities of a Doc can't.
     """
@@ -79,7 +80,9 @@ def read_gold(path: Path, vocab: Vocab) -> Iterator[GoldDoc]:
         while mentions:
             layer = _without_overlaps(mentions)
             mentions = [m for m in mentions if m not in layer]
-            yield _make_doc(vocab, row["text"], layer)
+            gold = _make_doc(vocab, row["text"], layer)
+            gold.doc._.genre_opening = row.get("opening", "")
+            yield gold
 
 
 def _without_overlaps(mentions: List[Dict]) -> List[Dict]:
