@@ -12,6 +12,9 @@ OPENING = "genre_opening"
 # A token of text is hardly ever longer; what is (an encoded file in the text, say) is cut, so
 # that the work for a mention is bounded whatever the document.
 MAX_CHARS_PER_TOKEN = 24
+# Entity recognizers take them into an entity ("the Nobel Prize"); links and titles leave them out.
+# One that is written large may belong to the name ("The Beatles").
+ARTICLES = ("the", "a", "an")
 
 if not Doc.has_extension(OPENING):
     Doc.set_extension(OPENING, default="")
@@ -25,8 +28,11 @@ def span_mention(span: Span, context_tokens: int, opening_tokens: int = 0) -> Me
         the Doc's own tokens are taken, each being at least one token of the model; white space
         is not counted.
     opening_tokens (int): The size of the opening, likewise.
-    RETURNS (Mention): The span and its context; the model's tokenizer cuts it to measure.
+    RETURNS (Mention): The span, without an article before it, and its context; the model's
+        tokenizer cuts it to measure.
     """
+    if len(span) > 1 and span[0].text in ARTICLES and not span[1].is_space:
+        span = span[1:]
     doc = span.doc
     start, end = _window(span, context_tokens)
     # A slice of tokens, not of doc.text: that would join the whole document for each mention.

@@ -8,7 +8,7 @@ from transformers import BartTokenizerFast, PreTrainedTokenizerFast
 
 from spacy_genre import Mention
 from spacy_genre.encoding import MentionEncoder
-from spacy_genre.mentions import MAX_CHARS_PER_TOKEN, span_mention
+from spacy_genre.mentions import ARTICLES, MAX_CHARS_PER_TOKEN, span_mention
 from spacy_genre.settings import GenreSettings
 from spacy_genre.tokenization import SERIAL, NameTokenizer
 
@@ -73,6 +73,8 @@ def test_the_mention_is_the_span_whatever_the_text(words, data):
     start = data.draw(st.integers(0, len(words) - 1))
     end = data.draw(st.integers(start + 1, len(words)))
     mention = span_mention(Span(doc, start, end), 30)
+    if words[start] in ARTICLES:
+        return  # of these another test tells
     assert mention.text == doc[start:end].text
     whole = doc.text_with_ws
     at = doc[start].idx
@@ -114,6 +116,13 @@ def test_context_is_cut_in_tokens_next_to_the_mention(tokenizer):
     assert encode(tokenizer, mention, context_tokens=0) == (
         "[CLS] [START_ENT] four five [END_ENT] [SEP]"
     )
+
+
+def test_an_article_is_none_of_the_mention():
+    doc = NLP("Einstein got the Nobel Prize. The Beatles did not. the")
+    assert span_mention(doc[2:5], 2) == Mention("got the ", "Nobel Prize", ". The")
+    assert span_mention(doc[6:8], 1) == Mention(". ", "The Beatles", " did")
+    assert span_mention(doc[-1:], 1) == Mention(". ", "the", "")
 
 
 def test_the_opening_is_how_the_document_begins():

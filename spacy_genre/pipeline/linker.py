@@ -225,11 +225,13 @@ class GenreLinker(LearningPipe):
             max_length=self.max_length,
             context_tokens=context,
         )
-        opening = shim.settings.opening_tokens
+        opening = shim.settings.opening_tokens if context else 0
+        mentions = [span_mention(ent, context, opening) for ent in ents]
+        forms = longest_forms(ents, self.longest_forms)
         return encoder.encode(
             [
-                replace(span_mention(ent, context, opening), text=form)
-                for ent, form in zip(ents, longest_forms(ents, self.longest_forms), strict=True)
+                mention if form == ent.text else replace(mention, text=form)
+                for ent, mention, form in zip(ents, mentions, forms, strict=True)
             ]
         )
 
