@@ -10,8 +10,6 @@ from wasabi import msg
 from ..errors import Errors
 from .output import reason_of
 
-CHECKPOINT = "checkpoint"
-
 
 def train_cli(
     ctx: typer.Context,
@@ -34,7 +32,7 @@ def train_cli(
     from spacy.training.loop import train
     from spacy.util import load_config
 
-    from ..training.checkpoint import save_checkpoint, steps_done
+    from ..training.checkpoint import CHECKPOINT, save_checkpoint, steps_done
 
     import_code(None)
     setup_gpu(gpu_id)

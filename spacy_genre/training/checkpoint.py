@@ -14,6 +14,8 @@ from ..loading import load_pretrained
 from ..model import shim_of
 from .trainer import Trainer
 
+# Where training keeps it, in its output folder.
+CHECKPOINT = "checkpoint"
 STATE = "optimizer.safetensors"
 MODEL = "model"
 
@@ -45,7 +47,7 @@ def _before_update(
 def save_checkpoint(nlp: Language, path: Path) -> None:
     """Write a checkpoint, whole or not at all."""
     with whole_folder(path) as folder:
-        for name, pipe in _trained(nlp):
+        for name, pipe in trained(nlp):
             trainer: Trainer = pipe.trainer
             shim_of(pipe.model).to_folder(folder / name / MODEL)
             trainer.save(folder / name / STATE)
@@ -53,7 +55,7 @@ def save_checkpoint(nlp: Language, path: Path) -> None:
 
 def load_checkpoint(nlp: Language, path: Path) -> None:
     """Take up a checkpoint. RAISES (ValueError): If it is damaged or of another model."""
-    for name, pipe in _trained(nlp):
+    for name, pipe in trained(nlp):
         shim_of(pipe.model).set_hf(load_pretrained(str(path / name / MODEL)))
         pipe.trainer.load(path / name / STATE)
 
@@ -73,5 +75,6 @@ def steps_done(path: Path) -> int:
     return max(steps)
 
 
-def _trained(nlp: Language) -> List[Tuple[str, Any]]:
+def trained(nlp: Language) -> List[Tuple[str, Any]]:
+    """The components of a pipeline that generate names, with their names."""
     return [(name, pipe) for name, pipe in nlp.pipeline if hasattr(pipe, "trainer")]

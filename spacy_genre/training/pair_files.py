@@ -28,21 +28,20 @@ class PairWriter:
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
         self.waiting: List[Pair] = []
-        self.parts: List[str] = []
+        self.n_parts = 0
 
     def write(self, pairs: Iterable[Pair]) -> None:
         self.waiting.extend(pairs)
         if len(self.waiting) >= PART:
             self._write_part()
 
-    def finish(self) -> List[str]:
-        """Write what is left. RETURNS (List[str]): The parts."""
+    def finish(self) -> None:
+        """Write what is left."""
         if self.waiting:
             self._write_part()
-        return self.parts
 
     def _write_part(self) -> None:
-        part = f"{self.name}-{len(self.parts):05}"
+        part = f"{self.name}-{self.n_parts:05}"
         columns = [
             *flatten(pair.input for pair in self.waiting),
             *flatten(pair.name for pair in self.waiting),
@@ -50,7 +49,7 @@ class PairWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
         for column, array in zip(COLUMNS, columns, strict=True):
             np.save(self.folder / f"{part}-{column}.npy", array, allow_pickle=False)
-        self.parts.append(part)
+        self.n_parts += 1
         self.waiting = []
 
 

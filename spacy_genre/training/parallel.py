@@ -10,6 +10,7 @@ OUT/model-last are pipelines for `spacy.load`, and OUT/checkpoint is where the s
 `genre train`, goes on.
 """
 
+import shutil
 import sys
 import time
 from datetime import timedelta
@@ -32,7 +33,7 @@ from wasabi import msg
 from ..decoding.precision import precision, torch_dtype
 from ..errors import Errors
 from ..ragged import IntArray
-from .checkpoint import load_checkpoint, save_checkpoint
+from .checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint, trained
 from .pair_files import PairFiles, PairWriter, finish_pairs, is_whole, shuffled_batches
 
 try:
@@ -40,7 +41,6 @@ try:
 except ImportError as err:
     raise ImportError(Errors.F014) from err
 
-CHECKPOINT = "checkpoint"
 ENCODE_BATCH = 256  # texts that are encoded at once
 SHOW_EVERY = 100  # steps
 # The others wait while the first process evaluates.
@@ -97,7 +97,11 @@ class ParallelTraining:
         self.nlp: Language = init_nlp(config)
         filled = self.nlp.config.interpolate()
         self.settings = registry.resolve(filled["training"], schema=ConfigSchemaTraining)
-        self.name, self.linker = _component(self.nlp)
+        found = trained(self.nlp)
+        if not found:
+            names = ", ".join(self.nlp.pipe_names)
+            raise ValueError(Errors.D014.format(path="the config", names=names))
+        self.linker = found[0][1]
         corpora: Any = [self.settings["train_corpus"], self.settings["dev_corpus"]]
         self.train_corpus, self.dev_corpus = resolve_dot_names(filled, corpora)
         self.signature = {
@@ -120,7 +124,7 @@ class ParallelTraining:
             pairs.input_lengths, self.batch_size, self.settings["seed"] or 0, skip=trainer.n_steps
         )
         self.accelerator.init_trackers("spacy_genre", config={"batch_size": self.batch_size})
-        log = _Log(self.out, self.accelerator, trainer.n_steps)
+        log = _Log(self.out, self.accelerator)
         best, saved = -1.0, time.monotonic()
         while trainer.n_steps < self.settings["max_steps"]:
             loss = self._step(pairs, next(batches), sgd)
@@ -146,6 +150,10 @@ class ParallelTraining:
         """The pairs of the whole corpus. Each process encodes a share, if it is not there yet."""
         folder, rank = self.out / "pairs", self.accelerator.process_index
         if not is_whole(folder, self.signature):
+            self.accelerator.wait_for_everyone()
+            if self.is_first:  # what a killed run has left, perhaps of more processes
+                shutil.rmtree(folder, ignore_errors=True)
+            self.accelerator.wait_for_everyone()
             writer = PairWriter(folder, f"{rank:03}")
             examples = islice(
                 self.train_corpus(self.nlp), rank, None, self.accelerator.num_processes
@@ -206,7 +214,7 @@ class _Log:
     """What the training has to say: a row of a table, a line of OUT/log.jsonl, and accelerate's
     tracker."""
 
-    def __init__(self, out: Path, accelerator: Accelerator, n_steps: int) -> None:
+    def __init__(self, out: Path, accelerator: Accelerator) -> None:
         self.path, self.accelerator = out / "log.jsonl", accelerator
         self.start, self.n_pairs = time.monotonic(), 0
         self.losses: List[float] = []
@@ -231,14 +239,6 @@ class _Log:
         with self.path.open("a", encoding="utf8") as file:
             file.write(srsly.json_dumps(row) + "\n")
         self.accelerator.log(row, step=int(row["step"]))
-
-
-def _component(nlp: Language) -> Any:
-    """The component to train, and its name."""
-    for name, pipe in nlp.pipeline:
-        if hasattr(pipe, "trainer"):
-            return name, pipe
-    raise ValueError(Errors.D014.format(path="the config", names=", ".join(nlp.pipe_names)))
 
 
 if __name__ == "__main__":

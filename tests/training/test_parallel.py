@@ -12,6 +12,8 @@ from conftest import NAMES
 from spacy.util import load_config
 
 from spacy_genre.training.loss import packs
+from spacy_genre.training.pair_files import PairWriter
+from spacy_genre.training.pairs import Pair
 from spacy_genre.training.parallel import ParallelTraining, sum_gradients
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +82,14 @@ def test_the_result_is_a_pipeline_and_the_same_command_goes_on(overrides, tmp_pa
         assert torch.equal(weight, found[name])
 
 
+def test_what_a_killed_run_has_left_is_not_read(overrides, tmp_path):
+    writer = PairWriter(tmp_path / "out" / "pairs", "007")
+    writer.write([Pair([5], [6], "")])
+    writer.finish()
+    run = training(overrides, tmp_path / "out")
+    assert len(run._pairs()) == len(TEXTS)
+
+
 def test_a_step_is_that_of_spacys_training(overrides, tmp_path):
     """The same loss, gradient norm and weights."""
     run = training(overrides, tmp_path / "out", batch_size=len(TEXTS))
@@ -136,8 +146,6 @@ def _weights(run):
 
 
 def test_packs_are_hardly_padded():
-    from spacy_genre.training.pairs import Pair
-
     pairs = [Pair([1] * n, [1], "") for n in [5] * 100 + [80] * 40]
     found = list(packs(pairs, 8192))
     assert {len(pack[0].input) == len(pack[-1].input) for pack in found} == {True}
