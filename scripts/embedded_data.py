@@ -2,11 +2,14 @@
 
     python scripts/embedded_data.py DATA OUT
 
-DATA is the folder of titles.tsv.gz (names), redirects.tsv.gz (redirects among them, and where they
-lead), anchors.tsv.gz (words of links, titles and counts) and vital_articles.json.gz (the first
-paragraphs of well-known articles, and short descriptions). OUT gets:
+DATA is the folder of titles.tsv.gz (names, and where each was seen), redirects.tsv.gz (redirects
+among them, and where they lead), qid2title.tsv.gz (Wikidata ids and titles), anchors.tsv.gz (words
+of links, titles and counts) and vital_articles.json.gz (the first paragraphs of well-known
+articles, and short descriptions). OUT gets:
 
 - names.jsonl: the title set, with redirects;
+- redirects.tsv.gz: these redirects: those of DATA, and names that differ from another only in case,
+  accents or punctuation, or have the Wikidata id of another;
 - vital.jsonl: the first paragraphs as pages, with the names of others in them as links;
 - described.jsonl: words of links in front of what they stand for, where a description is known;
 - excluded.txt: the pages that a benchmark is from, which are not to be trained on;
@@ -21,12 +24,14 @@ import re
 from collections import defaultdict
 from pathlib import Path
 from random import Random
-from typing import Annotated, Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Annotated, Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 import srsly
 import typer
+from same_titles import find_redirects
 
 from spacy_genre.files import write_whole
+from spacy_genre.titles.redirects import resolve_redirects
 from spacy_genre.training.gold import ALIAS, DESCRIPTION, GoldMention, GoldText
 
 Anchors = Dict[str, List[Tuple[str, int]]]
@@ -58,13 +63,13 @@ def main(
     seed: Annotated[int, typer.Option(help="What chance starts from.")] = 0,
 ) -> None:
     """Write these files."""
-    names = [row[0] for row in read_rows(data / "titles.tsv.gz")]
-    known = set(names)
-    targets = {a: b for a, b, *_ in read_rows(data / "redirects.tsv.gz") if b in known and a != b}
+    seen_in = {row[0]: row[1] for row in read_rows(data / "titles.tsv.gz")}
+    targets = read_redirects(data, seen_in)
+    known = set(seen_in)
     anchors = read_anchors(data / "anchors.tsv.gz", known, targets)
     with gzip.open(data / "vital_articles.json.gz", "rt", encoding="utf8") as file:
         vital = [row for row in json.load(file).values() if row["title"] in known]
-    names = [name for name in names if name not in targets]
+    names = [name for name in seen_in if name not in targets]
     pages = (
         [row["id"].replace("_", " ") for row in srsly.read_gzip_jsonl(benchmark)]
         if benchmark
@@ -73,6 +78,8 @@ def main(
     write_whole(out / "excluded.txt", "\n".join(pages).encode("utf8"))
     chance = Random(seed)
     write(out / "names.jsonl", name_rows(names, targets))
+    table = "".join(f"{redirect}\t{target}\n" for redirect, target in targets.items())
+    write_whole(out / "redirects.tsv.gz", gzip.compress(table.encode("utf8"), mtime=0))
     write(out / "vital.jsonl", vital_pages(vital))
     write(out / "described.jsonl", described(vital, anchors, chance))
     rows = list(bare(names, anchors, chance))
@@ -85,6 +92,22 @@ def read_rows(path: Path) -> Iterator[List[str]]:
     with gzip.open(path, "rt", encoding="utf8") as file:
         for line in file:
             yield line.rstrip("\n").split("\t")
+
+
+def read_redirects(data: Path, seen_in: Dict[str, str]) -> Dict[str, str]:
+    """Each title that is a redirect, as far as the data tell, and the title to which it leads."""
+    known = {
+        row[0]: row[1]
+        for row in read_rows(data / "redirects.tsv.gz")
+        if row[1] in seen_in and row[0] != row[1]
+    }
+    names = {title: lists for title, lists in seen_in.items() if title not in known}
+    links = ((row[0], row[1], int(row[2])) for row in read_rows(data / "anchors.tsv.gz"))
+    titles_of: Dict[str, Set[str]] = defaultdict(set)
+    for qid, title, *_ in read_rows(data / "qid2title.tsv.gz"):
+        titles_of[qid].add(title)
+    found = find_redirects(names, links, titles_of.values())
+    return resolve_redirects({**known, **found}, names.keys() - found.keys())[0]
 
 
 def read_anchors(path: Path, known: Iterable[str], targets: Dict[str, str]) -> Anchors:

@@ -32,6 +32,7 @@ def train_cli(
     from spacy.training.loop import train
     from spacy.util import load_config
 
+    from ..training.best import put_aside, take_back
     from ..training.checkpoint import CHECKPOINT, save_checkpoint, steps_done
 
     import_code(None)
@@ -50,7 +51,12 @@ def train_cli(
         nlp = init_nlp(config, use_gpu=gpu_id)
     except (OSError, ValueError) as err:
         msg.fail("Can't train", reason_of(err), exits=1)
-    train(nlp, output, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
+    weights = nlp.config["training"]["score_weights"]
+    put_aside(output, weights, goes_on=done > 0)
+    try:
+        train(nlp, output, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
+    finally:
+        take_back(output, weights)
     save_checkpoint(nlp, output / CHECKPOINT)  # so that the last steps are known to be done
 
 

@@ -8,7 +8,8 @@ def choose_name(view: AnyNames, node: int, surface: str) -> int:
 
     Tokenizers may write several names with the same tokens ("US" and "us" in lower case). The
     one that is written exactly like the mention wins, then the one with the highest prior, then
-    the first in sorted order. A redirect counts as the name that it leads to.
+    the one with as many capitals as the mention, as a share of its letters ("integral" is no
+    "INTEGRAL"), then the first in sorted order. A redirect counts as the name that it leads to.
 
     view (AnyNames): A title set, or some names of it.
     node (int): A node where at least one name ends.
@@ -22,6 +23,12 @@ def choose_name(view: AnyNames, node: int, surface: str) -> int:
     def rank(spelling: tuple) -> tuple:
         text, row = spelling
         name = view.name_at(row)
-        return (text != surface, -view.prior_at(row), text != name, name)
+        unlike = abs(_capitals(text) - _capitals(surface))
+        return (text != surface, -view.prior_at(row), unlike, text != name, name)
 
     return min(spellings, key=rank)[1]
+
+
+def _capitals(text: str) -> float:
+    """The share of the letters that are capitals."""
+    return sum(map(str.isupper, text)) / max(1, sum(map(str.isalpha, text)))

@@ -24,20 +24,23 @@ import torch
 import typer
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
-from spacy.training import Example
 from spacy.training.initialize import init_nlp
+from spacy.training.loop import create_evaluation_callback
 from spacy.util import load_config, minibatch, registry, resolve_dot_names
 from tqdm import tqdm
 from wasabi import msg
 
 from ..decoding.precision import precision, torch_dtype
 from ..errors import Errors
+from ..files import whole_folder
 from ..ragged import IntArray
+from .best import BEST, PERFORMANCE, score_of
 from .checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint, trained
 from .pair_files import PairFiles, PairWriter, finish_pairs, is_whole, shuffled_batches
 
 try:
     from accelerate import Accelerator, InitProcessGroupKwargs
+    from accelerate.utils import broadcast
 except ImportError as err:
     raise ImportError(Errors.F014) from err
 
@@ -108,8 +111,11 @@ class ParallelTraining:
             "corpora": srsly.json_loads(srsly.json_dumps(filled["corpora"])),
             "titles": repr(self.linker.titles),
         }
+        self.weights, self.best = self.settings["score_weights"], -1.0
         if (out / CHECKPOINT).exists():
             load_checkpoint(self.nlp, out / CHECKPOINT)
+            self.best = score_of(out / BEST, self.weights)
+        self.best_step = self.linker.trainer.n_steps
         self.linker.shim.transformer.to(accelerator.device)
 
     @property
@@ -117,7 +123,8 @@ class ParallelTraining:
         return bool(self.accelerator.is_main_process)
 
     def __call__(self) -> None:
-        """Train until `training.max_steps` steps are done."""
+        """Train until `training.max_steps` steps or `training.max_epochs` passes over the corpus
+        are done (0 is no limit), or `training.patience` steps brought nothing better."""
         pairs = self._pairs()
         trainer, sgd = self.linker.trainer, self.settings["optimizer"]
         batches = shuffled_batches(
@@ -125,20 +132,16 @@ class ParallelTraining:
         )
         self.accelerator.init_trackers("spacy_genre", config={"batch_size": self.batch_size})
         log = _Log(self.out, self.accelerator)
-        best, saved = -1.0, time.monotonic()
-        while trainer.n_steps < self.settings["max_steps"]:
+        saved = time.monotonic()
+        while not self._is_over(len(pairs)):
             loss = self._step(pairs, next(batches), sgd)
             log.add(loss, self.batch_size)
-            n_steps, last = trainer.n_steps, trainer.n_steps == self.settings["max_steps"]
-            if self.is_first and n_steps % SHOW_EVERY == 0:
-                log.show(n_steps, sgd.learn_rate)
-            if self.is_first and (n_steps % self.settings["eval_frequency"] == 0 or last):
-                score = self._evaluate()
-                log.write({"step": n_steps, "nel_micro_f": round(score, 4)})
-                if score > best:
-                    best = score
-                    self.nlp.to_disk(self.out / "model-best")
-            if self.is_first and (last or time.monotonic() - saved > self.seconds):
+            if self.is_first and trainer.n_steps % SHOW_EVERY == 0:
+                log.show(trainer.n_steps, sgd.learn_rate)
+            if trainer.n_steps % self.settings["eval_frequency"] == 0 or self._is_over(len(pairs)):
+                self._evaluate(log)
+            is_time = time.monotonic() - saved > self.seconds
+            if self.is_first and (is_time or self._is_over(len(pairs))):
                 save_checkpoint(self.nlp, self.out / CHECKPOINT)
                 saved = time.monotonic()
         if self.is_first:
@@ -192,10 +195,28 @@ class ParallelTraining:
         sgd.step_schedules()
         return loss
 
-    def _evaluate(self) -> float:
-        """The micro-F1 on the dev corpus."""
-        examples: List[Example] = list(self.dev_corpus(self.nlp))
-        return float(self.nlp.evaluate(examples)["nel_micro_f"] or 0.0)
+    def _is_over(self, n_pairs: int) -> bool:
+        """Whether a limit is reached."""
+        per_pass = n_pairs // min(self.batch_size, n_pairs)
+        limits = (self.settings["max_steps"], self.settings["max_epochs"] * per_pass)
+        n_steps, patience = self.linker.trainer.n_steps, self.settings["patience"]
+        is_stuck = patience and n_steps - self.best_step >= patience
+        return bool(is_stuck) or any(0 < limit <= n_steps for limit in limits)
+
+    def _evaluate(self, log: "_Log") -> None:
+        """Evaluate on the dev corpus, and keep the pipeline if it is the best so far."""
+        n_steps = self.linker.trainer.n_steps
+        if self.is_first:
+            evaluate = create_evaluation_callback(self.nlp, self.dev_corpus, self.weights)
+            score, scores = evaluate()
+            self.nlp.meta[PERFORMANCE] = {key: scores.get(key, 0.0) for key in self.weights}
+            log.write({"step": n_steps, "score": round(score, 4)})
+            if score > self.best:
+                self.best, self.best_step = score, n_steps
+                with whole_folder(self.out / BEST) as folder:
+                    self.nlp.to_disk(folder)
+        best_step = torch.tensor(self.best_step, device=self.accelerator.device)
+        self.best_step = int(broadcast(best_step))
 
 
 def sum_gradients(weights: Sequence[Any], accelerator: Accelerator) -> None:

@@ -72,6 +72,18 @@ def test_without_priors_the_choice_is_fixed(tokenizer):
     assert titles.view.name_at(choose_name(titles.view, int(node), "U.S.")) == "US"
 
 
+def test_a_word_in_small_letters_is_no_acronym(tokenizer):
+    titles = TitleSet.build(["INTEGRAL", "Integral"], tokenizer)
+    (node,) = set(titles.view.trie.entry_nodes.tolist())
+
+    def chosen(surface):
+        return titles.view.name_at(choose_name(titles.view, node, surface))
+
+    assert [chosen(s) for s in ("integrals", "INTEGRAL", "ESA's INTEGRAL", "")] == [
+        *("Integral", "INTEGRAL", "INTEGRAL", "Integral")
+    ]
+
+
 @given(st.dictionaries(NAME, st.one_of(st.none(), st.just("Q1"), st.just("Q2")), max_size=20))
 def test_every_name_is_reachable_and_nothing_else(tokenizer, ids):
     titles = TitleSet.build(ids, tokenizer, ids=list(ids.values()), on_invalid="skip")

@@ -82,6 +82,30 @@ def test_the_result_is_a_pipeline_and_the_same_command_goes_on(overrides, tmp_pa
         assert torch.equal(weight, found[name])
 
 
+@pytest.mark.parametrize("score", [2.0, -1.0])
+def test_the_best_pipeline_stays_when_training_goes_on(overrides, tmp_path, score):
+    out = tmp_path / "out"
+    training(overrides, out)()
+    meta = out / "model-best" / "meta.json"
+    noted = srsly.read_json(meta)
+    assert 0 <= noted["performance"]["nel_micro_f"] <= 1
+    srsly.write_json(meta, {**noted, "performance": {"nel_micro_f": score}, "name": "before"})
+    training({**overrides, "training.max_steps": STEPS + 1}, out)()
+    assert (srsly.read_json(meta)["name"] == "before") == (score == 2.0)
+
+
+def test_training_ends_by_passes_or_when_nothing_is_gained(overrides, tmp_path):
+    limits = {"training.max_steps": 0, "training.eval_frequency": 1}
+    run = training({**overrides, **limits, "training.max_epochs": 3}, tmp_path / "a", batch_size=2)
+    run()
+    assert run.linker.trainer.n_steps == 3 * (len(TEXTS) // 2)
+    # Nothing is learnt at this rate, so that the first score is the best one.
+    still = {**limits, "training.optimizer.learn_rate.initial_rate": 1e-12}
+    run = training({**overrides, **still, "training.patience": 4}, tmp_path / "b")
+    run()
+    assert run.linker.trainer.n_steps == 5
+
+
 def test_what_a_killed_run_has_left_is_not_read(overrides, tmp_path):
     writer = PairWriter(tmp_path / "out" / "pairs", "007")
     writer.write([Pair([5], [6], "")])

@@ -124,6 +124,17 @@ def test_a_killed_training_goes_on(folder, tiny_folder, monkeypatch):
     assert "D003" in train(folder, code=1, **overrides)
 
 
+@pytest.mark.parametrize("score", [2.0, -1.0])
+def test_the_best_pipeline_stays_when_training_goes_on(folder, tiny_folder, score):
+    train(folder, **{"paths.model": tiny_folder, "training.max_steps": 2})
+    meta = folder / "out" / "model-best" / "meta.json"
+    noted = srsly.read_json(meta)
+    srsly.write_json(meta, {**noted, "performance": {"nel_micro_f": score}, "name": "before"})
+    train(folder, **{"paths.model": tiny_folder, "training.max_steps": 4})
+    assert (srsly.read_json(meta)["name"] == "before") == (score == 2.0)
+    assert not (folder / "out" / "model-best-before").exists()
+
+
 def test_a_full_disk_leaves_the_old_checkpoint(nlp, tmp_path, monkeypatch):
     save_checkpoint(nlp, tmp_path / "checkpoint")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

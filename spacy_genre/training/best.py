@@ -1,0 +1,52 @@
+"""The best pipeline of a training that is broken off and goes on."""
+
+import shutil
+from pathlib import Path
+from typing import Dict, Optional
+
+import srsly
+
+BEST = "model-best"
+# Where it is kept meanwhile: spaCy's training begins by removing the one that is there.
+BEFORE = "model-best-before"
+PERFORMANCE = "performance"
+
+
+def put_aside(out: Path, weights: Dict[str, Optional[float]], *, goes_on: bool) -> None:
+    """Before a training begins: keep its best pipeline so far, if it goes on.
+
+    out (Path): The folder of the training.
+    weights (Dict[str, Optional[float]]): How much each figure counts, `training.score_weights`.
+    goes_on (bool): Whether it does. If not, what was kept is of another training, and removed.
+    """
+    if goes_on:
+        _keep_better(out / BEST, out / BEFORE, weights)
+    else:
+        shutil.rmtree(out / BEFORE, ignore_errors=True)
+
+
+def take_back(out: Path, weights: Dict[str, Optional[float]]) -> None:
+    """After it: the better one of what `put_aside` kept and of what came since is the best."""
+    _keep_better(out / BEFORE, out / BEST, weights)
+
+
+def _keep_better(path: Path, other: Path, weights: Dict[str, Optional[float]]) -> None:
+    """Move a folder to the place of another one, unless that is better."""
+    if not path.exists():
+        return
+    if score_of(path, weights) > score_of(other, weights):
+        shutil.rmtree(other, ignore_errors=True)
+        path.rename(other)
+    else:
+        shutil.rmtree(path)
+
+
+def score_of(path: Path, weights: Dict[str, Optional[float]]) -> float:
+    """How good a pipeline in a folder was on the dev corpus, as spaCy's training weighs its
+    figures; -1 if that is not known."""
+    try:
+        performance = srsly.read_json(path / "meta.json")[PERFORMANCE]
+        found = [performance[key] * weight for key, weight in weights.items() if weight]
+    except (OSError, ValueError, KeyError, TypeError):
+        return -1.0
+    return float(sum(found)) if found else -1.0
