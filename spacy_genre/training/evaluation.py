@@ -10,6 +10,7 @@ from typing import Any, Callable, DefaultDict, Dict, Iterable, Iterator, List, O
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from ..mentions import OPENING
 from ..titles import TitleSet
 from .examples import LABEL
 from .given import give
@@ -152,7 +153,9 @@ def _linked(
         for text in texts:
             for layer in _layers(text.mentions):
                 waiting.append(layer)
-                yield make_doc(nlp, text.text, layer)
+                doc = make_doc(nlp, text.text, layer)
+                doc._.set(OPENING, text.opening)
+                yield doc
 
     for doc in link(docs()):
         yield from zip(doc.ents, waiting.pop(0), strict=True)

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -58,6 +59,20 @@ def test_evaluate(titles):
     assert found["by_label"]["FOOD"]["micro_f"] == 1.0
     assert found["most_frequent_title"]["micro_r"] == 0.4
     assert found["most_frequent_title"]["micro_p"] == 1.0
+
+
+def test_how_the_document_begins_is_known(titles):
+    begins = "Paris is a town in Texas."
+    texts = [replace(TEXTS[0], opening=begins), TEXTS[2]]
+    seen = []
+
+    def look(docs):
+        for doc in docs:
+            seen.append(doc._.genre_opening)
+            yield from link([doc])
+
+    evaluate(spacy.blank("en"), look, titles, texts, Seen())
+    assert seen == [begins, begins, ""]
 
 
 def test_ids_count_as_their_names(titles):

@@ -1,0 +1,104 @@
+"""What each kind of pairs beside the links adds: a training on links alone, one for each kind in
+which it stands beside the links, and one with all, with the same number of steps from the same warm
+start.
+
+    python benchmarks/pair_kinds.py BUILD PAGES... [--steps N]
+
+BUILD is what the workflow `embedded` makes first (build/embedded: a title set, a warm start,
+described.jsonl, bare.jsonl and excluded.txt), PAGES are files of pages with links. All are
+evaluated on the links of pages that none was trained on. Where pairs of another kind come in, fewer
+links are read in as many steps, so a kind has to be worth more than the links that it takes the
+place of.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Dict, List
+
+import spacy
+import typer
+from accelerate import Accelerator
+from spacy.util import load_config
+
+from spacy_genre.training.evaluation import Seen, evaluate
+from spacy_genre.training.parallel import ParallelTraining
+from spacy_genre.training.readers import texts_in
+
+CONFIG = Path(__file__).parents[1] / "configs" / "small.cfg"
+OPTIONS = ["--copies", "0.3", "--lists", "0.9", "--dev", "0.06", "--force"]
+# What makes a corpus with pairs of one kind: an option of `corpus build`, or a file of pairs.
+KINDS = {
+    "links": [],
+    "+ names of the page itself": ["--own-title"],
+    "+ repeats of a link's text": ["--repeats"],
+    "+ last words of names": ["--short-forms"],
+    "+ descriptions": ["described.jsonl"],
+    "+ link texts by themselves": ["bare.jsonl"],
+}
+COLUMNS = ("the title", "another form", "never seen", "rare, 1 to 9", "seen, 10 or more")
+
+
+def main(
+    build: Annotated[Path, typer.Argument(help="The folder that the workflow makes.")],
+    pages: Annotated[List[Path], typer.Argument(help="Files of pages.")],
+    steps: Annotated[int, typer.Option(help="Changes of the weights, with 96 pairs each.")] = 250,
+) -> None:
+    """Print the accuracy of each training, for mentions whose title is in the title set."""
+    kinds = {**KINDS, "all of these": [part for parts in KINDS.values() for part in parts]}
+    print(f"{'trained on':28} {'all':>8} " + " ".join(f"{name:>17}" for name in COLUMNS))
+    with tempfile.TemporaryDirectory() as temporary:
+        for i, (name, parts) in enumerate(kinds.items()):
+            folder = Path(temporary) / str(i)
+            make_corpus(build, pages, parts, folder / "corpus")
+            nlp = trained(build, folder, steps)
+            # The gold links, and what is called rare, are always those of the first corpus.
+            found = figures(nlp, Path(temporary) / "0" / "corpus")
+            tables = {**found["by_form"], **found["by_frequency"]}
+            shares = [tables.get(key, {}).get("accuracy_in_set") for key in COLUMNS]
+            cells = ["-" if share is None else f"{share:.3f}" for share in shares]
+            counts = f"of {found['mentions']:,}" if not i else ""
+            print(f"{name:28} {found['accuracy_in_set']:8.3f} ", end="")
+            print(" ".join(f"{cell:>17}" for cell in cells), counts, flush=True)
+
+
+def make_corpus(build: Path, pages: List[Path], parts: List[str], out: Path) -> None:
+    files = [str(build / part) for part in parts if not part.startswith("--")]
+    options = [part for part in parts if part.startswith("--")]
+    command = [*map(str, pages), *files, str(out), "--titles", str(build / "titles"), *options]
+    excluded = ["--exclude-pages", str(build / "excluded.txt")]
+    subprocess.run(
+        [sys.executable, "-m", "spacy", "genre", "corpus", "build", *command, *OPTIONS, *excluded],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def trained(build: Path, folder: Path, steps: int) -> spacy.language.Language:
+    overrides: Dict[str, Any] = {
+        "paths.model": str(build / "warm"),
+        "paths.titles": str(build / "titles"),
+        "paths.train": str(folder / "corpus" / "train"),
+        "paths.dev": str(folder / "corpus" / "dev"),
+        "corpora.dev.limit": 1,
+        "components.genre_linker.training.batch_tokens": 8192,
+        "training.max_steps": steps,
+        "training.eval_frequency": steps,
+        "training.optimizer.learn_rate.initial_rate": 0.0004,
+        "training.optimizer.learn_rate.warmup_steps": steps // 5,
+    }
+    config = load_config(CONFIG, overrides=overrides, interpolate=True)
+    accelerator = Accelerator(cpu=True)
+    ParallelTraining(config, folder, accelerator, batch_size=96, minutes=60)()
+    return spacy.load(folder / "model-last")
+
+
+def figures(nlp: spacy.language.Language, corpus: Path) -> Dict[str, Any]:
+    linker: Any = nlp.get_pipe("genre_linker")
+    seen = Seen.of(texts_in(corpus / "train"), linker.titles)
+    return evaluate(nlp, linker.pipe, linker.titles, texts_in(corpus / "dev"), seen)
+
+
+if __name__ == "__main__":
+    typer.run(main)
