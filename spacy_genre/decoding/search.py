@@ -5,8 +5,8 @@ prefix_allowed_tokens_fn=...)`. There, in a batch, the neighbours decide when a 
 here each mention stops by itself, so that its result never depends on its batch.
 """
 
-from dataclasses import replace
-from typing import Any, List, Sequence, Tuple, Union
+from dataclasses import dataclass, replace
+from typing import Any, List, Sequence, Union
 
 import numpy as np
 import torch
@@ -57,18 +57,17 @@ def constrained_search(
         if the model's answer is not finite.
     """
     check_options(num_beams, length_penalty, early_stopping)
-    check_vocabulary(module, inputs, tries)
-    trie, roots = _one_trie(tries, len(inputs))
+    task = Task.of(module, inputs, tries)
     beams = Beams(
-        trie,
+        task.trie,
         len(inputs),
         num_beams=num_beams,
         length_penalty=length_penalty,
         early_stopping=early_stopping,
     )
     with torch.inference_mode():
-        _run(module, inputs, trie, roots, beams, batch_tokens, dtype)
-    return _localize(beams.paths(), trie, tries)
+        _run(module, task, beams, batch_tokens, dtype)
+    return task.localized(beams.paths())
 
 
 def exact_search(
@@ -95,46 +94,76 @@ def exact_search(
     RAISES (ValueError): As `constrained_search`; or if the model is of another kind.
     """
     check_options(top_k, length_penalty, False)
-    check_vocabulary(module, inputs, tries)
-    trie, roots = _one_trie(tries, len(inputs))
+    task = Task.of(module, inputs, tries)
     with torch.inference_mode():
         bart = packed(module, dtype)
         if bart is None:
             raise ValueError(Errors.S005.format(kind=type(module).__name__))
         found = best_sequences(
             bart,
-            Goal(trie, module.config.decoder_start_token_id, module.config.eos_token_id),
+            Goal(task.trie, module.config.decoder_start_token_id, module.config.eos_token_id),
             inputs,
-            roots,
+            task.roots,
             Wanted(top_k, length_penalty, max_rows),
             batch_tokens,
         )
-    paths = _localize([one.paths for one in found], trie, tries)
+    paths = task.localized([one.paths for one in found])
     return [replace(one, paths=own) for own, one in zip(paths, found, strict=True)]
 
 
-def _run(
-    module: Any,
-    inputs: Sequence[List[int]],
-    trie: AnyTrie,
-    roots: IntArray,
-    beams: Beams,
-    batch_tokens: int,
-    dtype: torch.dtype,
-) -> None:
+@dataclass(frozen=True)
+class Task:
+    """What is to be searched.
+
+    inputs (Sequence[List[int]]): The encoder's inputs, B lists of token ids.
+    tries (Tries): What may be generated, as it was given.
+    trie (AnyTrie): All of it in one trie.
+    roots (IntArray): [B], the node of that at which each input's sequences begin; -1 if there are
+        none.
+    """
+
+    inputs: Sequence[List[int]]
+    tries: Tries
+    trie: AnyTrie
+    roots: IntArray
+
+    @classmethod
+    def of(cls, module: Any, inputs: Sequence[List[int]], tries: Tries) -> "Task":
+        """RAISES (ValueError): If there are not as many tries as inputs, or a token of either is
+        beyond the model's vocabulary."""
+        check_vocabulary(module, inputs, tries)
+        if isinstance(tries, (TokenTrie, OverlayTrie)):
+            # An empty trie has nothing to begin with.
+            return cls(inputs, tries, tries, np.full(len(inputs), 0 if len(tries) else -1))
+        if len(tries) != len(inputs):
+            raise ValueError(Errors.S004.format(tries=len(tries), mentions=len(inputs)))
+        return cls(inputs, tries, *TokenTrie.forest(tries))
+
+    def localized(self, found: List[List[Path]]) -> List[List[Path]]:
+        """Paths in the trie that was searched as paths in those that were given."""
+        if isinstance(self.tries, (TokenTrie, OverlayTrie)):
+            return found
+        return [
+            # In the forest, the number of the trie stands before the tokens.
+            [replace(path, node=trie.find(self.trie.path(path.node)[1:])) for path in paths]
+            for paths, trie in zip(found, self.tries, strict=True)
+        ]
+
+
+def _run(module: Any, task: Task, beams: Beams, batch_tokens: int, dtype: torch.dtype) -> None:
     """Follow all mentions to their ends. As some are done, others take their place."""
-    config = module.config
-    goal = Goal(trie, config.decoder_start_token_id, config.eos_token_id, 2 * beams.k)
+    config, inputs = module.config, task.inputs
+    goal = Goal(task.trie, config.decoder_start_token_id, config.eos_token_id, 2 * beams.k)
     steps = open_steps(module, dtype, goal)
     room = max(1, steps.max_rows // beams.k)
     # The longest come first, so that those that are read together are about as long.
-    waiting = sorted(np.flatnonzero(roots >= 0).tolist(), key=lambda i: len(inputs[i]))
+    waiting = sorted(np.flatnonzero(task.roots >= 0).tolist(), key=lambda i: len(inputs[i]))
     while waiting or len(beams.mention):
         n_live = beams.n_live
         if waiting and (n_live == 0 or (steps.continuous and 2 * n_live <= room)):
             new = _next_batch(waiting, inputs, room - n_live, batch_tokens)
             steps.admit(new, [inputs[i] for i in new], beams.mention)
-            beams.admit(new, roots[new], goal.start)
+            beams.admit(new, task.roots[new], goal.start)
         edges = steps.step(beams.mention, beams.parent, beams.node, beams.token)
         check_finite(edges, dtype)
         beams.advance(edges)
@@ -166,24 +195,3 @@ def check_vocabulary(module: Any, inputs: Sequence[List[int]], tries: Tries) -> 
     all_tries = [tries] if isinstance(tries, (TokenTrie, OverlayTrie)) else tries
     found = [*(max(ids) for ids in inputs), *(trie.max_token for trie in all_tries)]
     check_tokens(np.asarray(found), size)
-
-
-def _one_trie(tries: Tries, n_mentions: int) -> Tuple[AnyTrie, IntArray]:
-    """The trie to search and the node at which each mention begins."""
-    if isinstance(tries, (TokenTrie, OverlayTrie)):
-        # An empty trie has nothing to begin with.
-        return tries, np.full(n_mentions, 0 if len(tries) else -1)
-    if len(tries) != n_mentions:
-        raise ValueError(Errors.S004.format(tries=len(tries), mentions=n_mentions))
-    return TokenTrie.forest(tries)
-
-
-def _localize(found: List[List[Path]], searched: AnyTrie, tries: Tries) -> List[List[Path]]:
-    """Paths in the trie that was searched as paths in the tries that it was made of."""
-    if isinstance(tries, (TokenTrie, OverlayTrie)):
-        return found
-    return [
-        # In the forest, the number of the trie stands before the tokens.
-        [replace(path, node=trie.find(searched.path(path.node)[1:])) for path in paths]
-        for paths, trie in zip(found, tries, strict=True)
-    ]
