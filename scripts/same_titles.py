@@ -13,8 +13,10 @@ from spacy_genre.titles.redirects import resolve_redirects
 LINKED = frozenset({"wtq_links", "gensim_enwiki_sample", "benchmark_gold"})
 WORD = re.compile(r"[^\W\d_]+")
 DASHES = re.compile(r"[-‐-―]")
-# "Sly & the Family Stone", "Charles E Winter"; but "Help!", "M*A*S*H" and "...Phobia" are others.
-WRITTEN = str.maketrans({"&": " and ", ".": "", "’": "'", "ʻ": "'", "`": "'", '"': "'"})
+# "Charles E Winter"; but ".cat" is no Cat.
+POINT = re.compile(r"(?<=\w)\.")
+# "Sly & the Family Stone"; but "Help!", "M*A*S*H" and "...Phobia" are others.
+WRITTEN = str.maketrans({"&": " and ", "’": "'", "ʻ": "'", "`": "'", '"': "'"})
 
 
 def find_redirects(
@@ -65,17 +67,19 @@ def find_redirects(
 
 def written_alike(titles: Iterable[str]) -> List[List[str]]:
     """The groups of two titles or more that are one but for how they are written. A word in
-    capitals is a name of its own (AIDS, INTEGRAL)."""
+    capitals is a name of its own (INTEGRAL, A.N.I.M.A.L.)."""
     groups: Dict[str, List[str]] = defaultdict(list)
     for title in titles:
-        if not (title.isupper() and title.isalpha()):
+        bare = POINT.sub("", title)
+        if not (bare.isupper() and bare.isalpha()):
             groups[plain(title)].append(title)
     return [group for group in groups.values() if len(group) > 1]
 
 
 def plain(title: str) -> str:
     """A title without case, accents, and other differences of writing."""
-    letters = unicodedata.normalize("NFKD", title.translate(WRITTEN).casefold())
+    title = POINT.sub("", title.translate(WRITTEN))
+    letters = unicodedata.normalize("NFKD", title.casefold())
     letters = "".join(c for c in letters if not unicodedata.combining(c))
     return " ".join(DASHES.sub("-", letters).split())
 

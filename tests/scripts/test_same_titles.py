@@ -16,6 +16,8 @@ SEEN_IN = {
     "2010-11 NBA season": "wtq_links",
     "INTEGRAL": "wtq_links",
     "Integral": "vital5",
+    "A.N.I.M.A.L.": "wtq_links",
+    "Animal": "vital5",
     "Help!": "wtq_links",
     "Help": "wtq_links",
     "NHL": "wtq_links",
@@ -61,4 +63,5 @@ def test_how_a_title_is_written():
     assert plain("Sly & the Family  Stone") == plain("SLY AND the Family Stone")
     assert plain("Charles E. Winter") == plain("Charles E Winter")
     assert plain("Help!") != plain("Help")
+    assert plain(".cat") != plain("Cat")
     assert plain("Queen (band)") != plain("Queen band")
