@@ -1,0 +1,48 @@
+"""Take the mean of a model before and after a training, weight by weight.
+
+    python scripts/average_models.py BEFORE AFTER OUT [--share 0.33] [--embeddings 1.0]
+
+All three are folders of transformers' models. Such a mean is often better than both (Wortsman et
+al., Robust fine-tuning of zero-shot models, CVPR 2022). The word embeddings have a share of their
+own: a training on few texts moves those of words that are rare in them at random.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from transformers import AutoModelForSeq2SeqLM
+
+from spacy_genre.files import whole_folder
+
+
+def main(
+    before: Annotated[Path, typer.Argument(help="The model from which the training began.")],
+    after: Annotated[Path, typer.Argument(help="What it made of it.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    share: Annotated[float, typer.Option(min=0, max=1, help="How much BEFORE counts.")] = 1 / 3,
+    embeddings: Annotated[
+        float, typer.Option(min=0, max=1, help="How much its word embeddings count.")
+    ] = 1.0,
+) -> None:
+    """Write the mean, with the tokenizer and the settings of AFTER."""
+    model, old = load(after), dict(load(before).named_parameters())
+    words = model.get_input_embeddings().weight
+    with torch.no_grad():
+        for name, weight in model.named_parameters():  # each once, also if it is tied to others
+            weight.lerp_(old[name], embeddings if weight is words else share)
+    with whole_folder(out) as folder:
+        shutil.copytree(after, folder, dirs_exist_ok=True)
+        model.save_pretrained(folder, safe_serialization=True)
+
+
+def load(folder: Path) -> Any:
+    return AutoModelForSeq2SeqLM.from_pretrained(
+        folder, local_files_only=True, torch_dtype=torch.float32
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
