@@ -34,7 +34,7 @@ def _keep_better(path: Path, other: Path, weights: Dict[str, Optional[float]]) -
     """Move a folder to the place of another one, unless that is better."""
     if not path.exists():
         return
-    if score_of(path, weights) > score_of(other, weights):
+    if not other.exists() or score_of(path, weights) > score_of(other, weights):
         shutil.rmtree(other, ignore_errors=True)
         path.rename(other)
     else:

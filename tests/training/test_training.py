@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from spacy_genre import TitleSet
 from spacy_genre.cli import genre_cli
+from spacy_genre.training.best import put_aside, take_back
 from spacy_genre.training.checkpoint import save_checkpoint, steps_done
 from spacy_genre.training.readers import Corpus_v1
 from spacy_genre.training.trainer import Trainer, part_of
@@ -133,6 +134,15 @@ def test_the_best_pipeline_stays_when_training_goes_on(folder, tiny_folder, scor
     train(folder, **{"paths.model": tiny_folder, "training.max_steps": 4})
     assert (srsly.read_json(meta)["name"] == "before") == (score == 2.0)
     assert not (folder / "out" / "model-best-before").exists()
+
+
+def test_a_best_pipeline_is_never_lost(tmp_path):
+    """Not even one whose score is not known, if training ends before it has another."""
+    (tmp_path / "model-best").mkdir()
+    put_aside(tmp_path, {"nel_micro_f": 1.0}, goes_on=True)
+    assert not (tmp_path / "model-best").exists()
+    take_back(tmp_path, {"nel_micro_f": 1.0})
+    assert [path.name for path in tmp_path.iterdir()] == ["model-best"]
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(nlp, tmp_path, monkeypatch):
