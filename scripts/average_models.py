@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from transformers import AutoModelForSeq2SeqLM
+from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
 from spacy_genre.files import whole_folder
 
@@ -27,12 +27,13 @@ def main(
         float, typer.Option(min=0, max=1, help="How much its word embeddings count.")
     ] = 1.0,
 ) -> None:
-    """Write the mean, with the tokenizer and the settings of AFTER."""
+    """Write the mean, with the tokenizer, the settings and the number format of AFTER."""
     model, old = load(after), dict(load(before).named_parameters())
     words = model.get_input_embeddings().weight
     with torch.no_grad():
         for name, weight in model.named_parameters():  # each once, also if it is tied to others
             weight.lerp_(old[name], embeddings if weight is words else share)
+    model.to(AutoConfig.from_pretrained(after, local_files_only=True).torch_dtype)
     with whole_folder(out) as folder:
         shutil.copytree(after, folder, dirs_exist_ok=True)
         model.save_pretrained(folder, safe_serialization=True)

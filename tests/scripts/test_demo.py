@@ -33,7 +33,7 @@ def test_the_page_of_sentences(demo, tmp_path):
     page = (tmp_path / "demo.html").read_text()
     expected = {
         "Einstein": "Albert_Einstein",
-        "the Nobel Prize": "Nobel_Prize",
+        "the Nobel Prize": "Nobel_Prize_in_Physics",  # it was, in 1921
         "Chicago": "Chicago",
         "Microsoft": "Microsoft",
         "Shakespeare": "William_Shakespeare",
