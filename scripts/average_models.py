@@ -13,9 +13,10 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from transformers import AutoConfig, AutoModelForSeq2SeqLM
+from transformers import AutoConfig
 
 from spacy_genre.files import whole_folder
+from spacy_genre.loading import load_pretrained
 
 
 def main(
@@ -28,7 +29,8 @@ def main(
     ] = 1.0,
 ) -> None:
     """Write the mean, with the tokenizer, the settings and the number format of AFTER."""
-    model, old = load(after), dict(load(before).named_parameters())
+    model: Any = load_pretrained(str(after)).transformer
+    old = dict(load_pretrained(str(before)).transformer.named_parameters())
     words = model.get_input_embeddings().weight
     with torch.no_grad():
         for name, weight in model.named_parameters():  # each once, also if it is tied to others
@@ -37,12 +39,6 @@ def main(
     with whole_folder(out) as folder:
         shutil.copytree(after, folder, dirs_exist_ok=True)
         model.save_pretrained(folder, safe_serialization=True)
-
-
-def load(folder: Path) -> Any:
-    return AutoModelForSeq2SeqLM.from_pretrained(
-        folder, local_files_only=True, torch_dtype=torch.float32
-    )
 
 
 if __name__ == "__main__":
