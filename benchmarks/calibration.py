@@ -1,15 +1,24 @@
-"""How well the first candidate's probability tells whether it is right, and which temperature
-makes it tell best. The temperature is a setting of the model ("genre" in its config.json).
+"""How well the first candidate's probability tells whether it is right, and which temperature and
+which score of "none of these names" make it tell best. Both are settings of the model ("genre" in
+its config.json).
 
     python benchmarks/calibration.py DATA [--titles NAMES.tsv.gz] [--set conel22_val]
+        [--test conel22_train]
+
+What is best on the first data set is then measured on the second. Mentions whose title is not in
+the title set are in both: for them every candidate is wrong.
 """
 
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional, Tuple
 
 import numpy as np
 import typer
 from datasets import make_linker, normalize, read_gold
+
+TEMPERATURES = np.arange(2, 13) / 10
+NIL_SCORES = np.arange(-30, 1) / 10
 
 
 def main(
@@ -18,27 +27,48 @@ def main(
     name: Annotated[str, typer.Option("--set", help="A data set that is no test set.")] = (
         "conel22_val"
     ),
+    test: Annotated[str, typer.Option(help="A data set with mentions of its own.")] = (
+        "conel22_train"
+    ),
 ) -> None:
-    """Print the calibration at several temperatures."""
+    """Print the best settings with and without a score for NIL, and how good they are."""
     nlp, linker = make_linker(titles)
-    gold_docs = list(read_gold(data / f"{name}.jsonl.gz", nlp.vocab))
+    sets = [(key, *read(data / f"{key}.jsonl.gz", nlp, linker)) for key in (name, test)]
+    scores, right = sets[0][1:]
+    alone = min((loss(scores, right, t, -np.inf), t, -np.inf) for t in TEMPERATURES)
+    pairs = product(TEMPERATURES, NIL_SCORES)
+    with_nil = min((loss(scores, right, t, nil), t, nil) for t, nil in pairs)
+    print(f"{'set':14} {'mentions':>8} {'right':>6} {'temperature':>11} {'NIL score':>9} ", end="")
+    print(f"{'log loss':>9} {'calibration error':>18} {'right above wrong':>18}")
+    for key, scores, right in sets:
+        for _, temperature, nil_score in (alone, with_nil):
+            sure = probabilities(scores, temperature, nil_score)
+            print(f"{key:14} {len(right):8,} {np.mean(right):6.3f} {temperature:11.1f} ", end="")
+            print(f"{nil_score:9.1f} {log_loss(sure, right):9.4f} ", end="")
+            print(f"{calibration_error(sure, right):18.4f} {ranking(sure, right):18.3f}")
+
+
+def read(path: Path, nlp: Any, linker: Any) -> Tuple[np.ndarray, np.ndarray]:
+    """The scores of each mention's candidates, best first, [n, k]; which first ones are right."""
     scores, right = [], []
-    for gold, doc in zip(gold_docs, nlp.pipe(gold.doc for gold in gold_docs), strict=True):
+    gold_docs = list(read_gold(path, nlp.vocab))
+    docs = nlp.pipe((gold.doc for gold in gold_docs), batch_size=32)
+    for gold, doc in zip(gold_docs, docs, strict=True):
         for title, ent in zip(gold.titles, doc.ents, strict=True):
             found = [c.score for c in ent._.genre_candidates]
             scores.append(found + [-np.inf] * (linker.num_beams - len(found)))
             right.append(normalize(ent.kb_id_) == normalize(title))
-    print(f"{name}: {len(right):,} mentions, {np.mean(right):.3f} right")
-    print(f"{'temperature':>11} {'log loss':>9} {'calibration error':>18}")
-    for temperature in np.round(np.arange(0.2, 2.01, 0.1), 1):
-        sure = probabilities(np.array(scores), temperature)
-        loss, error = log_loss(sure, np.array(right)), calibration_error(sure, np.array(right))
-        print(f"{temperature:11.1f} {loss:9.4f} {error:18.4f}")
+    return np.array(scores), np.array(right)
 
 
-def probabilities(scores: np.ndarray, temperature: float) -> np.ndarray:
-    """The first candidate's share, [n], from all candidates' scores, [n, k], best first."""
-    return 1 / np.exp((scores - scores[:, :1]) / temperature).sum(axis=1)
+def probabilities(scores: np.ndarray, temperature: float, nil_score: float) -> np.ndarray:
+    """The first candidate's share, [n]."""
+    weights = np.exp(scores / temperature)
+    return weights[:, 0] / (weights.sum(axis=1) + np.exp(nil_score / temperature))
+
+
+def loss(scores: np.ndarray, right: np.ndarray, temperature: float, nil_score: float) -> float:
+    return log_loss(probabilities(scores, temperature, nil_score), right)
 
 
 def log_loss(sure: np.ndarray, right: np.ndarray) -> float:
@@ -50,6 +80,12 @@ def calibration_error(sure: np.ndarray, right: np.ndarray, bins: int = 10) -> fl
     """The mean difference of probability and share of right answers, over equal-sized bins."""
     parts = np.array_split(np.argsort(sure), bins)
     return float(np.mean([abs(sure[part].mean() - right[part].mean()) for part in parts]))
+
+
+def ranking(sure: np.ndarray, right: np.ndarray) -> float:
+    """How often a right answer is more probable than a wrong one (the area under the ROC curve)."""
+    above = sure[right][:, None] - sure[~right][None, :]
+    return float(((above > 0) + (above == 0) / 2).mean())
 
 
 if __name__ == "__main__":

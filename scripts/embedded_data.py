@@ -15,7 +15,7 @@ articles, and short descriptions). OUT gets:
 - excluded.txt: the pages that a benchmark is from, which are not to be trained on;
 - bare.jsonl: words of links and titles by themselves, or with the qualifier of their title in the
   context ("Queen" beside "band" for "Queen (band)");
-- some_bare.jsonl: every fourth of these.
+- some_bare.jsonl: every second of these.
 """
 
 import gzip
@@ -84,7 +84,7 @@ def main(
     write(out / "described.jsonl", described(vital, anchors, chance))
     rows = list(bare(names, anchors, chance))
     write(out / "bare.jsonl", rows)
-    write(out / "some_bare.jsonl", rows[::4])
+    write(out / "some_bare.jsonl", rows[::2])
 
 
 def read_rows(path: Path) -> Iterator[List[str]]:

@@ -1,6 +1,7 @@
-"""Write a trained model as the package carries it: weights in float16, the temperature with it.
+"""Write a trained model as the package carries it: weights in float16, and how scores become
+probabilities.
 
-    python scripts/export_model.py PIPELINE OUT [--temperature 0.8]
+    python scripts/export_model.py PIPELINE OUT [--temperature 0.4] [--nil-score -1.2]
 
 PIPELINE is what training wrote (`model-best`). What else is in OUT (the model card) stays.
 """
@@ -22,12 +23,16 @@ def main(
     temperature: Annotated[
         Optional[float], typer.Option(help="Divides scores before they become probabilities.")
     ] = None,
+    nil_score: Annotated[
+        Optional[float], typer.Option(help='The score of "none of these names".')
+    ] = None,
 ) -> None:
     """Write config.json, model.safetensors and the tokenizer's files."""
     linker: Any = spacy.load(pipeline).get_pipe("genre_linker")
     module = linker.shim.transformer.half()
-    if temperature is not None:
-        module.config.genre = {**module.config.genre, "temperature": temperature}
+    chosen = {"temperature": temperature, "nil_score": nil_score}
+    given = {key: value for key, value in chosen.items() if value is not None}
+    module.config.genre = {**module.config.genre, **given}
     # Nothing of how others might want to generate; the search has its own settings.
     module.generation_config = GenerationConfig.from_model_config(module.config)
     with TemporaryDirectory() as folder:

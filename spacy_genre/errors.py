@@ -270,6 +270,10 @@ class Errors:
         "[D016] {path} holds pairs of another corpus or title set. Delete it to have them encoded "
         "anew, or write to another folder."
     )
+    D017 = (
+        "[D017] A {kind} has no mask token, so nothing can be hidden. Set mask_context = 0 in the "
+        "training block."
+    )
 
 
 class Warnings:

@@ -24,6 +24,8 @@ class GenreSettings:
         that does not reach so far; 0 for none, as in the published checkpoints.
     temperature (float): Divides the scores before they become probabilities; it makes the
         first candidate's probability match how often it is right.
+    nil_score (Optional[float]): The score that "none of these names" has in the probabilities, as
+        one answer more; None if there is no such answer, as in the published checkpoints.
     """
 
     start_delimiter: str = "[START_ENT]"
@@ -32,6 +34,7 @@ class GenreSettings:
     context_tokens: int = 128
     opening_tokens: int = 0
     temperature: float = 1.0
+    nil_score: Optional[float] = None
 
     @classmethod
     def from_config(cls, config: Any) -> "GenreSettings":
@@ -65,4 +68,7 @@ def _allowed(kind: Any, value: Any) -> Optional[str]:
     if kind is float:
         good = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
         return None if good else "a number above 0"
+    if kind == Optional[float]:
+        good = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+        return None if good else "null, or a number"
     return f"left out: the settings are {', '.join(f.name for f in fields(GenreSettings))}"

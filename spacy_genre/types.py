@@ -30,7 +30,9 @@ class Candidate:
         tokens with the end token and without the start token; the candidates are ranked by it.
     logprob (float): The sum of the log-probabilities of the name's tokens over the whole
         vocabulary (natural logarithm; paper section 3.1, equation 1).
-    probability (float): The share of this candidate among the mention's candidates, 0 to 1.
+    probability (float): How likely it is that this is the right name, 0 to 1: the candidate's
+        share of the scores' softmax, in which "none of these" has a share as well if the model has
+        a `nil_score`.
     """
 
     title: str

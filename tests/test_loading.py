@@ -236,6 +236,7 @@ def test_settings_of_published_checkpoints():
     ("settings", "message"),
     [
         ({"temperature": 0}, "'temperature'.*above 0"),
+        ({"nil_score": "low"}, "'nil_score'.*null, or a number"),
         ({"context_tokens": -1}, "'context_tokens'.*0 or more"),
         ({"context_tokens": 1.5}, "whole number"),
         ({"start_delimiter": " "}, "not blank"),
@@ -253,8 +254,9 @@ def test_settings_that_are_wrong(folder, settings, message):
 
 def test_settings_are_kept(folder, tmp_path):
     config = json.loads((folder / "config.json").read_text())
-    config["genre"] = {"temperature": 0.5, "end_delimiter": "<e>"}
+    config["genre"] = {"temperature": 0.5, "nil_score": -1, "end_delimiter": "<e>"}
     (folder / "config.json").write_text(json.dumps(config))
     shim_of(loaded(folder)).to_folder(tmp_path / "out")
     settings = shim_of(loaded(tmp_path / "out")).settings
-    assert (settings.temperature, settings.end_delimiter) == (0.5, "<e>")
+    assert (settings.temperature, settings.nil_score) == (0.5, -1)
+    assert settings.end_delimiter == "<e>"

@@ -6,6 +6,7 @@ from typing import Any, Iterable, List, Optional, Sequence, Tuple
 from spacy.tokens import Span
 
 from ..decoding import Path
+from ..settings import GenreSettings
 from ..titles.choice import choose_name
 from ..titles.subset import AnyNames
 from ..types import Candidate
@@ -21,7 +22,7 @@ def make_candidates(
     unknown: Optional[int],
     use_ids: bool,
     nil: str,
-    temperature: float,
+    settings: GenreSettings,
 ) -> Tuple[Candidate, ...]:
     """Name the paths that the search found for a mention.
 
@@ -32,12 +33,12 @@ def make_candidates(
         is a candidate only where it is written exactly like the mention: it may mean anything.
     use_ids (bool): Whether the kb_id is the title set's id, rather than the title; a name
         without an id then gets `nil`.
-    temperature (float): Divides the scores before they become probabilities.
+    settings (GenreSettings): The model's; how scores become probabilities is of interest.
     RETURNS (Tuple[Candidate, ...]): One candidate for each path, in the same order, without those
         that are unreadable.
     """
     paths, rows = _choose(paths, view, surface, unknown)
-    shares = _softmax([path.score / temperature for path in paths])
+    shares = _probabilities([path.score for path in paths], settings)
     return tuple(
         Candidate(
             title := view.name_at(row),
@@ -62,10 +63,12 @@ def _choose(
     return [path for path, _ in chosen], [row for _, row in chosen]
 
 
-def _softmax(scores: Sequence[float]) -> List[float]:
-    top = max(scores, default=0.0)
-    weights = [math.exp(score - top) for score in scores]
-    return [weight / sum(weights) for weight in weights]
+def _probabilities(scores: Sequence[float], settings: GenreSettings) -> List[float]:
+    """The softmax of the scores, and of the answer that none of the names is right."""
+    answers = [*scores, -math.inf if settings.nil_score is None else settings.nil_score]
+    top = max(answers)
+    weights = [math.exp((score - top) / settings.temperature) for score in answers]
+    return [weight / sum(weights) for weight in weights[: len(scores)]]
 
 
 # spaCy's own place for values of span extensions, so that they are kept, and moved along with

@@ -81,8 +81,8 @@ class GenreLinker(LearningPipe):
         use_gold_ents (bool): Whether to train and to evaluate on the entities of the reference.
             If not, another component must set entities.
         threshold (Optional[float]): An entity whose best candidate has a lower probability, 0
-            to 1, gets "NIL". None links every entity. The probability is a share among the
-            candidates, so it needs some: a lone one (one beam, or one name) always has 1.
+            to 1, gets "NIL". None links every entity. (With a model that has no `nil_score` the
+            probability is a share among the candidates, and that of a lone one is always 1.)
         longest_forms (Iterable[str]): Entities with these labels are linked by the longest form of
             their name in the document: "Clinton" as "Bill Clinton", if that is an entity with the
             same label.
@@ -246,7 +246,7 @@ class GenreLinker(LearningPipe):
             unknown=self.tokenizer.unk_token_id,
             use_ids=self.kb_id == "id",
             nil=self.NIL,
-            temperature=self.shim.settings.temperature,
+            settings=self.shim.settings,
         )
         best = candidates[0] if candidates else None
         if best is None or (self.threshold is not None and best.probability < self.threshold):

@@ -25,6 +25,9 @@ class TrainingSettings:
     frozen (List[str]): Parts of the model that stay as they are: "embeddings", "encoder",
         "decoder".
     learn_rates (Dict[str, float]): For parts, the factor of the optimizer's learning rate.
+    mask_context (float): The probability, 0 to below 1, that a token of the context is hidden by
+        the tokenizer's mask token, drawn anew each time. With dropout, it keeps a model from
+        learning a small corpus by heart; 0.15 is usual.
     missing (str): What to do with gold entities that are not in the title set: "skip" or "fail".
     """
 
@@ -34,6 +37,7 @@ class TrainingSettings:
     gradient_checkpointing: bool = False
     frozen: List[str] = field(default_factory=list)
     learn_rates: Dict[str, float] = field(default_factory=dict)
+    mask_context: float = 0.0
     missing: str = "skip"
 
     def check(self) -> None:
@@ -49,6 +53,7 @@ class TrainingSettings:
                 set(self.learn_rates) <= set(PARTS)
                 and all(v > 0 for v in self.learn_rates.values()),
             ),
+            "mask_context": ("from 0 to below 1", 0 <= self.mask_context < 1),
             "missing": (f"one of {', '.join(MISSING)}", self.missing in MISSING),
         }
         for key, (allowed, good) in rules.items():
@@ -64,6 +69,7 @@ def Training_v1(
     gradient_checkpointing: bool = False,
     frozen: List[str] = [],  # noqa: B006
     learn_rates: Dict[str, float] = {},  # noqa: B006
+    mask_context: float = 0.0,
     missing: str = "skip",
 ) -> TrainingSettings:
     """Registered as `spacy_genre.Training.v1` in `misc`: see `TrainingSettings`."""
@@ -74,6 +80,7 @@ def Training_v1(
         gradient_checkpointing,
         list(frozen),
         dict(learn_rates),
+        mask_context,
         missing,
     )
     settings.check()

@@ -13,6 +13,7 @@ from ..errors import Errors
 from ..files import write_whole
 from ..model import make_batch, shim_of
 from .loss import packs, smoothed_loss
+from .masking import ContextMask
 from .on_cpu import faster_on_cpu
 from .pairs import Pair
 from .settings import TrainingSettings
@@ -40,6 +41,8 @@ class Trainer:
         self.optimizer: Optional[torch.optim.Optimizer] = None
         self.restored: Dict[str, Dict[str, torch.Tensor]] = {}
         self.groups = _groups(self.module, settings)
+        share = settings.mask_context
+        self.mask = ContextMask(shim_of(model), share) if share else None
         _set_checkpointing(self.module, settings.gradient_checkpointing)
 
     def accumulate(
@@ -71,7 +74,8 @@ class Trainer:
     def _accumulate(
         self, pack: List[Pair], precision: Callable[[], ContextManager], n_tokens: int
     ) -> float:
-        batch = make_batch(self.model, [p.input for p in pack], [p.name for p in pack])
+        inputs = [self.mask(p.input) if self.mask else p.input for p in pack]
+        batch = make_batch(self.model, inputs, [p.name for p in pack])
         # The backward pass as well: with checkpoints it computes what a layer gave once more.
         with faster_on_cpu(self.module, batch.input_ids.shape[1]):
             with precision():

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,7 +60,6 @@ def test_candidates(nlp):
     assert {candidate.title for candidate in candidates} <= set(NAMES)
     scores = [candidate.score for candidate in candidates]
     assert scores == sorted(scores, reverse=True)
-    assert sum(candidate.probability for candidate in candidates) == pytest.approx(1)
     assert all(candidate.logprob <= candidate.score < 0 for candidate in candidates)
     assert doc[1:2]._.genre_candidates == []
 
@@ -266,6 +266,27 @@ def test_threshold(nlp, linker):
     assert doc.ents[0]._.genre_candidates[0].title == "Albert Einstein"
     linker.threshold = 0.0
     assert kb_ids([nlp(doc)]) == [EXPECTED]
+
+
+def test_probabilities(nlp, linker, monkeypatch):
+    """They are shares, of the candidates alone or with the answer that none of them is right."""
+    own = linker.shim.settings
+
+    def found(temperature, nil_score):
+        chosen = replace(own, temperature=temperature, nil_score=nil_score)
+        monkeypatch.setattr(linker.shim, "settings", chosen)
+        candidates = nlp(make_doc(nlp)).ents[0]._.genre_candidates
+        return [c.score for c in candidates], [c.probability for c in candidates]
+
+    scores, shares = found(0.5, None)
+    assert shares == pytest.approx(np.exp(scores) ** 2 / sum(np.exp(scores) ** 2))
+    scores, shares = found(0.5, -1)
+    weights = np.exp([*scores, -1]) ** 2
+    assert shares == pytest.approx((weights / sum(weights))[:-1])
+    linker.num_beams = 1  # a lone candidate as well is as likely as its score is high
+    assert found(0.5, None)[1] == [1]
+    assert 0 < found(0.5, -1)[1][0] < 1
+    assert found(0.5, 1000.0)[1] == [0]
 
 
 def test_overwrite(nlp, linker):

@@ -288,6 +288,7 @@ def test_a_damaged_state(model, tmp_path):
         {"frozen": ["head"]},
         {"frozen": ["embeddings", "encoder", "decoder"]},
         {"learn_rates": {"decoder": 0}},
+        {"mask_context": 1.0},
         {"missing": "list"},
     ],
 )

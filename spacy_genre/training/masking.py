@@ -1,0 +1,51 @@
+"""Hiding some of the context, each time another part of it, so that a model does not learn a small
+corpus by heart: the tokens' dropout of Iyyer et al., ACL 2015, with the tokenizer's mask token."""
+
+from typing import List, Sequence
+
+import torch
+
+from ..encoding import MentionEncoder
+from ..errors import Errors
+from ..model import Seq2SeqShim
+
+
+class ContextMask:
+    """Puts the mask token in place of some tokens of the context. The mention, the delimiters and
+    the special tokens stay.
+
+    shim (Seq2SeqShim): The model, loaded.
+    share (float): The probability of each token, 0 to below 1.
+    RAISES (ValueError): If the tokenizer has no mask token.
+    """
+
+    def __init__(self, shim: Seq2SeqShim, share: float) -> None:
+        tokenizer = shim.name_tokenizer
+        self.share = share
+        self.mask = tokenizer.hf.mask_token_id
+        if self.mask is None:
+            raise ValueError(Errors.D017.format(kind=type(tokenizer.hf).__name__))
+        encoder = MentionEncoder(tokenizer, shim.settings, max_length=0, context_tokens=0)
+        self.starts, self.end = (encoder.start, encoder.start_of_text), encoder.end
+        self.n_before, self.n_after = len(tokenizer.before), len(tokenizer.after)
+
+    def __call__(self, tokens: List[int]) -> List[int]:
+        """tokens (List[int]): An input of the encoder.
+        RETURNS (List[int]): As many tokens. Torch's generator draws which are hidden.
+        """
+        hidden = torch.rand(len(tokens)) < self.share
+        hidden[: self.n_before] = False
+        hidden[len(tokens) - self.n_after :] = False
+        start = max(_find(tokens, start) for start in self.starts)
+        if start >= 0:
+            hidden[start : _find(tokens, self.end) + len(self.end)] = False
+        return [
+            self.mask if hide else token
+            for token, hide in zip(tokens, hidden.tolist(), strict=True)
+        ]
+
+
+def _find(tokens: Sequence[int], part: Sequence[int]) -> int:
+    """Where a part begins in some tokens; -1 if it does not."""
+    places = range(len(tokens) - len(part) + 1)
+    return next((i for i in places if tokens[i : i + len(part)] == part), -1)
