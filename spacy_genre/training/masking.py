@@ -39,10 +39,8 @@ class ContextMask:
         start = max(_find(tokens, start) for start in self.starts)
         if start >= 0:
             hidden[start : _find(tokens, self.end) + len(self.end)] = False
-        return [
-            self.mask if hide else token
-            for token, hide in zip(tokens, hidden.tolist(), strict=True)
-        ]
+        shown: List[int] = torch.where(hidden, self.mask, torch.tensor(tokens)).tolist()
+        return shown
 
 
 def _find(tokens: Sequence[int], part: Sequence[int]) -> int:
