@@ -58,7 +58,7 @@ def test_names_of_aliases_redirects_and_the_same_spelling(nlp, linker):
     assert [sorted(names) for names in found(nlp(doc))] == [
         ["Albert Einstein", "Apple", "Paris"], ["Germany"], ["Chicago"]
     ]  # fmt: skip
-    assert doc.ents[1]._.genre_candidates[0].probability == 1.0
+    assert 0.5 < doc.ents[1]._.genre_candidates[0].probability < 1
 
 
 def test_the_most_frequent_names_come_first_then_those_with_the_highest_prior(nlp, linker):
