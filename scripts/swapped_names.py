@@ -20,6 +20,7 @@ import typer
 from embedded_data import split_title, write
 
 from spacy_genre.training.gold import ALIAS, LINK, GoldMention, GoldText
+from spacy_genre.training.readers import texts_in
 
 # So many names take the place of a mention at most.
 MAX_SWAPS = 10
@@ -44,10 +45,9 @@ def main(
     seed: Annotated[int, typer.Option(help="What chance starts from.")] = 0,
 ) -> None:
     """Write the texts."""
-    shards = sorted((corpus / "train").glob("*.jsonl.gz"))
-    texts = (GoldText.from_row(row) for path in shards for row in srsly.read_gzip_jsonl(path))
-    titles = [row["name"] for row in srsly.read_jsonl(names)]
-    write(out, (text.to_row() for text in swapped(titles, places_of(texts), Random(seed))))
+    places = places_of(texts_in(corpus / "train"))
+    titles = (row["name"] for row in srsly.read_jsonl(names))
+    write(out, (text.to_row() for text in swapped(titles, places, Random(seed))))
 
 
 def places_of(texts: Iterable[GoldText]) -> Dict[str, List[Place]]:

@@ -1,6 +1,6 @@
 """Mentions to token ids: the marked context window (paper, section 3.1 and appendix A.1)."""
 
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 from .settings import GenreSettings
 from .tokenization import NameTokenizer
@@ -8,6 +8,22 @@ from .types import Mention
 
 # Stands behind the opening.
 SEPARATOR = " |"
+
+
+def delimiters(
+    tokenizer: NameTokenizer, settings: GenreSettings
+) -> Tuple[List[int], List[int], List[int]]:
+    """The token ids of what marks a mention: its start at the very beginning of a text, which some
+    tokenizers write differently than behind a space; its start anywhere else; and its end."""
+
+    def ids(text: str, before: str) -> List[int]:
+        token = tokenizer.hf.convert_tokens_to_ids(text)
+        if token is not None and tokenizer.hf.convert_ids_to_tokens(token) == text:
+            return [token]
+        return tokenizer.pieces([before + text])[0]
+
+    start, end = settings.start_delimiter, settings.end_delimiter
+    return ids(start, ""), ids(start, " "), ids(end, " ")
 
 
 class MentionEncoder:
@@ -34,19 +50,9 @@ class MentionEncoder:
         self.opening_tokens = settings.opening_tokens
         self.separator = tokenizer.pieces([SEPARATOR])[0]
         self.prefix, self.suffix = tokenizer.before, tokenizer.after
-        # Some tokenizers write a word at the very beginning differently than behind a space.
-        self.start_of_text = self._delimiter(settings.start_delimiter, "")
-        self.start = self._delimiter(settings.start_delimiter, " ")
-        self.end = self._delimiter(settings.end_delimiter, " ")
+        self.start_of_text, self.start, self.end = delimiters(tokenizer, settings)
         start = max(self.start, self.start_of_text, key=len)
         self.n_frame = sum(map(len, (self.prefix, start, self.end, self.suffix)))
-
-    def _delimiter(self, text: str, before: str) -> List[int]:
-        hf = self.tokenizer.hf
-        token = hf.convert_tokens_to_ids(text)
-        if token is not None and hf.convert_ids_to_tokens(token) == text:
-            return [token]
-        return self.tokenizer.pieces([before + text])[0]
 
     def encode(self, mentions: Sequence[Mention]) -> List[Optional[List[int]]]:
         """The model's input for each mention.

@@ -1,5 +1,6 @@
 """What a model wants its input to look like: the `genre` block of its config.json."""
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, Dict, Optional
 
@@ -69,6 +70,7 @@ def _allowed(kind: Any, value: Any) -> Optional[str]:
         good = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
         return None if good else "a number above 0"
     if kind == Optional[float]:
-        good = value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-        return None if good else "null, or a number"
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        good = value is None or (is_number and math.isfinite(value))
+        return None if good else "null, or a finite number"
     return f"left out: the settings are {', '.join(f.name for f in fields(GenreSettings))}"

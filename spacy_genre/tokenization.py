@@ -54,9 +54,9 @@ class NameTokenizer:
         of tokenizer can tell."""
         (plain,) = self.pieces(["a"])
         whole = list(self.hf("a", split_special_tokens=True)["input_ids"])
-        for start in range(len(whole) - len(plain) + 1):
-            if whole[start : start + len(plain)] == plain:
-                return whole[:start], whole[start + len(plain) :]
+        start = find_part(whole, plain)
+        if start >= 0:
+            return whole[:start], whole[start + len(plain) :]
         special = list(self.hf.build_inputs_with_special_tokens([]))
         return special[:-1], special[-1:]
 
@@ -132,6 +132,12 @@ class NameTokenizer:
         of the vocabulary and of some telling texts (not of files, which change with versions)."""
         state = [sorted(self.hf.get_vocab().items()), self.prefix, self.pieces(PROBE)]
         return hashlib.sha256(json.dumps(state).encode("utf8")).hexdigest()[:16]
+
+
+def find_part(tokens: Sequence[int], part: Sequence[int]) -> int:
+    """Where a part begins in some tokens; -1 if it does not."""
+    places = range(len(tokens) - len(part) + 1)
+    return next((i for i in places if tokens[i : i + len(part)] == part), -1)
 
 
 def space_between_words(hf: Any) -> Optional[str]:

@@ -7,6 +7,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import bz2
 import importlib.util
+import math
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,13 @@ def make_doc(nlp: Language, text: str = TEXT, ents=ENTS) -> Doc:
     doc = nlp.make_doc(text)
     doc.ents = [spacy.tokens.Span(doc, start, end, label) for start, end, label in ents]
     return doc
+
+
+def nil_share(linker, candidate) -> float:
+    """How likely it is that no candidate is right, by what a candidate says."""
+    model = linker.shim.settings
+    more = (model.nil_score - candidate.score) / model.temperature
+    return candidate.probability * math.exp(more)
 
 
 @pytest.fixture

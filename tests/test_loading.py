@@ -236,7 +236,8 @@ def test_settings_of_published_checkpoints():
     ("settings", "message"),
     [
         ({"temperature": 0}, "'temperature'.*above 0"),
-        ({"nil_score": "low"}, "'nil_score'.*null, or a number"),
+        ({"nil_score": "low"}, "'nil_score'.*null, or a finite number"),
+        ({"nil_score": float("nan")}, "'nil_score'.*null, or a finite number"),
         ({"context_tokens": -1}, "'context_tokens'.*0 or more"),
         ({"context_tokens": 1.5}, "whole number"),
         ({"start_delimiter": " "}, "not blank"),

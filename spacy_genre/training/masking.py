@@ -1,13 +1,14 @@
 """Hiding some of the context, each time another part of it, so that a model does not learn a small
 corpus by heart: the tokens' dropout of Iyyer et al., ACL 2015, with the tokenizer's mask token."""
 
-from typing import List, Sequence
+from typing import List
 
 import torch
 
-from ..encoding import MentionEncoder
+from ..encoding import delimiters
 from ..errors import Errors
 from ..model import Seq2SeqShim
+from ..tokenization import find_part
 
 
 class ContextMask:
@@ -25,8 +26,7 @@ class ContextMask:
         self.mask = tokenizer.hf.mask_token_id
         if self.mask is None:
             raise ValueError(Errors.D017.format(kind=type(tokenizer.hf).__name__))
-        encoder = MentionEncoder(tokenizer, shim.settings, max_length=0, context_tokens=0)
-        self.starts, self.end = (encoder.start, encoder.start_of_text), encoder.end
+        *self.starts, self.end = delimiters(tokenizer, shim.settings)
         self.n_before, self.n_after = len(tokenizer.before), len(tokenizer.after)
 
     def __call__(self, tokens: List[int]) -> List[int]:
@@ -36,14 +36,8 @@ class ContextMask:
         hidden = torch.rand(len(tokens)) < self.share
         hidden[: self.n_before] = False
         hidden[len(tokens) - self.n_after :] = False
-        start = max(_find(tokens, start) for start in self.starts)
+        start = max(find_part(tokens, start) for start in self.starts)
         if start >= 0:
-            hidden[start : _find(tokens, self.end) + len(self.end)] = False
+            hidden[start : find_part(tokens, self.end) + len(self.end)] = False
         shown: List[int] = torch.where(hidden, self.mask, torch.tensor(tokens)).tolist()
         return shown
-
-
-def _find(tokens: Sequence[int], part: Sequence[int]) -> int:
-    """Where a part begins in some tokens; -1 if it does not."""
-    places = range(len(tokens) - len(part) + 1)
-    return next((i for i in places if tokens[i : i + len(part)] == part), -1)

@@ -10,7 +10,7 @@ import pytest
 import spacy
 import srsly
 import torch
-from conftest import ENTS, NAMES, TEXT, make_bart, make_doc
+from conftest import ENTS, NAMES, TEXT, make_bart, make_doc, nil_share
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
@@ -60,6 +60,8 @@ def test_candidates(nlp):
     assert {candidate.title for candidate in candidates} <= set(NAMES)
     scores = [candidate.score for candidate in candidates]
     assert scores == sorted(scores, reverse=True)
+    nil = nil_share(nlp.get_pipe("genre_linker"), candidates[0])
+    assert sum(candidate.probability for candidate in candidates) + nil == pytest.approx(1)
     assert all(candidate.logprob <= candidate.score < 0 for candidate in candidates)
     assert doc[1:2]._.genre_candidates == []
 

@@ -25,9 +25,8 @@ def model(hf_tokenizer):
     return model
 
 
-def encode(shim, settings=None, left=LEFT):
-    settings = settings or shim.settings
-    encoder = MentionEncoder(shim.name_tokenizer, settings, max_length=99, context_tokens=30)
+def encode(shim, left=LEFT):
+    encoder = MentionEncoder(shim.name_tokenizer, shim.settings, max_length=99, context_tokens=30)
     (tokens,) = encoder.encode([Mention(left, "Apple Inc.", RIGHT)])
     return tokens
 
