@@ -274,6 +274,10 @@ class Errors:
         "[D017] A {kind} has no mask token, so nothing can be hidden. Set mask_context = 0 in the "
         "training block."
     )
+    D018 = (
+        "[D018] A model and a pipeline are given, but only one can be evaluated. Leave out --model "
+        "or --pipeline."
+    )
 
 
 class Warnings:

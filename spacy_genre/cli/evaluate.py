@@ -25,6 +25,10 @@ def evaluate_cli(
         Optional[str],
         typer.Option(help="The pipeline. [default: the model that comes with the package]"),
     ] = None,
+    model: Annotated[
+        Optional[str],
+        typer.Option(help="A model by itself, instead of a pipeline: a folder or a hub's name."),
+    ] = None,
     titles: Annotated[
         Optional[Path], typer.Option(help="A title set to use instead of the pipeline's.")
     ] = None,
@@ -78,7 +82,7 @@ def evaluate_cli(
     try:
         if plots is not None:
             check_can_draw()
-        nlp, name = _pipeline(spacy, pipeline)
+        nlp, name = _pipeline(spacy, pipeline, model)
         linker = nlp.get_pipe(name)
         if titles is not None:
             from ..titles import TitleSet
@@ -86,7 +90,7 @@ def evaluate_cli(
             linker.titles = TitleSet.open(titles)
         seen = Seen.of(texts_in(train), linker.titles) if train is not None else Seen()
         ways = _ways(linker, candidates, free)
-        about = _about(linker, pipeline)
+        about = _about(linker, pipeline or model)
         results: Dict[str, Any] = {}
         for path in data:
             found = {
@@ -105,11 +109,13 @@ def evaluate_cli(
         msg.fail("Can't evaluate", reason_of(err), exits=1)
 
 
-def _pipeline(spacy: Any, path: Optional[str]) -> Tuple[Any, str]:
+def _pipeline(spacy: Any, path: Optional[str], model: Optional[str]) -> Tuple[Any, str]:
     """The pipeline, and the name of its linker."""
     if path is None:
         nlp = spacy.blank("en")
-        nlp.add_pipe("genre_linker")
+        nlp.add_pipe("genre_linker", config={"model": {"name": model}})
+    elif model is not None:
+        raise ValueError(Errors.D018)
     else:
         nlp = spacy.load(path)
     for name in nlp.pipe_names:
@@ -118,10 +124,10 @@ def _pipeline(spacy: Any, path: Optional[str]) -> Tuple[Any, str]:
     raise ValueError(Errors.D014.format(path=path, names=", ".join(nlp.pipe_names) or "none"))
 
 
-def _about(linker: Any, pipeline: Optional[str]) -> Dict[str, str]:
+def _about(linker: Any, name: Optional[str]) -> Dict[str, str]:
     """What is evaluated, for the page."""
     return {
-        "pipeline": pipeline or "the model that comes with the package",
+        "pipeline": name or "the model that comes with the package",
         "title set": f"{len(linker.titles):,} titles",
         "search": f"{linker.search}, {linker.num_beams} beams",
         "computed in": linker.dtype,

@@ -166,6 +166,20 @@ def test_the_command(titles, tmp_path):
     assert "D014" in result.output
 
 
+def test_the_command_with_a_model_by_itself(titles, tmp_path, tiny_folder):
+    titles.save(tmp_path / "titles")
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps(t.to_row()) + "\n" for t in TEXTS))
+    options = [data, "--titles", tmp_path / "titles", "--model", tiny_folder]
+    found, _ = evaluated(tmp_path, *options, "--html", tmp_path / "page.html")
+    assert found["mentions"] == 5
+    assert str(tiny_folder) in (tmp_path / "page.html").read_text("utf8")
+    command = ["evaluate", *map(str, options), "--pipeline", str(tmp_path)]
+    result = CliRunner().invoke(genre_cli, command)
+    assert result.exit_code == 1
+    assert "D018" in result.output
+
+
 # Without the constraint
 
 
