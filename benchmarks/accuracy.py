@@ -3,6 +3,7 @@ the gold title, as the paper's table 1 counts it (all mentions are linked, so th
 accuracy).
 
     python benchmarks/accuracy.py DATA [--titles NAMES.tsv.gz] [--redirects REDIRECTS.tsv.gz]
+        [--trie titles+redirects]
 
 DATA holds wned_wiki.jsonl.gz and rss500.jsonl.gz. A third set stands beside this program: 100
 sentences with a name that may mean many things, written for it. Without --titles, the package's own
@@ -27,6 +28,9 @@ def main(
     redirects: Annotated[
         Optional[Path], typer.Option(help="A gzipped TSV, redirects and their targets.")
     ] = None,
+    trie: Annotated[
+        str, typer.Option(help="What the model may write: titles, or titles+redirects.")
+    ] = "titles",
     sets: Annotated[List[str], typer.Option("--set", help="Data sets.")] = list(SETS),  # noqa: B006
     limit: Annotated[Optional[int], typer.Option(help="Only so many docs of each.")] = None,
     dtype: Annotated[str, typer.Option(help="What the model computes in.")] = "float32",
@@ -50,7 +54,7 @@ def main(
         "context_tokens": context_tokens,
         "longest_forms": forms,
     }
-    nlp, linker = make_linker(titles, redirects, **config)
+    nlp, linker = make_linker(titles, redirects, trie, **config)
     view = linker.titles.view
     names = {normalize(name) for name in view}
     targets = {normalize(r): normalize(name) for r, name in view.base.redirect_items()}

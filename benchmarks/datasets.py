@@ -32,7 +32,10 @@ def normalize(title: str) -> str:
 
 
 def make_linker(
-    titles: Optional[Path], redirects: Optional[Path] = None, **config: Any
+    titles: Optional[Path],
+    redirects: Optional[Path] = None,
+    trie: str = "titles",
+    **config: Any,
 ) -> Tuple[Language, Any]:
     """A pipeline of a `genre_linker` alone, and that component.
 
@@ -40,6 +43,7 @@ def make_linker(
         set that comes with the package.
     redirects (Optional[Path]): A gzipped TSV of redirects and their targets: those of the names
         that are redirects are no names then, but lead to their targets.
+    trie (str): "titles+redirects" if the model may write the redirects, too.
     """
     nlp = spacy.blank("en")
     linker: Any = nlp.add_pipe("genre_linker", config=config)
@@ -48,7 +52,11 @@ def make_linker(
         targets = {} if redirects is None else read_redirects(redirects, names)
         names = [name for name in names if name not in targets]
         linker.titles = TitleSet.build(
-            names, linker.tokenizer, redirects=targets, on_invalid="skip" if targets else "raise"
+            names,
+            linker.tokenizer,
+            redirects=targets,
+            trie=trie,
+            on_invalid="skip" if targets else "raise",
         )
     return nlp, linker
 

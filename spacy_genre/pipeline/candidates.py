@@ -1,7 +1,7 @@
 """Candidates of a span: from the search's paths, and to and from the Doc."""
 
 import math
-from typing import Any, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.tokens import Span
 
@@ -34,8 +34,9 @@ def make_candidates(
     use_ids (bool): Whether the kb_id is the title set's id, rather than the title; a name
         without an id then gets `nil`.
     settings (GenreSettings): The model's; how scores become probabilities is of interest.
-    RETURNS (Tuple[Candidate, ...]): One candidate for each path, in the same order, without those
-        that are unreadable.
+    RETURNS (Tuple[Candidate, ...]): A candidate for each name, best first, without those that are
+        unreadable. One that several paths lead to, which are its title and redirects, has what
+        the best of them has.
     """
     paths, rows = _choose(paths, view, surface, unknown)
     shares = _probabilities([path.score for path in paths], settings)
@@ -54,13 +55,13 @@ def make_candidates(
 def _choose(
     paths: Sequence[Path], view: AnyNames, surface: str, unknown: Optional[int]
 ) -> Tuple[List[Path], List[int]]:
-    """The paths that lead to a name, and the row of each name."""
-    chosen = []
+    """The best path to each name, and the name's row."""
+    best: Dict[int, Path] = {}
     for path in paths:
         readable = unknown is None or unknown not in view.trie.path(path.node)
         if readable or surface in (text for text, _ in view.spellings_at(path.node)):
-            chosen.append((path, choose_name(view, path.node, surface)))
-    return [path for path, _ in chosen], [row for _, row in chosen]
+            best.setdefault(choose_name(view, path.node, surface), path)
+    return list(best.values()), list(best)
 
 
 def _probabilities(scores: Sequence[float], settings: GenreSettings) -> List[float]:

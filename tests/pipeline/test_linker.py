@@ -291,6 +291,25 @@ def test_probabilities(nlp, linker, monkeypatch):
     assert found(0.5, 1000.0)[1] == [0]
 
 
+def test_a_name_with_redirects_is_one_candidate(nlp, linker, tokenizer):
+    """However many of its names the model may write, with what the best of them has."""
+    names = ["Albert Einstein", "Germany", "Chicago"]
+    redirects = {"Einstein": "Albert Einstein", "A. Einstein": "Albert Einstein"}
+    spelled = TitleSet.build([*names, *redirects], tokenizer)
+    linker.titles = spelled
+    rows = nlp(make_doc(nlp)).ents[0]._.genre_candidates
+    assert len(rows) == 5
+    best: dict = {}
+    for row in rows:
+        best.setdefault(redirects.get(row.title, row.title), row.score)
+    linker.titles = TitleSet.build(names, tokenizer, redirects=redirects, trie="titles+redirects")
+    found = nlp(make_doc(nlp)).ents[0]._.genre_candidates
+    assert {row.title: row.score for row in found} == pytest.approx(best)
+    assert [row.title for row in found] == list(best)
+    nil = nil_share(linker, found[0])
+    assert sum(row.probability for row in found) + nil == pytest.approx(1)
+
+
 def test_overwrite(nlp, linker):
     linker.overwrite = False
     doc = make_doc(nlp)
