@@ -2,10 +2,10 @@
 which it stands beside the links, and one with all, with the same number of steps from the same warm
 start.
 
-    python benchmarks/pair_kinds.py BUILD PAGES... [--steps N]
+    python benchmarks/pair_kinds.py BUILD PAGES... [--steps N] [--limit N]
 
-BUILD is what the workflow `embedded` makes first (build/embedded: a title set, a warm start,
-described.jsonl, bare.jsonl and excluded.txt), PAGES are files of pages with links. All are
+BUILD is what the workflow `embedded` makes first (build/embedded: names.jsonl, a title set, a warm
+start, described.jsonl, bare.jsonl and excluded.txt), PAGES are files of pages with links. All are
 evaluated on the links of pages that none was trained on. Where pairs of another kind come in, fewer
 links are read in as many steps, so a kind has to be worth more than the links that it takes the
 place of.
@@ -14,6 +14,7 @@ place of.
 import subprocess
 import sys
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Dict, List
 
@@ -28,6 +29,9 @@ from spacy_genre.training.readers import texts_in
 
 CONFIG = Path(__file__).parents[1] / "configs" / "small.cfg"
 OPTIONS = ["--copies", "0.3", "--lists", "0.9", "--dev", "0.06", "--force"]
+# Made from the links of the first corpus.
+SWAPPED = "swapped.jsonl"
+SWAP = Path(__file__).parents[1] / "scripts" / "swapped_names.py"
 # What makes a corpus with pairs of one kind: an option of `corpus build`, or a file of pairs.
 KINDS = {
     "links": [],
@@ -36,6 +40,7 @@ KINDS = {
     "+ last words of names": ["--short-forms"],
     "+ descriptions": ["described.jsonl"],
     "+ link texts by themselves": ["bare.jsonl"],
+    "+ other names in a link's place": [SWAPPED],
 }
 COLUMNS = ("the title", "another form", "never seen", "rare, 1 to 9", "seen, 10 or more")
 
@@ -44,35 +49,41 @@ def main(
     build: Annotated[Path, typer.Argument(help="The folder that the workflow makes.")],
     pages: Annotated[List[Path], typer.Argument(help="Files of pages.")],
     steps: Annotated[int, typer.Option(help="Changes of the weights, with 96 pairs each.")] = 250,
+    limit: Annotated[int, typer.Option(help="Evaluate on so many texts, 0 for all.")] = 0,
 ) -> None:
     """Print the accuracy of each training, for mentions whose title is in the title set."""
     kinds = {**KINDS, "all of these": [part for parts in KINDS.values() for part in parts]}
-    print(f"{'trained on':28} {'all':>8} " + " ".join(f"{name:>17}" for name in COLUMNS))
+    print(f"{'trained on':32} {'all':>8} " + " ".join(f"{name:>17}" for name in COLUMNS))
     with tempfile.TemporaryDirectory() as temporary:
+        first, swapped = Path(temporary) / "0" / "corpus", Path(temporary) / SWAPPED
         for i, (name, parts) in enumerate(kinds.items()):
             folder = Path(temporary) / str(i)
-            make_corpus(build, pages, parts, folder / "corpus")
+            options = [part for part in parts if part.startswith("--")]
+            files = [build / part for part in parts if part not in (*options, SWAPPED)]
+            files += [swapped] * (SWAPPED in parts)
+            make_corpus(build, [*pages, *files], options, folder / "corpus")
+            if not swapped.exists():
+                run(SWAP, first, build / "names.jsonl", swapped)
             nlp = trained(build, folder, steps)
             # The gold links, and what is called rare, are always those of the first corpus.
-            found = figures(nlp, Path(temporary) / "0" / "corpus")
+            found = figures(nlp, first, limit)
             tables = {**found["by_form"], **found["by_frequency"]}
             shares = [tables.get(key, {}).get("accuracy_in_set") for key in COLUMNS]
             cells = ["-" if share is None else f"{share:.3f}" for share in shares]
             counts = f"of {found['mentions']:,}" if not i else ""
-            print(f"{name:28} {found['accuracy_in_set']:8.3f} ", end="")
+            print(f"{name:32} {found['accuracy_in_set']:8.3f} ", end="")
             print(" ".join(f"{cell:>17}" for cell in cells), counts, flush=True)
 
 
-def make_corpus(build: Path, pages: List[Path], parts: List[str], out: Path) -> None:
-    files = [str(build / part) for part in parts if not part.startswith("--")]
-    options = [part for part in parts if part.startswith("--")]
-    command = [*map(str, pages), *files, str(out), "--titles", str(build / "titles"), *options]
-    excluded = ["--exclude-pages", str(build / "excluded.txt")]
-    subprocess.run(
-        [sys.executable, "-m", "spacy", "genre", "corpus", "build", *command, *OPTIONS, *excluded],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+def make_corpus(build: Path, files: List[Path], options: List[str], out: Path) -> None:
+    excluded = ["--exclude-pages", build / "excluded.txt"]
+    command = ["-m", "spacy", "genre", "corpus", "build", *files, out]
+    run(*command, "--titles", build / "titles", *options, *OPTIONS, *excluded)
+
+
+def run(*command: Any) -> None:
+    command = (sys.executable, *map(str, command))
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def trained(build: Path, folder: Path, steps: int) -> spacy.language.Language:
@@ -94,10 +105,11 @@ def trained(build: Path, folder: Path, steps: int) -> spacy.language.Language:
     return spacy.load(folder / "model-last")
 
 
-def figures(nlp: spacy.language.Language, corpus: Path) -> Dict[str, Any]:
+def figures(nlp: spacy.language.Language, corpus: Path, limit: int) -> Dict[str, Any]:
     linker: Any = nlp.get_pipe("genre_linker")
     seen = Seen.of(texts_in(corpus / "train"), linker.titles)
-    return evaluate(nlp, linker.pipe, linker.titles, texts_in(corpus / "dev"), seen)
+    texts = islice(texts_in(corpus / "dev"), limit or None)
+    return evaluate(nlp, linker.pipe, linker.titles, texts, seen)
 
 
 if __name__ == "__main__":

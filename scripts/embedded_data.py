@@ -15,10 +15,9 @@ articles, and short descriptions). OUT gets:
 - excluded.txt: the pages that a benchmark is from, which are not to be trained on;
 - bare.jsonl: words of links and titles by themselves, or with the qualifier of their title in the
   context ("Queen" beside "band" for "Queen (band)");
-- some_bare.jsonl, more_bare.jsonl and other_bare.jsonl: every fourth and every second of these, and
-  every fourth that is in neither;
-- rare_bare.jsonl: words of links that bare.jsonl leaves out since they were seen once, but for those
-  that have digits or read as a title.
+- some_bare.jsonl and more_bare.jsonl: every fourth, and every second of these;
+- rare_bare.jsonl: words of links that bare.jsonl leaves out since they were seen once, but for
+  those that have digits or read as a title.
 """
 
 import gzip
@@ -89,7 +88,6 @@ def main(
     write(out / "bare.jsonl", rows)
     write(out / "some_bare.jsonl", rows[::4])
     write(out / "more_bare.jsonl", rows[::2])
-    write(out / "other_bare.jsonl", rows[3::4])
     write(out / "rare_bare.jsonl", rare(names, anchors, rows))
 
 
