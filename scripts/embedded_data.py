@@ -15,9 +15,7 @@ articles, and short descriptions). OUT gets:
 - excluded.txt: the pages that a benchmark is from, which are not to be trained on;
 - bare.jsonl: words of links and titles by themselves, or with the qualifier of their title in the
   context ("Queen" beside "band" for "Queen (band)");
-- some_bare.jsonl and more_bare.jsonl: every fourth, and every second of these;
-- rare_bare.jsonl: words of links that bare.jsonl leaves out since they were seen once, but for
-  those that have digits or read as a title.
+- some_bare.jsonl and more_bare.jsonl: every fourth, and every second of these.
 """
 
 import gzip
@@ -88,7 +86,6 @@ def main(
     write(out / "bare.jsonl", rows)
     write(out / "some_bare.jsonl", rows[::4])
     write(out / "more_bare.jsonl", rows[::2])
-    write(out / "rare_bare.jsonl", rare(names, anchors, rows))
 
 
 def read_rows(path: Path) -> Iterator[List[str]]:
@@ -182,20 +179,6 @@ def bare(names: List[str], anchors: Anchors, chance: Random) -> Iterator[Dict[st
             plain.append(title)
     for title in chance.sample(plain, min(N_PLAIN, len(plain))):
         yield mention_row("", title, "", title, ALIAS)
-
-
-def rare(
-    names: List[str], anchors: Anchors, rows: List[Dict[str, Any]]
-) -> Iterator[Dict[str, Any]]:
-    """Words of links by themselves that are not among these rows. Those that read as a title, their
-    own or another, are left out: by itself, "Massachusetts" is not one of its elections."""
-    taken = {(row["text"], row["mentions"][0]["title"]) for row in rows}
-    titles = {name.casefold() for name in names}
-    for title, found in anchors.items():
-        for alias, _ in found:
-            new = (alias, title) not in taken and alias.casefold() not in titles
-            if new and not DIGIT.search(alias):
-                yield mention_row("", alias, "", title, ALIAS)
 
 
 def split_title(title: str) -> Tuple[str, str]:

@@ -1,33 +1,29 @@
-"""Put other names in the place of mentions whose title says more than they do.
+"""Put other names in the place of mentions whose title has a qualifier.
 
     python scripts/swapped_names.py CORPUS NAMES.jsonl OUT.jsonl
 
-In what is written of "Queen (band)", any band could stand, and where "Brazil" is the "Brazil
-national football team", any country: so each title "NAME (band)" and "NAME national football team"
-gets a text in which one was named so. A model that is trained on such pairs must read from the
-context what kind of thing the name stands for, and can't learn the context by heart, since the same
-one leads to many titles. CORPUS is a folder that `corpus build` wrote; the links of its part for
-training are taken.
+In what is written of "Queen (band)", any band could stand: so each "NAME (band)" of the title set
+gets a text in which one did. A model that is trained on such pairs must read from the context what
+kind of thing the name stands for, and can't learn the context by heart, since the same one leads to
+many titles. CORPUS is a folder that `corpus build` wrote; the links of its part for training are
+taken.
 """
 
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Annotated, Dict, Iterable, Iterator, List, Tuple
+from typing import Annotated, Dict, Iterable, Iterator, List
 
 import srsly
 import typer
-from embedded_data import write
+from embedded_data import split_title, write
 
 from spacy_genre.training.gold import ALIAS, LINK, GoldMention, GoldText
 from spacy_genre.training.readers import texts_in
 
 # So many names take the place of a mention at most.
 MAX_SWAPS = 10
-# What follows a name in a title says what kind of thing it is if it follows so many names; after
-# only one it may as well be a surname.
-MIN_NAMES = 2
 # Characters of context that are kept to each side.
 CONTEXT = 300
 
@@ -55,50 +51,37 @@ def main(
 
 
 def places_of(texts: Iterable[GoldText]) -> Dict[str, List[Place]]:
-    """For each end of titles (" (band)", ", Texas", " F.C.") where something of that kind is called
-    by what stands before it."""
+    """For each qualifier where something of that kind is spoken of."""
     places: Dict[str, List[Place]] = defaultdict(list)
     for text in texts:
         for mention in text.mentions:
-            name = text.text[mention.start : mention.end]
-            ends = (end for start, end in splits(mention.title) if start == name)
-            for end in ends if mention.kind == LINK else ():
+            name, what = split_title(mention.title)
+            if mention.kind == LINK and what and text.text[mention.start : mention.end] == name:
                 before = text.text[max(0, mention.start - CONTEXT) : mention.start]
                 after = text.text[mention.end : mention.end + CONTEXT]
-                places[end].append(Place(name, before, after, text.opening))
-    return {
-        end: found
-        for end, found in places.items()
-        if len({place.name for place in found}) >= MIN_NAMES
-    }
-
-
-def splits(title: str) -> Iterator[Tuple[str, str]]:
-    """The ways to split a title at the end of a word, but for its last."""
-    for at in range(1, len(title)):
-        if title[at - 1].isalnum() and not title[at].isalnum():
-            yield title[:at], title[at:]
+                places[what].append(Place(name, before, after, text.opening))
+    return places
 
 
 def swapped(
     titles: Iterable[str], places: Dict[str, List[Place]], chance: Random
 ) -> Iterator[GoldText]:
-    """A text for each title with an end of which there are places, unless they are few."""
-    by_kind: Dict[str, List[Tuple[str, str]]] = defaultdict(list)
+    """A text for each title with a qualifier of which there are places, unless they are few."""
+    by_kind: Dict[str, List[str]] = defaultdict(list)
     for title in titles:
-        for name, end in splits(title):
-            if end in places:
-                by_kind[end].append((name, title))
-    for end, alike in by_kind.items():
-        wanted = places[end] * MAX_SWAPS
+        if (what := split_title(title)[1]) in places:
+            by_kind[what].append(title)
+    for what, alike in by_kind.items():
+        wanted = places[what] * MAX_SWAPS
         count = min(len(alike), len(wanted))
         chosen = zip(chance.sample(alike, count), chance.sample(wanted, count), strict=True)
-        for (name, title), place in chosen:
-            yield put(name, title, place)
+        for title, place in chosen:
+            yield put(title, place)
 
 
-def put(name: str, title: str, place: Place) -> GoldText:
+def put(title: str, place: Place) -> GoldText:
     """The text of a place with another name, also where the old one comes again."""
+    name = split_title(title)[0]
     before, after, opening = (
         part.replace(place.name, name) for part in (place.before, place.after, place.opening)
     )
