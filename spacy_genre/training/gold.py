@@ -74,7 +74,7 @@ class GoldText:
         rows = row.get("mentions") or []
         if not isinstance(rows, list):
             raise ValueError(f"'mentions' is {_short(rows)}; it must be a list")
-        mentions = tuple(_mention(row, len(text)) for row in rows if not _is_open(row))
+        mentions = tuple(_mention(row, text) for row in rows if not _is_open(row))
         given = {key: _text_of(row, key) for key in ("page", "about", "opening")}
         return cls(text, mentions, kind=_text_of(row, "kind") or LINK, **given)
 
@@ -99,16 +99,21 @@ def _is_open(row: Any) -> bool:
     return bool(keys) and not any(row[key] for key in keys)
 
 
-def _mention(row: Any, length: int) -> GoldMention:
+def _mention(row: Any, text: str) -> GoldMention:
     title, kb_id = _text_of(row, "title"), _text_of(row, "id")
     start, end = row.get("start"), row.get("end")
-    if not all(type(offset) is int for offset in (start, end)) or not 0 <= start < end <= length:
+    if not all(type(offset) is int for offset in (start, end)) or not 0 <= start < end <= len(text):
         raise ValueError(
             f"the mention of {title or kb_id!r} is from {_short(start)} to {_short(end)}; they "
-            f"must be offsets of characters in a text of {length}"
+            f"must be offsets of characters in a text of {len(text)}"
         )
     if not title and not kb_id:
         raise ValueError(f"the mention from {start} to {end} has no 'title' and no 'id'")
+    mention = text[start:end]
+    if not mention.strip():
+        raise ValueError(f"the mention of {title or kb_id!r} from {start} to {end} is blank")
+    # Links take up the space beside them; no token begins or ends there.
+    start, end = start + len(mention) - len(mention.lstrip()), start + len(mention.rstrip())
     candidates = row.get("candidates") or []
     if not isinstance(candidates, list) or not all(isinstance(c, str) for c in candidates):
         raise ValueError(f"the candidates of {title or kb_id!r} must be a list of titles")

@@ -87,6 +87,14 @@ def _q6(doc):
     return doc
 
 
+def test_mentions_with_space_beside_them(titles):
+    words = "apples   We saw apples \t"
+    rows = [{"start": i, "end": j, "title": "Apple"} for i, j in ((0, 9), (15, len(words)))]
+    texts = [GoldText.from_row({"text": words, "mentions": rows})]
+    found = evaluate(spacy.blank("en"), link, titles, texts, Seen())
+    assert (found["mentions"], found["micro_f"]) == (2, 1.0)
+
+
 def test_make_doc_cuts_at_the_mentions():
     words = "New York's (best) mayor\n\nof  NYC."
     spans = [(0, 3), (4, 10), (12, 14), (18, 20), (29, 32)]

@@ -45,6 +45,11 @@ def test_our_own_rows(tmp_path):
         assert read(packed) == [first, second]
 
 
+def test_the_space_beside_a_mention_is_not_part_of_it():
+    row = {"text": "A red\u00a0\n car", "mentions": [{"start": 1, "end": 7, "title": "Red"}]}
+    assert GoldText.from_row(row).mentions == (GoldMention(2, 5, "Red"),)
+
+
 def test_pages(tmp_path):
     links = [{"start": 2, "end": 5, "title": "red_(colour)"}, {"start": 0, "end": 1, "title": "#x"}]
     page = {"title": "P", "paragraphs": [{"text": "A red"}, {"text": " "}, {"text": "A red"}]}
@@ -114,6 +119,7 @@ def test_a_dump_by_several_processes(sample_dump):
         ('{"text": "a", "mentions": [{"start": 0, "end": 1}]}', "no 'title' and no 'id'"),
         ('{"text": "a", "mentions": [{"start": 0, "end": 2, "title": "A"}]}', "in a text of 1"),
         ('{"text": "a", "mentions": [{"start": true, "end": 1, "title": "A"}]}', "offsets"),
+        ('{"text": "a  b", "mentions": [{"start": 1, "end": 3, "title": "A"}]}', "is blank"),
         ('{"title": "a", "paragraphs": [{}]}', "is no paragraph"),
         ('{"title": "a", "paragraphs": {}}', "'paragraphs' a list"),
         ('{"input": "a", "output": []}', "no answer"),
