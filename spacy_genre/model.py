@@ -29,17 +29,20 @@ IGNORED = -100  # torch's label for positions that don't count
 
 @dataclass(frozen=True)
 class Seq2SeqBatch:
-    """Pairs of input and name, padded, on the model's device.
+    """Inputs and names, padded, on the model's device.
 
     input_ids, attention_mask (LongTensor, [B, S]): The encoder's input.
-    decoder_input_ids (LongTensor, [B, T]): The start token and the name.
-    labels (LongTensor, [B, T]): The name and the end token; -100 where it is padding.
+    decoder_input_ids (LongTensor, [R, T]): The start token and the name.
+    labels (LongTensor, [R, T]): The name and the end token; -100 where it is padding.
+    owners (Optional[LongTensor]): [R], the input that each name is for, ascending; None if there
+        is one name for each input.
     """
 
     input_ids: Tensor
     attention_mask: Tensor
     decoder_input_ids: Tensor
     labels: Tensor
+    owners: Optional[Tensor] = None
 
 
 def Seq2Seq_v1(
@@ -166,13 +169,18 @@ def hf_from_bytes(bytes_data: bytes) -> Optional[HFObjects]:
 
 
 def make_batch(
-    model: Model, inputs: Sequence[List[int]], names: Sequence[List[int]]
+    model: Model,
+    inputs: Sequence[List[int]],
+    names: Sequence[List[int]],
+    owners: Optional[Sequence[int]] = None,
 ) -> Seq2SeqBatch:
-    """Pad pairs of input and name.
+    """Pad inputs and names.
 
     model (Model): The model, loaded.
     inputs (Sequence[List[int]]): B encoder inputs.
-    names (Sequence[List[int]]): B names, as `NameTokenizer.encode` gives them.
+    names (Sequence[List[int]]): R names, as `NameTokenizer.encode` gives them.
+    owners (Optional[Sequence[int]]): [R], the input that each name is for, ascending; None if there
+        is one name for each input.
     """
     shim = shim_of(model)
     config, device = shim.transformer.config, shim.device
@@ -184,6 +192,7 @@ def make_batch(
         attention_mask,
         pad(starts, config.pad_token_id, device)[0],
         pad(labels, IGNORED, device)[0],
+        None if owners is None else torch.tensor(owners, device=device),
     )
 
 

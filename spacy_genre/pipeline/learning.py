@@ -12,7 +12,9 @@ from thinc.api import Optimizer
 from ..decoding.precision import precision, torch_dtype
 from ..errors import Errors
 from ..titles import TitleSet
+from ..titles.choice import choose_name
 from ..titles.view import TitleView
+from ..training.contrast import Contrast
 from ..training.given import copy_given
 from ..training.pairs import NIL, Pair, make_pairs, warn_of_no_names
 from ..training.settings import TrainingSettings
@@ -110,8 +112,22 @@ class LearningPipe(GenrePipe):
         """What trains the model as it is loaded now."""
         module = self.shim.transformer
         if self._trainer is None or self._trainer.module is not module:
-            self._trainer = Trainer(self.model, self.training)
+            temperature = self.shim.settings.temperature
+            contrast = Contrast(self._rivals, self.length_penalty, temperature)
+            self._trainer = Trainer(self.model, self.training, contrast)
         return self._trainer
+
+    def _rivals(self, pairs: Sequence[Pair]) -> List[List[List[int]]]:
+        """The names other than the gold one that are found for each input, as token ids. (A
+        redirect of it may stand in the trie as well.)"""
+        view = self._searchable()
+        found = self._search([(pair.input, view) for pair in pairs], view)
+        rivals = []
+        for pair, paths in zip(pairs, found, strict=True):
+            gold = choose_name(view, view.trie.find(pair.name), "")
+            nodes = [p.node for p in paths if choose_name(view, p.node, "") != gold]
+            rivals.append([view.trie.path(node) for node in nodes])
+        return rivals
 
     def _pairs(self, examples: Iterable[Example]) -> List[Pair]:
         """What can be learnt from some examples."""

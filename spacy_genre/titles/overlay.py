@@ -109,6 +109,17 @@ class OverlayTrie:
         ends[ours] = self.ends[slots[ours]]
         return ends
 
+    def find(self, sequence: Sequence[int]) -> int:
+        """As `TokenTrie.find`."""
+        node = 0
+        for token in sequence:
+            _, children = self.children(np.asarray([node]))
+            same = children[self.token_of(children) == token]
+            if not len(same):
+                return -1
+            node = int(same[0])
+        return node
+
     def path(self, node: int) -> List[int]:
         """As `TokenTrie.path`."""
         tail: List[int] = []

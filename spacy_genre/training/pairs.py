@@ -21,11 +21,13 @@ class Pair:
     input (List[int]): The encoder's token ids.
     name (List[int]): The name's token ids, without the end token.
     shown (str): The pair as a person reads it, for errors.
+    rivals (Tuple[List[int], ...]): Other names, which the model should find less likely.
     """
 
     input: List[int]
     name: List[int]
     shown: str
+    rivals: Tuple[List[int], ...] = ()
 
 
 # For a gold kb_id its name in the title set; None if there is nothing to learn.

@@ -185,7 +185,8 @@ class ParallelTraining:
         context = partial(precision, dtype, accelerator.device)
         mine = [pairs[int(i)] for i in share]
         drop = self.settings["dropout"]
-        loss = trainer.accumulate(mine, context, drop=drop, n_tokens=n_tokens)
+        whole = {"n_tokens": n_tokens, "n_pairs": len(batch)}
+        loss = trainer.accumulate(mine, context, drop=drop, **whole)
         weights = [weight for group in trainer.groups for weight in group["params"]]
         if accelerator.num_processes > 1:
             sum_gradients(weights, accelerator)

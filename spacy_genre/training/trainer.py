@@ -1,6 +1,7 @@
 """Training a model: gradients over whole batches, and the optimizer."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -12,7 +13,8 @@ from thinc.api import Model, Optimizer
 from ..errors import Errors
 from ..files import write_whole
 from ..model import make_batch, shim_of
-from .loss import packs, smoothed_loss
+from .contrast import Contrast
+from .loss import contrasted_loss, packs, smoothed_loss
 from .masking import ContextMask
 from .on_cpu import faster_on_cpu
 from .pairs import Pair
@@ -28,11 +30,16 @@ class Trainer:
 
     model (Model): The model, loaded.
     settings (TrainingSettings): How it is trained.
+    contrast (Optional[Contrast]): Finds the rivals of gold names; needed if `settings.contrast`.
     n_steps (int): How often the weights were changed.
     """
 
-    def __init__(self, model: Model, settings: TrainingSettings) -> None:
+    def __init__(
+        self, model: Model, settings: TrainingSettings, contrast: Optional[Contrast] = None
+    ) -> None:
         settings.check()
+        assert contrast is not None or not settings.contrast
+        self.contrast = contrast if settings.contrast else None
         self.model = model
         self.settings = settings
         self.module = shim_of(model).transformer
@@ -52,38 +59,65 @@ class Trainer:
         *,
         drop: float = 0.0,
         n_tokens: Optional[int] = None,
+        n_pairs: Optional[int] = None,
     ) -> float:
         """Add the gradient of the loss over some pairs to what is there.
 
         pairs (Sequence[Pair]): A batch, of any size: it is read in packs.
         precision (Callable[[], ContextManager]): The context to compute in.
         drop (float): The dropout rate, 0 to below 1; 0 for the model's own ones.
-        n_tokens (Optional[int]): By how many tokens the loss is divided, if not by those of the
-            names of these pairs: where others compute the rest of the batch.
-        RETURNS (float): The mean of the label-smoothed loss over the names' tokens, in nats.
+        n_tokens, n_pairs (Optional[int]): How many tokens the gold names of the batch have, and how
+            many pairs it has, if these are not all: where others compute the rest.
+        RETURNS (float): The mean of the label-smoothed loss over the names' tokens, in nats; plus
+            that of the contrast over the pairs, times its weight.
         RAISES (ValueError): If it is not finite, with the pairs.
         """
-        self.module.train()
         n_tokens = n_tokens or sum(len(pair.name) + 1 for pair in pairs)
+        n_pairs = n_pairs or len(pairs)
+        if self.mask is not None:
+            pairs = [replace(pair, input=self.mask(pair.input)) for pair in pairs]
+        if self.contrast is not None:
+            pairs = self.contrast.add_rivals(pairs)
+        self.module.train()
         total = 0.0
         with dropout_rate(self.module, drop):
             for pack in packs(pairs, self.settings.batch_tokens):
-                total += self._accumulate(pack, precision, n_tokens)
+                total += self._accumulate(pack, precision, n_tokens, n_pairs)
         return total
 
     def _accumulate(
-        self, pack: List[Pair], precision: Callable[[], ContextManager], n_tokens: int
+        self,
+        pack: List[Pair],
+        precision: Callable[[], ContextManager],
+        n_tokens: int,
+        n_pairs: int,
     ) -> float:
-        inputs = [self.mask(p.input) if self.mask else p.input for p in pack]
-        batch = make_batch(self.model, inputs, [p.name for p in pack])
         # The backward pass as well: with checkpoints it computes what a layer gave once more.
-        with faster_on_cpu(self.module, batch.input_ids.shape[1]):
+        with faster_on_cpu(self.module, max(len(pair.input) for pair in pack)):
             with precision():
-                loss = smoothed_loss(self.module, batch, self.settings.label_smoothing) / n_tokens
+                loss = self._loss(pack, n_tokens, n_pairs)
             if not torch.isfinite(loss):
                 self._stop(loss.item(), pack)
             loss.backward()
         return loss.item()
+
+    def _loss(self, pack: List[Pair], n_tokens: int, n_pairs: int) -> torch.Tensor:
+        inputs, smoothing = [pair.input for pair in pack], self.settings.label_smoothing
+        if self.contrast is None:
+            batch = make_batch(self.model, inputs, [pair.name for pair in pack])
+            return smoothed_loss(self.module, batch, smoothing) / n_tokens
+        named = [(i, name) for i, p in enumerate(pack) for name in (p.name, *p.rivals)]
+        batch = make_batch(
+            self.model, inputs, [name for _, name in named], [owner for owner, _ in named]
+        )
+        gold, contrast = contrasted_loss(
+            self.module,
+            batch,
+            smoothing,
+            length_penalty=self.contrast.length_penalty,
+            temperature=self.contrast.temperature,
+        )
+        return gold / n_tokens + self.settings.contrast * contrast / n_pairs
 
     def _stop(self, value: float, pack: List[Pair]) -> None:
         self.module.zero_grad(set_to_none=True)

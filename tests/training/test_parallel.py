@@ -114,9 +114,11 @@ def test_what_a_killed_run_has_left_is_not_read(overrides, tmp_path):
     assert len(run._pairs()) == len(TEXTS)
 
 
-def test_a_step_is_that_of_spacys_training(overrides, tmp_path):
+@pytest.mark.parametrize("contrast", [0.0, 2.0])
+def test_a_step_is_that_of_spacys_training(overrides, tmp_path, contrast):
     """The same loss, gradient norm and weights."""
-    run = training(overrides, tmp_path / "out", batch_size=len(TEXTS))
+    weight = {"components.genre_linker.training.contrast": contrast}
+    run = training({**overrides, **weight}, tmp_path / "out", batch_size=len(TEXTS))
     examples = list(run.train_corpus(run.nlp))
     pairs = run.linker._pairs(examples)
     expected = run.linker.update(examples)["genre_linker"]
@@ -127,7 +129,8 @@ def test_a_step_is_that_of_spacys_training(overrides, tmp_path):
     # Two shares, each divided by the tokens of both.
     shares = [pairs[::2], pairs[1::2]]
     context = partial(torch.autocast, "cpu", enabled=False)
-    losses = [run.linker.trainer.accumulate(s, context, n_tokens=n_tokens) for s in shares]
+    whole = {"n_tokens": n_tokens, "n_pairs": len(pairs)}
+    losses = [run.linker.trainer.accumulate(s, context, **whole) for s in shares]
     assert sum(losses) == pytest.approx(expected, rel=1e-5)
     found = torch.nn.utils.get_total_norm([w.grad for w in _weights(run)])
     assert found.item() == pytest.approx(norm.item(), rel=1e-5)
