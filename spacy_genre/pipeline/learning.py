@@ -1,5 +1,6 @@
 """How the components are trained and evaluated: with spaCy's Examples."""
 
+import math
 from functools import partial
 from itertools import islice
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
@@ -20,6 +21,9 @@ from ..training.pairs import NIL, Pair, make_pairs, warn_of_no_names
 from ..training.settings import TrainingSettings
 from ..training.trainer import Trainer
 from .base import GenrePipe
+
+# Names less than so many times as likely as the best one are no rivals worth their time.
+MIN_SHARE = 0.01
 
 
 class LearningPipe(GenrePipe):
@@ -118,15 +122,17 @@ class LearningPipe(GenrePipe):
         return self._trainer
 
     def _rivals(self, pairs: Sequence[Pair]) -> List[List[List[int]]]:
-        """The names other than the gold one that are found for each input, as token ids. (A
-        redirect of it may stand in the trie as well.)"""
-        view = self._searchable()
+        """The names other than the gold one that are found for each input and not all too unlikely,
+        as token ids. (A redirect of it may stand in the trie as well.)"""
+        view, temperature = self._searchable(), self.shim.settings.temperature
         found = self._search([(pair.input, view) for pair in pairs], view)
         rivals = []
         for pair, paths in zip(pairs, found, strict=True):
             gold = choose_name(view, view.trie.find(pair.name), "")
-            nodes = [p.node for p in paths if choose_name(view, p.node, "") != gold]
-            rivals.append([view.trie.path(node) for node in nodes])
+            lowest = temperature * math.log(MIN_SHARE)  # below the best one
+            near = [path.node for path in paths if path.score > paths[0].score + lowest]
+            others = [node for node in near if choose_name(view, node, "") != gold]
+            rivals.append([view.trie.path(node) for node in others])
         return rivals
 
     def _pairs(self, examples: Iterable[Example]) -> List[Pair]:
