@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from dataclasses import replace
 
 import pytest
 import spacy
@@ -129,14 +130,16 @@ def test_rivals_are_what_is_found_beside_the_gold_name(tokenizer):
     example = make_example(nlp, "I flew to Paris.", "Paris", "Paris")
     (pair,) = linker._pairs([example])
 
-    def rivals():
+    def rivals(temperature):
+        linker.shim.settings = replace(linker.shim.settings, temperature=temperature)
         ((found),) = linker._rivals([pair])
         return [linker.shim.name_tokenizer.encode([name])[0] in found for name in names]
 
     names = ["Paris", "City of Paris", "Lutetia", "Paris, Texas", "Paris Hilton"]
-    assert rivals() == [False, False, False, True, False]
+    assert rivals(10) == [False, False, False, True, False]
     titles.add("Paris Hilton")
-    assert rivals() == [False, False, False, True, True]
+    assert rivals(10) == [False, False, False, True, True]
+    assert not any(rivals(0.01))  # all others are far too unlikely then
 
 
 def test_it_teaches_what_the_context_says(titles, tokenizer):
