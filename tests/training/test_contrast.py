@@ -132,7 +132,7 @@ def test_rivals_are_what_is_found_beside_the_gold_name(tokenizer):
 
     def rivals(temperature):
         linker.shim.settings = replace(linker.shim.settings, temperature=temperature)
-        ((found),) = linker._rivals([pair])
+        (found,) = linker._rivals([pair])
         return [linker.shim.name_tokenizer.encode([name])[0] in found for name in names]
 
     names = ["Paris", "City of Paris", "Lutetia", "Paris, Texas", "Paris Hilton"]
