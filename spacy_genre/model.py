@@ -192,7 +192,7 @@ def make_batch(
         attention_mask,
         pad(starts, config.pad_token_id, device)[0],
         pad(labels, IGNORED, device)[0],
-        None if owners is None else torch.tensor(owners, device=device),
+        None if owners is None else torch.tensor(owners).to(device),
     )
 
 

@@ -1,6 +1,7 @@
 """The gold name against the names that the search finds beside it."""
 
 import contextlib
+import copy
 import math
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pytest
 import spacy
 import torch
 from conftest import NAMES, make_bart
+from device import OtherDevice, move
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
@@ -20,7 +22,7 @@ from spacy_genre import TitleSet
 from spacy_genre.loading import EMBEDDED
 from spacy_genre.model import Seq2Seq_v1, make_batch, shim_of
 from spacy_genre.training.contrast import Contrast
-from spacy_genre.training.loss import contrasted_loss
+from spacy_genre.training.loss import contrasted_loss, smoothed_loss
 from spacy_genre.training.pairs import Pair
 from spacy_genre.training.settings import Training_v1, TrainingSettings
 from spacy_genre.training.trainer import Trainer
@@ -79,6 +81,24 @@ def test_the_loss(rows, length_penalty, temperature, module):
     with torch.no_grad():
         losses = contrasted_loss(module, batch, 0.1, **options)
     assert [loss.item() for loss in losses] == pytest.approx([gold, contrast], rel=1e-3, abs=1e-3)
+
+
+def test_the_losses_on_another_device():
+    inputs, names = [[5, 6], [7, 8, 9]], [[10, 11], [12], [13, 14, 15]]
+
+    def computed(module):
+        model = with_module(module)
+        options = {"length_penalty": 1.0, "temperature": 0.5}
+        with_rivals = make_batch(model, inputs, names, [0, 1, 1])
+        found = [*contrasted_loss(module, with_rivals, 0.1, **options)]
+        found.append(smoothed_loss(module, make_batch(model, inputs, names[:2]), 0.1))
+        sum(found).backward()
+        norm = torch.nn.utils.get_total_norm([w.grad for w in module.parameters()])
+        return [value.item() for value in (*found, norm)]
+
+    here = computed(copy.deepcopy(BART))
+    with OtherDevice():
+        assert computed(move(copy.deepcopy(BART))) == pytest.approx(here, rel=1e-4)
 
 
 PAIRS = [Pair([5, 6, n], [7, n], "", ([7, n + 1], [8] * n, [9])[: n % 4]) for n in range(5, 12)]
