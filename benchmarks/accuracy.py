@@ -2,7 +2,7 @@
 the gold title, as the paper's table 1 counts it (all mentions are linked, so that micro-F1 is
 accuracy).
 
-    python benchmarks/accuracy.py DATA [--titles NAMES.tsv.gz] [--redirects REDIRECTS.tsv.gz]
+    python benchmarks/accuracy.py DATA [--titles NAMES.tsv.gz] [--redirects REDIRECTS.tsv.gz]...
         [--trie titles+redirects]
 
 DATA holds wned_wiki.jsonl.gz and rss500.jsonl.gz. A third set stands beside this program: 100
@@ -26,8 +26,8 @@ def main(
     data: Annotated[Path, typer.Argument(help="The folder of the data sets.")],
     titles: Annotated[Optional[Path], typer.Option(help="A gzipped TSV, names first.")] = None,
     redirects: Annotated[
-        Optional[Path], typer.Option(help="A gzipped TSV, redirects and their targets.")
-    ] = None,
+        List[Path], typer.Option(help="Gzipped TSVs, redirects and their targets.")
+    ] = [],  # noqa: B006
     trie: Annotated[
         str, typer.Option(help="What the model may write: titles, or titles+redirects.")
     ] = "titles",

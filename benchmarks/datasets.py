@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import spacy
 import srsly
@@ -33,7 +33,7 @@ def normalize(title: str) -> str:
 
 def make_linker(
     titles: Optional[Path],
-    redirects: Optional[Path] = None,
+    redirects: Sequence[Path] = (),
     trie: str = "titles",
     **config: Any,
 ) -> Tuple[Language, Any]:
@@ -41,16 +41,14 @@ def make_linker(
 
     titles (Optional[Path]): A gzipped TSV with names in the first column; None for the title
         set that comes with the package.
-    redirects (Optional[Path]): A gzipped TSV of redirects and their targets: those of the names
+    redirects (Sequence[Path]): Gzipped TSVs of redirects and their targets: those of the names
         that are redirects are no names then, but lead to their targets.
     trie (str): "titles+redirects" if the model may write the redirects, too.
     """
     nlp = spacy.blank("en")
     linker: Any = nlp.add_pipe("genre_linker", config=config)
     if titles is not None:
-        names = read_names(titles)
-        targets = {} if redirects is None else read_redirects(redirects, names)
-        names = [name for name in names if name not in targets]
+        names, targets = resolve(read_names(titles), redirects)
         linker.titles = TitleSet.build(
             names,
             linker.tokenizer,
@@ -67,13 +65,27 @@ def read_names(path: Path) -> List[str]:
         return [line.split("\t")[0].rstrip("\n") for line in file]
 
 
-def read_redirects(path: Path, names: List[str]) -> Dict[str, str]:
-    """The first two columns of a gzipped TSV: names that are redirects, and the names to which
-    they lead."""
+def resolve(names: List[str], redirects: Sequence[Path]) -> Tuple[List[str], Dict[str, str]]:
+    """Tell names from redirects.
+
+    redirects (Sequence[Path]): Gzipped TSVs with redirects and their targets in the first two
+        columns. What stands in several counts as in the first of these; what is like a name but
+        for its capitals (lists of aliases have none) is none.
+    RETURNS (Tuple[List[str], Dict[str, str]]): The names that are no redirects; and the names to
+        which the redirects lead.
+    """
     known = set(names)
-    with gzip.open(path, "rt", encoding="utf8") as file:
-        rows = (line.rstrip("\n").split("\t") for line in file)
-        return {row[0]: row[1] for row in rows if row[1] in known and row[0] != row[1]}
+    targets: Dict[str, str] = {}
+    for path in redirects:
+        alike = {text.lower() for text in (*known, *targets)}
+        with gzip.open(path, "rt", encoding="utf8") as file:
+            for row in (line.rstrip("\n").split("\t") for line in file):
+                target = targets.get(row[1], row[1])
+                is_new = row[0] not in targets and row[0].lower() not in alike
+                if target in known and target != row[0] and (row[0] in known or is_new):
+                    targets[row[0]] = target
+        known -= targets.keys()
+    return [name for name in names if name in known], targets
 
 
 def read_gold(path: Path, vocab: Vocab) -> Iterator[GoldDoc]:
