@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Annotated, List, Optional
 
+import spacy
 import typer
 from datasets import make_linker, normalize, read_gold
 from tqdm import tqdm
@@ -34,6 +35,7 @@ def main(
     sets: Annotated[List[str], typer.Option("--set", help="Data sets.")] = list(SETS),  # noqa: B006
     limit: Annotated[Optional[int], typer.Option(help="Only so many docs of each.")] = None,
     dtype: Annotated[str, typer.Option(help="What the model computes in.")] = "float32",
+    gpu_id: Annotated[int, typer.Option(help="The GPU, or -1 for the CPU.")] = -1,
     model: Annotated[
         Optional[str], typer.Option(help="A model's folder. [default: the package's own]")
     ] = None,
@@ -45,6 +47,8 @@ def main(
     ] = False,
 ) -> None:
     """Print the accuracy on each data set."""
+    if gpu_id >= 0:
+        spacy.require_gpu(gpu_id)
     forms = ["ENT"] if longest_forms else []
     config = {
         "model": {"name": model},

@@ -16,7 +16,7 @@ from spacy_genre import TokenTrie
 from spacy_genre.decoding import constrained_search, score_sets
 from spacy_genre.model import pad
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SIZES = {"base": (768, 6, 12, 3072), "large": (1024, 12, 16, 4096)}
 # Sequences and their scores, best first.
 Answers = List[Tuple[List[int], float]]
@@ -103,7 +103,7 @@ def by_generate(
     tries (Sequence[DictTrie]): One for each input, or one for all.
     """
     config = model.config
-    ids, mask = pad(inputs, config.pad_token_id, torch.device("cpu"))
+    ids, mask = pad(inputs, config.pad_token_id, model.device)
     with torch.inference_mode():
         output = model.generate(
             input_ids=ids,
@@ -133,10 +133,12 @@ def by_generate(
 def path_score(model: Any, ids: List[int], tokens: List[int]) -> float:
     """The score of one sequence, by reading it at once."""
     config = model.config
-    start = torch.tensor([[config.decoder_start_token_id, *tokens]])
-    labels = torch.tensor([*tokens, config.eos_token_id])
+    read, start, labels = (
+        torch.tensor(row, device=model.device)
+        for row in (ids, [config.decoder_start_token_id, *tokens], [*tokens, config.eos_token_id])
+    )
     with torch.inference_mode():
-        logits = model(input_ids=torch.tensor([ids]), decoder_input_ids=start).logits[0]
+        logits = model(input_ids=read[None], decoder_input_ids=start[None]).logits[0]
     return float(logits.float().log_softmax(-1).gather(1, labels[:, None]).mean())
 
 
@@ -160,7 +162,7 @@ def by_sets(
 
 
 def make_systems(
-    task: Task, dtypes: List[str], beams: int, n_candidates: int, batch: int
+    task: Task, dtypes: List[str], beams: int, n_candidates: int, batch: int, device: str
 ) -> Dict[str, System]:
     """What is compared, by name.
 
@@ -176,10 +178,10 @@ def make_systems(
     tries = [TokenTrie.build(group)[0] for group in groups] if n_candidates else []
     systems: Dict[str, System] = {}
     for name in dtypes:
-        model = copy.deepcopy(task.model).to(DTYPES[name])
+        model = copy.deepcopy(task.model).to(device, DTYPES[name])
         systems[f"generate {name}"] = partial(by_generate, model, dict_tries, beams)
         # A module's weights are packed for one dtype at a time.
-        own = replace(task, model=copy.deepcopy(task.model))
+        own = replace(task, model=copy.deepcopy(task.model).to(device))
         if n_candidates:
             systems[f"sets {name}"] = partial(by_sets, own, tries, name, beams)
         else:
