@@ -30,9 +30,12 @@ def main(
     test: Annotated[str, typer.Option(help="A data set with mentions of its own.")] = (
         "conel22_train"
     ),
+    model: Annotated[
+        Optional[str], typer.Option(help="A model's folder. [default: the package's own]")
+    ] = None,
 ) -> None:
     """Print the best settings with and without a score for NIL, and how good they are."""
-    nlp, linker = make_linker(titles)
+    nlp, linker = make_linker(titles, model={"name": model})
     sets = [(key, *read(data / f"{key}.jsonl.gz", nlp, linker)) for key in (name, test)]
     scores, right = sets[0][1:]
     alone = min((loss(scores, right, t, -np.inf), t, -np.inf) for t in TEMPERATURES)
