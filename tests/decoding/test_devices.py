@@ -3,6 +3,7 @@ needed beside the model, and that mentions don't come and go one by one."""
 
 import copy
 from contextlib import nullcontext
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -18,14 +19,6 @@ V, BEAMS = 40, 5
 random = np.random.default_rng(0)
 TRIE, _ = TokenTrie.build([tuple(random.integers(3, 9, n)) for n in random.integers(1, 6, 200)])
 INPUTS = [random.integers(3, V, n).tolist() for n in random.integers(1, 12, 48)]
-
-
-@pytest.fixture(autouse=True)
-def _no_inference_mode(monkeypatch):
-    # Tensors that only pretend to be elsewhere can't be of torch's inference mode.
-    monkeypatch.setattr(torch, "inference_mode", torch.no_grad)
-    # Nor does autocast know where they are; in float32 it does nothing.
-    monkeypatch.setattr(steps, "precision", lambda dtype, device: nullcontext())
 
 
 def beam(model, inputs):
@@ -45,7 +38,11 @@ def sets(model, inputs):
 def on_both(model, search, inputs):
     """What a search finds on the CPU and elsewhere, and the transfers that it made there."""
     here = search(model, inputs)
-    with OtherDevice() as device:
+    # Tensors that only pretend to be elsewhere can't be of torch's inference mode; nor does
+    # autocast know where they are, which does nothing in float32.
+    no_mode = mock.patch.object(torch, "inference_mode", torch.no_grad)
+    no_autocast = mock.patch.object(steps, "precision", return_value=nullcontext())
+    with no_mode, no_autocast, OtherDevice() as device:
         moved = move(copy.deepcopy(model))
         device.transfers.clear()
         there = search(moved, inputs)
