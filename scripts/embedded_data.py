@@ -15,7 +15,9 @@ articles, and short descriptions). OUT gets:
 - excluded.txt: the pages that a benchmark is from, which are not to be trained on;
 - bare.jsonl: words of links and titles by themselves, or with the qualifier of their title in the
   context ("Queen" beside "band" for "Queen (band)");
-- some_bare.jsonl and more_bare.jsonl: every fourth, and every second of these.
+- some_bare.jsonl and more_bare.jsonl: every fourth, and every second of these;
+- everyday.jsonl: well-known articles in everyday sentences that say nothing of them, and turns of
+  conversations (--conversations), each also behind and in front of another.
 """
 
 import gzip
@@ -24,7 +26,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 from random import Random
-from typing import Annotated, Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Annotated, Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 import srsly
 import typer
@@ -44,6 +46,44 @@ FRAMES = (
     "{name} ({what})",
     "{name} {what}",
 )
+# Sentences in which anything may be spoken of, and others that may stand beside them.
+SENTENCES = (
+    "Do you know {}?",
+    "I read about {} yesterday.",
+    "Have you ever heard of {}?",
+    "What do you think of {}?",
+    "Tell me something about {}.",
+    "There was something about {} on TV last night.",
+    "I am interested in {}.",
+    "We talked about {} for hours.",
+    "I don't know much about {}.",
+    "My brother loves {}.",
+    "{} is what I am writing about.",
+    "A friend told me about {}.",
+    "This book is about {}.",
+    "{} was in the news again.",
+    "Our teacher explained {} to us.",
+    "How would you explain {} to a child?",
+    "Let's talk about {}.",
+    "That reminds me of {}.",
+    "The lecture on {} starts at nine.",
+    "Is there a good article on {}?",
+    "She received {} with joy.",
+    "{} came up first.",
+    "Many people like {}, but I don't.",
+    "He never understood {}.",
+)
+ASIDES = (
+    "I had a long day.",
+    "That is a good question!",
+    "Thanks, I will look it up.",
+    "What about you?",
+    "Well, it depends.",
+    "You are right about that.",
+    "I am not sure.",
+    "It was raining.",
+)
+N_SENTENCES = 2  # for each well-known article
 MAX_ALIASES = 4  # of each described article
 MAX_TEXT = 400  # of a first paragraph, in characters
 OFTEN = 20  # links with the same words and title, for which they come twice
@@ -59,6 +99,9 @@ def main(
     out: Annotated[Path, typer.Argument(help="Where to write.")],
     benchmark: Annotated[
         Optional[Path], typer.Option(help="A data set (.jsonl.gz) whose ids are titles of pages.")
+    ] = None,
+    conversations: Annotated[
+        Optional[Path], typer.Option(help="Turns of conversations with mentions (.jsonl.gz).")
     ] = None,
     seed: Annotated[int, typer.Option(help="What chance starts from.")] = 0,
 ) -> None:
@@ -86,6 +129,8 @@ def main(
     write(out / "bare.jsonl", rows)
     write(out / "some_bare.jsonl", rows[::4])
     write(out / "more_bare.jsonl", rows[::2])
+    turns = [*srsly.read_gzip_jsonl(conversations)] if conversations else []
+    write(out / "everyday.jsonl", [*everyday(vital, anchors, chance), *in_context(turns)])
 
 
 def read_rows(path: Path) -> Iterator[List[str]]:
@@ -179,6 +224,46 @@ def bare(names: List[str], anchors: Anchors, chance: Random) -> Iterator[Dict[st
             plain.append(title)
     for title in chance.sample(plain, min(N_PLAIN, len(plain))):
         yield mention_row("", title, "", title, ALIAS)
+
+
+def everyday(
+    vital: List[Dict[str, str]], anchors: Anchors, chance: Random
+) -> Iterator[Dict[str, Any]]:
+    """Sentences with titles that have no qualifier, and with the usual words of links to these."""
+    for row in vital:
+        title = row["title"]
+        if split_title(title)[1]:
+            continue
+        for name in (*[title] * N_SENTENCES, *(words for words, _ in anchors.get(title, [])[:1])):
+            before, after = chance.choice(SENTENCES).split("{}")
+            aside = chance.choice(ASIDES)
+            before = chance.choice(("", f"{aside} ")) + before
+            after += chance.choice(("", f" {aside}"))
+            yield mention_row(before, name, after, title, ALIAS)
+
+
+def in_context(turns: Sequence[Dict[str, Any]]) -> Iterator[Dict[str, Any]]:
+    """Turns with mentions: each by itself, behind the turn before it, and in front of the next one.
+    Their ids are the number of the conversation, a hyphen, and that of the turn."""
+    for last, turn, following in zip([None, *turns[:-1]], turns, [*turns[1:], None], strict=True):
+        if turn["mentions"]:
+            yield turn_row("", turn, "")
+            if last and same_conversation(last, turn):
+                yield turn_row(f"{last['text'].strip()} ", turn, "")
+            if following and same_conversation(turn, following):
+                yield turn_row("", turn, f" {following['text'].strip()}")
+
+
+def same_conversation(turn: Dict[str, Any], other: Dict[str, Any]) -> bool:
+    return turn["id"].split("-")[0] == other["id"].split("-")[0]
+
+
+def turn_row(before: str, turn: Dict[str, Any], after: str) -> Dict[str, Any]:
+    n = len(before)
+    mentions = tuple(
+        GoldMention(n + m["start"], n + m["end"], m["title"], kind=ALIAS) for m in turn["mentions"]
+    )
+    return GoldText(f"{before}{turn['text']}{after}", mentions).to_row()
 
 
 def split_title(title: str) -> Tuple[str, str]:

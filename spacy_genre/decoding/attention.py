@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..ragged import IntArray
+from ..ragged import IntArray, on_device
 from .linear import can_pack
 
 # On a CPU torch's own kernel is the faster one from about so many queries of a mention on.
@@ -35,8 +35,8 @@ class Grid:
         self.is_full = in_order and not n_extra
         row_of = np.zeros(n_cells, np.int64)
         row_of[cells] = np.arange(len(cells))
-        self.row_of: Any = torch.from_numpy(row_of).to(device)
-        self.cells: Any = torch.from_numpy(self.extend(cells)).to(device)
+        self.row_of: Any = on_device(row_of, device)
+        self.cells: Any = on_device(self.extend(cells), device)
 
     def extend(self, rows: IntArray) -> IntArray:
         """Values for the N rows, [N], as values for all."""
@@ -85,7 +85,7 @@ class Block:
         self.multiplies = multiplies
         self.mask: Optional[Tensor] = None
         if multiplies or not real.all():
-            self.mask = torch.from_numpy(real)[:, None, None].to(device)
+            self.mask = on_device(real, device)[:, None, None]
 
     def attend(self, qkv: Tensor, n_heads: int) -> Tensor:
         """All tokens of each input look at all tokens of it.

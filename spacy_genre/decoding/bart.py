@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from transformers import BartForConditionalGeneration, MBartForConditionalGeneration
 from transformers.activations import GELUActivation
 
+from ..ragged import on_device
 from .attention import Block, Grid, blocks, n_extra
 from .linear import Activation, Linear
 from .logprobs import LogProbs
 
-# So many bytes of logits at a time. From 32 MB on malloc takes new pages from the system each time,
-# which costs as much as the multiplication.
-MAX_LOGITS = 30 * 2**20
+# So many bytes of logits at a time. On a CPU, malloc takes new pages from the system each time from
+# 32 MB on, which costs as much as the multiplication.
+MAX_LOGITS = {"cpu": 30 * 2**20, "cuda": 2**29}
 OFFSET = 2  # learned positions of the BART family begin here
 
 # A part of a layer: of what it reads and what is to be added to the result.
@@ -146,7 +147,7 @@ class Bart:
         parts = blocks(lengths, extra, self.encoder[0].own.n_heads, self.device, self.dtype)
         tokens = np.asarray([token for ids in inputs for token in ids], np.int64)
         at = (tokens, np.nonzero(real)[1])
-        x = self.embed_input(*(torch.from_numpy(grid.extend(a)).to(self.device) for a in at))
+        x = self.embed_input(*(on_device(grid.extend(a), self.device) for a in at))
         for layer in self.encoder:
             x = layer.apply(x, layer.own_norm, partial(_attend_within, layer.own, parts))
             x = layer.apply(x, layer.last_norm, layer.feed)
@@ -159,7 +160,8 @@ class Bart:
         n_rows (int): R.
         RETURNS (Iterator[LogProbs]): [<= R, V].
         """
-        size = max(1, MAX_LOGITS // (self.vocab_size * self.dtype.itemsize))
+        limit = MAX_LOGITS.get(self.device.type, MAX_LOGITS["cpu"])
+        size = max(1, limit // (self.vocab_size * self.dtype.itemsize))
         for start in range(0, n_rows, size):
             yield LogProbs(self.head(hidden[start : start + size])[: n_rows - start])
 

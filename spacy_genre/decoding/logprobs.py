@@ -6,7 +6,7 @@ from typing import Tuple
 import torch
 from torch import Tensor
 
-from ..ragged import IntArray
+from ..ragged import IntArray, on_device
 
 # Of so many logits at a time the logarithm of the summed exponentials is taken: 4 MB in float32,
 # which stay in the cache.
@@ -52,7 +52,7 @@ class LogProbs:
         return logits - self.norm[at, None], which
 
     def _tensor(self, array: IntArray) -> Tensor:
-        return torch.from_numpy(array).to(self.logits.device)
+        return on_device(array, self.logits.device)
 
 
 def _log_sum_exp(logits: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..ragged import IntArray
+from ..ragged import IntArray, on_device
 from .attention import Grid, attend, dtype_of_keys, n_extra
 from .bart import Bart, Layer
 from .edges import check_tokens
@@ -68,7 +68,7 @@ class PackedDecoder:
         shape, index = (len(self.used), grid.shape[1]), self._tensor(slots)
         self.input_mask = grown(self.input_mask, (shape[0], 1, 1, shape[1]), fill=-torch.inf)
         real = np.arange(self.input_mask.shape[3]) < lengths[:, None]
-        mask = torch.from_numpy(np.where(real, 0, -np.inf)).to(self.bart.device, self.dtype)
+        mask = on_device(np.where(real, np.float32(0), -np.inf), self.bart.device).to(self.dtype)
         self.input_mask[index] = mask[:, None, None]
         for own in self.slots:
             own.admit(hidden, grid, index, shape[0])
@@ -113,10 +113,10 @@ class PackedDecoder:
         mask = np.full((n_cells, n_places), -np.inf, np.float32)
         mask[cells[:, None], ancestors] = 0.0
         mask = mask.reshape(shape[0], 1, shape[1], n_places)
-        return torch.from_numpy(mask).to(self.bart.device, self.dtype)
+        return on_device(mask, self.bart.device).to(self.dtype)
 
     def _tensor(self, array: IntArray) -> Any:
-        return torch.from_numpy(array.astype(np.int64, order="C")).to(self.bart.device)
+        return on_device(array.astype(np.int64, order="C"), self.bart.device)
 
 
 class Slots:

@@ -29,9 +29,12 @@ class PackedSteps:
     continuous = True
     max_rows = 256  # more make the multiplications no faster
     few_rows = 24
+    rows_on_gpu = (1024, 128)  # the same there
 
     def __init__(self, bart: Bart, goal: Goal) -> None:
         self.goal, self.decoder = goal, PackedDecoder(bart)
+        if bart.device.type == "cuda":
+            self.max_rows, self.few_rows = self.rows_on_gpu
         self.mentions = np.zeros(0, np.int64)  # [M] whose each slot is
         # Of the sequences of the last step, and of one more that stands before each first token:
         self.depths, self.ancestors = np.full(1, -1), np.zeros((1, goal.trie.depth + 1), np.int64)

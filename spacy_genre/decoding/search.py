@@ -19,6 +19,7 @@ from .beams import Beams, EarlyStopping, Path
 from .edges import Goal, check_finite, check_tokens
 from .exact import Found, Wanted, best_sequences
 from .models import open_steps, packed
+from .precision import without_plans
 
 MAX_BEAMS = 1000
 Tries = Union[AnyTrie, Sequence[TokenTrie]]
@@ -65,7 +66,7 @@ def constrained_search(
         length_penalty=length_penalty,
         early_stopping=early_stopping,
     )
-    with torch.inference_mode():
+    with torch.inference_mode(), without_plans(module.device):
         _run(module, task, beams, batch_tokens, dtype)
     return task.localized(beams.paths())
 
@@ -95,7 +96,7 @@ def exact_search(
     """
     check_options(top_k, length_penalty, False)
     task = Task.of(module, inputs, tries)
-    with torch.inference_mode():
+    with torch.inference_mode(), without_plans(module.device):
         bart = packed(module, dtype)
         if bart is None:
             raise ValueError(Errors.S005.format(kind=type(module).__name__))
@@ -164,6 +165,7 @@ def _run(module: Any, task: Task, beams: Beams, batch_tokens: int, dtype: torch.
             new = _next_batch(waiting, inputs, room - n_live, batch_tokens)
             steps.admit(new, [inputs[i] for i in new], beams.mention)
             beams.admit(new, task.roots[new], goal.start)
+            continue  # perhaps there is room for more
         edges = steps.step(beams.mention, beams.parent, beams.node, beams.token)
         check_finite(edges, dtype)
         beams.advance(edges)

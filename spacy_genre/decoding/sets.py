@@ -13,6 +13,7 @@ from .beams import Path
 from .edges import Goal
 from .exact import Wanted, batches, paths_of
 from .models import packed
+from .precision import without_plans
 from .search import check_options, check_vocabulary
 from .whole import score_all
 
@@ -55,7 +56,7 @@ def score_sets(
         raise ValueError(Errors.S004.format(tries=len(tries), mentions=len(inputs)))
     found: List[List[Path]] = [[] for _ in inputs]
     n_rows: IntArray = np.asarray([trie.n_nodes if len(trie) else 0 for trie in tries], np.int64)
-    with torch.inference_mode():
+    with torch.inference_mode(), without_plans(module.device):
         bart = packed(module, dtype)
         is_small = (n_rows > 0) & (n_rows <= (SMALL if bart is not None else 0))
         for batch in batches(np.flatnonzero(is_small), inputs, n_rows, batch_tokens):

@@ -7,7 +7,7 @@ import torch
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from ..ragged import IntArray
+from ..ragged import IntArray, on_device
 from .edges import Edges, Goal
 from .logprobs import LogProbs
 from .precision import precision
@@ -98,4 +98,4 @@ class ModuleSteps:
         return self.goal.follow(nodes, [LogProbs(output.logits[:, -1])])
 
     def _tensor(self, array: IntArray) -> Any:
-        return torch.from_numpy(array.astype(np.int64, copy=False)).to(self.device)
+        return on_device(array.astype(np.int64, copy=False), self.device)

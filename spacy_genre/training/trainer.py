@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from thinc.api import Model, Optimizer
 
+from ..decoding.precision import without_plans
 from ..errors import Errors
 from ..files import write_whole
 from ..model import make_batch, shim_of
@@ -93,7 +94,8 @@ class Trainer:
         n_pairs: int,
     ) -> float:
         # The backward pass as well: with checkpoints it computes what a layer gave once more.
-        with faster_on_cpu(self.module, max(len(pair.input) for pair in pack)):
+        width = max(len(pair.input) for pair in pack)
+        with faster_on_cpu(self.module, width), without_plans(self.module.device):
             with precision():
                 loss = self._loss(pack, n_tokens, n_pairs)
             if not torch.isfinite(loss):

@@ -8,7 +8,7 @@ import torch
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
-from ..decoding.precision import precision, torch_dtype
+from ..decoding.precision import precision, torch_dtype, without_plans
 from ..model import pad
 from ..titles.choice import choose_name
 from ..titles.overlay import AnyTrie
@@ -50,7 +50,7 @@ def generate(linker: Any, inputs: Sequence[Optional[List[int]]]) -> List[Optiona
     found: List[Optional[List[int]]] = [None] * len(inputs)
     for batch in linker.pack(inputs):
         ids, mask = pad([inputs[i] or [] for i in batch], pad_id, device)
-        with torch.inference_mode(), precision(dtype, device):
+        with torch.inference_mode(), precision(dtype, device), without_plans(device):
             output = module.generate(
                 input_ids=ids,
                 attention_mask=mask,

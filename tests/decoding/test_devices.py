@@ -14,6 +14,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
 from spacy_genre.decoding import constrained_search, exact_search, score_sets, steps
+from spacy_genre.decoding.precision import without_plans
 
 V, BEAMS = 40, 5
 random = np.random.default_rng(0)
@@ -83,3 +84,18 @@ def test_transfers_are_not_more_for_more_mentions():
     # What follows the rows once a step, and once what tells whether the weights are the same.
     assert many["back"] <= n_steps + 1
     assert many["there"] <= few["there"] + 2
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_no_plans_for_each_shape_on_a_gpu(chosen):
+    settings = torch.backends.cuda
+    before = settings.cudnn_sdp_enabled()
+    settings.enable_cudnn_sdp(chosen)
+    try:
+        with without_plans(torch.device("cuda")):
+            assert not settings.cudnn_sdp_enabled()
+        assert settings.cudnn_sdp_enabled() == chosen
+        with without_plans(torch.device("cpu")):
+            assert settings.cudnn_sdp_enabled() == chosen
+    finally:
+        settings.enable_cudnn_sdp(before)
