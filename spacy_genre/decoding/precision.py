@@ -36,8 +36,8 @@ def precision(dtype: torch.dtype, device: torch.device) -> ContextManager:
 def without_plans(device: torch.device) -> Iterator[None]:
     """While it lasts, torch computes attention without cuDNN.
 
-    cuDNN makes a plan for each shape that it has not met yet, and texts have all lengths: on an H200
-    the search took ten to twenty times as long. But on Hopper and Blackwell GPUs torch prefers cuDNN
+    cuDNN makes a plan for each shape that it has not met yet, and texts have all lengths: with it the
+    search took up to 14 times as long on an H200. But on Hopper and Blackwell GPUs torch prefers it
     for bfloat16 and float16.
     """
     settings = torch.backends.cuda
