@@ -36,9 +36,9 @@ def precision(dtype: torch.dtype, device: torch.device) -> ContextManager:
 def without_plans(device: torch.device) -> Iterator[None]:
     """While it lasts, torch computes attention without cuDNN.
 
-    cuDNN makes a plan for each shape that it has not met yet, and texts have all lengths: with it the
-    search took up to 14 times as long on an H200. But on Hopper and Blackwell GPUs torch prefers it
-    for bfloat16 and float16.
+    cuDNN makes a plan for each shape that it has not met yet, and texts have all lengths: on an
+    H200 a search took up to 14 times as long with it. But on Hopper and Blackwell GPUs torch
+    prefers it for bfloat16 and float16.
     """
     settings = torch.backends.cuda
     before = device.type == "cuda" and settings.cudnn_sdp_enabled()
