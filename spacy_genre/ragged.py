@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any, Iterable, Sequence, Tuple, Union
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 IntArray = NDArray[np.integer]
@@ -21,12 +20,6 @@ def flatten(sequences: Iterable[Sequence[int]]) -> Tuple[IntArray, IntArray]:
         flat.extend(sequence)
         lengths.append(len(sequence))
     return np.asarray(flat, np.uint32), np.asarray(lengths, np.int64)
-
-
-def on_device(array: NDArray[Any], device: torch.device) -> Any:
-    """An array as a tensor on a device. On a GPU nobody waits for it: what is sent there is copied
-    first, so that the array may change at once."""
-    return torch.from_numpy(array).to(device, non_blocking=device.type == "cuda")
 
 
 def take(flat: IntArray, lengths: IntArray, rows: IntArray) -> Tuple[IntArray, IntArray]:

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..ragged import IntArray, on_device
+from ..ragged import IntArray
+from .devices import on_device
 from .linear import can_pack
 
 # On a CPU torch's own kernel is the faster one from about so many queries of a mention on.

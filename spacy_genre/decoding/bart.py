@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from transformers import BartForConditionalGeneration, MBartForConditionalGeneration
 from transformers.activations import GELUActivation
 
-from ..ragged import on_device
 from .attention import Block, Grid, blocks, n_extra
+from .devices import on_device
 from .linear import Activation, Linear
 from .logprobs import LogProbs
 

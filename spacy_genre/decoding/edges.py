@@ -125,15 +125,22 @@ def _many(
     goal: Goal, nodes: IntArray, is_large: NDArray[np.bool_], logprobs: LogProbs
 ) -> Iterator[Edges]:
     """The best children of nodes that have many. Such nodes are few, and shared by many rows."""
-    trie = goal.trie
-    rows = np.flatnonzero(is_large)
-    for node in np.unique(nodes[rows]) if len(rows) else ():
-        same = rows[nodes[rows] == node]
+    trie, rows = goal.trie, np.flatnonzero(is_large)
+    if not len(rows):
+        return
+    found = []
+    for node in np.unique(nodes[rows]):
         _, children = trie.children(np.asarray([node]))
         tokens = trie.token_of(children).astype(np.int64)
         check_tokens(tokens, logprobs.n_tokens)
         n_best = min(goal.limit or len(tokens), len(tokens))
-        logprob, at = (t.cpu().numpy() for t in logprobs.best(same, tokens, n_best))
-        row = np.repeat(same, n_best)
-        at = at.ravel()
-        yield Edges(row, children[at], tokens[at], np.zeros(len(at), bool), logprob.ravel())
+        same = rows[nodes[rows] == node]
+        found.append((same, children, tokens, *logprobs.best(same, tokens, n_best)))
+    # A GPU is waited for once, not for each node.
+    logprob = torch.cat([part[3].flatten() for part in found]).cpu().numpy()
+    best = torch.cat([part[4].flatten() for part in found]).cpu().numpy()
+    ends = np.cumsum([part[3].numel() for part in found])[:-1]
+    parts = zip(found, np.split(logprob, ends), np.split(best, ends), strict=True)
+    for (same, children, tokens, *_), own, at in parts:
+        row = np.repeat(same, len(at) // len(same))
+        yield Edges(row, children[at], tokens[at], np.zeros(len(at), bool), own)

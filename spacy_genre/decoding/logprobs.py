@@ -6,7 +6,8 @@ from typing import Tuple
 import torch
 from torch import Tensor
 
-from ..ragged import IntArray, on_device
+from ..ragged import IntArray
+from .devices import on_device
 
 # Of so many logits at a time the logarithm of the summed exponentials is taken: 4 MB in float32,
 # which stay in the cache.

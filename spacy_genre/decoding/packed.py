@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..ragged import IntArray, on_device
+from ..ragged import IntArray
 from .attention import Grid, attend, dtype_of_keys, n_extra
 from .bart import Bart, Layer
+from .devices import on_device
 from .edges import check_tokens
 from .logprobs import LogProbs
 

@@ -1,7 +1,6 @@
 """What a model computes in."""
 
-from contextlib import contextmanager
-from typing import ContextManager, Iterator
+from typing import ContextManager
 
 import torch
 
@@ -30,25 +29,6 @@ def precision(dtype: torch.dtype, device: torch.device) -> ContextManager:
     """A context in which a float32 module computes in a dtype, and its weights stay as they are."""
     lower = dtype != torch.float32
     return torch.autocast(device.type, dtype if lower else None, enabled=lower)
-
-
-@contextmanager
-def without_plans(device: torch.device) -> Iterator[None]:
-    """While it lasts, torch computes attention without cuDNN.
-
-    cuDNN makes a plan for each shape that it has not met yet, and texts have all lengths: on an
-    H200 a search took up to 14 times as long with it. But on Hopper and Blackwell GPUs torch
-    prefers it for bfloat16 and float16.
-    """
-    settings = torch.backends.cuda
-    before = device.type == "cuda" and settings.cudnn_sdp_enabled()
-    if before:
-        settings.enable_cudnn_sdp(False)
-    try:
-        yield
-    finally:
-        if before:
-            settings.enable_cudnn_sdp(True)
 
 
 def cpu_has_bfloat16() -> bool:

@@ -16,10 +16,10 @@ from ..ragged import IntArray
 from ..titles.overlay import AnyTrie, OverlayTrie
 from ..titles.trie import TokenTrie
 from .beams import Beams, EarlyStopping, Path
+from .devices import without_plans
 from .edges import Goal, check_finite, check_tokens
 from .exact import Found, Wanted, best_sequences
 from .models import open_steps, packed
-from .precision import without_plans
 
 MAX_BEAMS = 1000
 Tries = Union[AnyTrie, Sequence[TokenTrie]]

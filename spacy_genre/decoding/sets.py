@@ -10,10 +10,10 @@ from ..ragged import IntArray
 from ..titles.trie import TokenTrie
 from .bart import Bart
 from .beams import Path
+from .devices import without_plans
 from .edges import Goal
 from .exact import Wanted, batches, paths_of
 from .models import packed
-from .precision import without_plans
 from .search import check_options, check_vocabulary
 from .whole import score_all
 

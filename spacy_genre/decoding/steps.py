@@ -7,7 +7,8 @@ import torch
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from ..ragged import IntArray, on_device
+from ..ragged import IntArray
+from .devices import on_device
 from .edges import Edges, Goal
 from .logprobs import LogProbs
 from .precision import precision

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from thinc.api import Model, Optimizer
 
-from ..decoding.precision import without_plans
+from ..decoding.devices import without_plans
 from ..errors import Errors
 from ..files import write_whole
 from ..model import make_batch, shim_of

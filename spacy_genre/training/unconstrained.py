@@ -8,7 +8,8 @@ import torch
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
-from ..decoding.precision import precision, torch_dtype, without_plans
+from ..decoding.devices import without_plans
+from ..decoding.precision import precision, torch_dtype
 from ..model import pad
 from ..titles.choice import choose_name
 from ..titles.overlay import AnyTrie

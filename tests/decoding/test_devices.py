@@ -14,7 +14,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
 from spacy_genre.decoding import constrained_search, exact_search, score_sets, steps
-from spacy_genre.decoding.precision import without_plans
+from spacy_genre.decoding.devices import without_plans
 
 V, BEAMS = 40, 5
 random = np.random.default_rng(0)
