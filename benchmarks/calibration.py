@@ -3,7 +3,7 @@ which score of "none of these names" make it tell best. Both are settings of the
 its config.json).
 
     python benchmarks/calibration.py DATA [--titles NAMES.tsv.gz] [--set conel22_val]
-        [--test conel22_train]
+        [--test rss500]
 
 What is best on the first data set is then measured on the second. Mentions whose title is not in
 the title set are in both: for them every candidate is wrong.
@@ -27,9 +27,7 @@ def main(
     name: Annotated[str, typer.Option("--set", help="A data set that is no test set.")] = (
         "conel22_val"
     ),
-    test: Annotated[str, typer.Option(help="A data set with mentions of its own.")] = (
-        "conel22_train"
-    ),
+    test: Annotated[str, typer.Option(help="A data set that nothing was chosen on.")] = "rss500",
     model: Annotated[
         Optional[str], typer.Option(help="A model's folder. [default: the package's own]")
     ] = None,

@@ -16,15 +16,14 @@ articles, and short descriptions). OUT gets:
 - bare.jsonl: words of links and titles by themselves, or with the qualifier of their title in the
   context ("Queen" beside "band" for "Queen (band)");
 - some_bare.jsonl and more_bare.jsonl: every fourth, and every second of these;
-- everyday.jsonl: well-known articles in everyday sentences that say nothing of them, titles with a
-  qualifier in sentences that have it, and turns of conversations (--conversations), each also
-  behind and in front of another.
+- everyday.jsonl: well-known articles in everyday sentences that say nothing of them, and turns of
+  conversations (--conversations), each also behind and in front of another.
 """
 
 import gzip
 import json
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
@@ -85,23 +84,6 @@ ASIDES = (
     "It was raining.",
 )
 N_SENTENCES = 2  # for each well-known article
-# Sentences that say what kind of thing something is, and where a place is.
-OF_A_KIND = (
-    "{name} is a {what}.",
-    "I mean {name}, the {what}.",
-    "{name} was a {what} that I liked.",
-    "Which {what} do you like best? {name}!",
-    "As a {what}, {name} is well known.",
-)
-OF_A_PLACE = (
-    "{name} is a town in {what}.",
-    "{name} is a small city in {what}.",
-    "We drove through {name} in {what}.",
-    "She was born in {name}, which is in {what}.",
-    "There is a place in {what} called {name}.",
-)
-COMMON = 20  # titles that share a qualifier, at least
-N_QUALIFIED = 25_000
 MAX_ALIASES = 4  # of each described article
 MAX_TEXT = 400  # of a first paragraph, in characters
 OFTEN = 20  # links with the same words and title, for which they come twice
@@ -148,8 +130,7 @@ def main(
     write(out / "some_bare.jsonl", rows[::4])
     write(out / "more_bare.jsonl", rows[::2])
     turns = [*srsly.read_gzip_jsonl(conversations)] if conversations else []
-    sentences = [*everyday(vital, anchors, chance), *in_context(turns)]
-    write(out / "everyday.jsonl", [*sentences, *qualified(names, chance)])
+    write(out / "everyday.jsonl", [*everyday(vital, anchors, chance), *in_context(turns)])
 
 
 def read_rows(path: Path) -> Iterator[List[str]]:
@@ -259,21 +240,6 @@ def everyday(
             before = chance.choice(("", f"{aside} ")) + before
             after += chance.choice(("", f" {aside}"))
             yield mention_row(before, name, after, title, ALIAS)
-
-
-def qualified(names: List[str], chance: Random) -> Iterator[Dict[str, Any]]:
-    """Titles with a common qualifier, in sentences that have it."""
-    parts = [(title, *split_title(title)) for title in names]
-    counts = Counter(what for _, _, what in parts)
-    common = [
-        row
-        for row in parts
-        if row[2] not in ("", "Jr.", "Sr.") and counts[row[2]] >= COMMON and "List" not in row[1]
-    ]
-    for title, name, what in chance.sample(common, min(N_QUALIFIED, len(common))):
-        frame = chance.choice(OF_A_KIND if title.endswith(")") else OF_A_PLACE)
-        before, after = frame.replace("{what}", what).split("{name}")
-        yield mention_row(before, name, after, title, ALIAS)
 
 
 def in_context(turns: Sequence[Dict[str, Any]]) -> Iterator[Dict[str, Any]]:

@@ -6,7 +6,7 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
-from embedded_data import COMMON, N_SENTENCES, everyday, in_context, qualified
+from embedded_data import N_SENTENCES, everyday, in_context
 
 from spacy_genre.training.gold import ALIAS
 
@@ -40,13 +40,3 @@ def test_turns_stand_beside_those_of_the_same_conversation():
     rows = [*in_context([TURNS[0], *second])][2:]
     assert [row["text"] for row in rows] == ["So do I.", "I like wine. So do I."]
     assert mentions(rows) == [("So", "So")] * 2
-
-
-def test_qualifiers_in_sentences():
-    places = [f"Town {i}, Texas" for i in range(COMMON)]
-    bands = [f"Group {i} (band)" for i in range(COMMON)]
-    others = ["Paris", "Rome, Georgia", "List of mayors of Austin, Texas"]
-    rows = [*qualified([*places, *bands, *others], Random(0))]
-    assert all("Texas" in row["text"] or "band" in row["text"] for row in rows)
-    names = {(title.split(",")[0].split(" (")[0], title) for title in (*places, *bands)}
-    assert set(mentions(rows)) == names

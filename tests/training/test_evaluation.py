@@ -194,7 +194,7 @@ def test_the_command_with_a_model_by_itself(titles, tmp_path, tiny_folder):
 def test_unconstrained_linking_writes_what_generate_gives(nlp, titles):
     """Titles are known by their tokens; all else is written as it is, and counts as wrong."""
     linker = nlp.get_pipe("genre_linker")
-    doc = make_doc(nlp, "Germany plays, Zzyzx does not.", [mention(0, 7), mention(15, 20)])
+    doc = make_doc(nlp, "Germany plays, Hamburg does not.", [mention(0, 7), mention(15, 22)])
     (found,) = link_unconstrained([doc], linker=linker)
     ents = found.ents
     assert ents[0].kb_id_ == "Germany"
