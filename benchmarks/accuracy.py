@@ -5,9 +5,11 @@ accuracy).
     python benchmarks/accuracy.py DATA [--titles NAMES.tsv.gz] [--redirects REDIRECTS.tsv.gz]...
         [--trie titles+redirects]
 
-DATA holds wned_wiki.jsonl.gz and rss500.jsonl.gz. A third set stands beside this program: 100
-sentences with a name that may mean many things, written for it. Without --titles, the package's own
-title set is searched. Gold titles that are redirects count as what they lead to.
+DATA holds wned_wiki.jsonl.gz and rss500.jsonl.gz. Two sets of 100 sentences stand beside this
+program, written for it: in one ("ambiguous") a name that may mean many things is told apart by the
+words around it, in the other ("plain") nothing but common sense says which is meant. Without
+--titles, the package's own title set is searched. Gold titles that are redirects count as what they
+lead to.
 """
 
 import time
@@ -19,8 +21,8 @@ import typer
 from datasets import make_linker, normalize, read_gold
 from tqdm import tqdm
 
-SETS = ("wned_wiki", "rss500", "ambiguous")
-AMBIGUOUS = Path(__file__).with_name("ambiguous.jsonl")
+OWN_SETS = ("ambiguous", "plain")  # beside this program
+SETS = ("wned_wiki", "rss500", *OWN_SETS)
 
 
 def main(
@@ -68,7 +70,8 @@ def main(
         f"{'a second':>9}"
     )
     for name in sets:
-        path = AMBIGUOUS if name == AMBIGUOUS.stem else data / f"{name}.jsonl.gz"
+        own = Path(__file__).with_name(f"{name}.jsonl")
+        path = own if name in OWN_SETS else data / f"{name}.jsonl.gz"
         gold_docs = list(read_gold(path, nlp.vocab))[:limit]
         golds = [normalize(title) for gold in gold_docs for title in gold.titles]
         golds = [gold if gold in names else targets.get(gold, gold) for gold in golds]
