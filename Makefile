@@ -35,7 +35,8 @@ lint: $(VENV)/.dev
 titles: $(VENV)/.dev  ## Make the title set that comes with the package again
 	$(BIN)/python scripts/default_titles.py build/titles
 	$(BIN)/python -m spacy genre titles build build/titles/enwiki-sample.xml.bz2 \
-		build/titles/vital.jsonl spacy_genre/assets/titles.safetensors \
+		build/titles/vital.jsonl build/titles/companies.jsonl \
+		spacy_genre/assets/titles.safetensors \
 		--linked --exclude-disambiguation --no-anchors --force
 
 $(VENV)/.python:

@@ -22,6 +22,21 @@ def load_script():
 
 default_titles = load_script()
 DUMP = bz2.compress(articles_xml([("Anarchism", 0, None, "[[Nadar]]")]))
+COMPANIES = """\
+'''Generated.'''
+
+INDICES = {
+    "DAX": {
+        "companies": [
+            {"name": "BMW", "metadata": {"wikipedia_url": "https://en.wikipedia.org/wiki/BMW"}},
+            {"name": "Deutsche Börse", "metadata": {
+                "wikipedia_url": "https://en.wikipedia.org/wiki/Deutsche_B%C3%B6rse"}},
+            {"name": "Aixtron", "wikipedia_url": "https://de.wikipedia.org/wiki/Aixtron"},
+        ],
+    },
+    "MDAX": {"companies": [{"wikipedia_url": "https://en.wikipedia.org/wiki/BMW"}]},
+}
+"""
 
 
 def write_wheel(folder, source, content, member=None):
@@ -37,6 +52,7 @@ def wheels(tmp_path):
     vital = {"2001: A Space Odyssey": "Arts", "AT&amp;T": "Society", "Anarchism": "Society"}
     write_wheel(folder, default_titles.VITAL, json.dumps(vital))
     write_wheel(folder, default_titles.DUMP, DUMP)
+    write_wheel(folder, default_titles.COMPANIES, COMPANIES)
     return folder
 
 
@@ -48,6 +64,8 @@ def test_files(wheels, tmp_path):
         {"name": "AT&T", "count": 1000},
         {"name": "Anarchism", "count": 1000},
     ]
+    rows = list(srsly.read_jsonl(tmp_path / "new" / "folder" / "companies.jsonl"))
+    assert rows == [{"name": "BMW"}, {"name": "Deutsche Börse"}]
     assert (tmp_path / "new" / "folder" / "enwiki-sample.xml.bz2").read_bytes() == DUMP
 
 
@@ -74,6 +92,25 @@ def test_wheel_broken(wheels, tmp_path):
 def test_vital_is_not_as_expected(content):
     with pytest.raises(ValueError, match="is not the JSON object of titles to topics"):
         default_titles.read_vital(content.encode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "INDICES = {",
+        "INDICES = open('names')",
+        "INDICES = {'DAX': []}",
+        "INDICES = 1",
+        "INDICES = {'wikipedia_url': None}",
+        "INDICES = {'wikipedia_url': 'https://de.wikipedia.org/wiki/BMW'}",
+        "INDICES = {'wikipedia_url': 'https://en.wikipedia.org/wiki/'}",
+        "\0",
+    ],
+)
+def test_companies_are_not_as_expected(content):
+    with pytest.raises(ValueError, match="is not the module of data that pytickersymbols"):
+        default_titles.read_companies(content.encode())
 
 
 def test_download_failure(monkeypatch, tmp_path):
