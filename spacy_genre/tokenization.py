@@ -5,7 +5,7 @@ import hashlib
 import json
 from array import array
 from collections import defaultdict
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count, islice
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
@@ -25,11 +25,12 @@ PROBE = (
     "[SEP] </s> <pad>",
 )
 
-# More texts than this are tokenized by many threads.
+# The names of a title set are tokenized by many threads if they are more than this.
 SERIAL = 2000
 # So many names are tokenized at a time: the tokenizer's objects are large.
 CHUNK = 100_000
 Pieces = Callable[[Sequence[str]], Iterable[List[int]]]
+Write = Callable[[Sequence[str]], Tuple[IntArray, IntArray]]
 
 
 class NameTokenizer:
@@ -53,7 +54,7 @@ class NameTokenizer:
         """What the tokenizer puts before and behind a text. Seen by what it does: not every kind
         of tokenizer can tell."""
         (plain,) = self.pieces(["a"])
-        whole = list(self.hf("a", split_special_tokens=True)["input_ids"])
+        (whole,) = self._pieces(["a"], special=True)
         start = find_part(whole, plain)
         if start >= 0:
             return whole[:start], whole[start + len(plain) :]
@@ -72,21 +73,23 @@ class NameTokenizer:
         """
         return list(self._pieces(texts))
 
-    def _pieces(self, texts: Sequence[str]) -> Iterator[List[int]]:
+    def _pieces(
+        self, texts: Sequence[str], *, special: bool = False, threads: bool = False
+    ) -> Iterator[List[int]]:
         if not self.hf.is_fast:
-            options = {"add_special_tokens": False, "split_special_tokens": True}
+            options = {"add_special_tokens": special, "split_special_tokens": True}
             return (self.hf(text, **options)["input_ids"] for text in texts)
         # Not the tokenizer's own call, which wraps each text in objects that nobody looks at.
         backend = self.hf.backend_tokenizer
         backend.no_truncation()
         backend.no_padding()
         backend.encode_special_tokens = True
-        if len(texts) > SERIAL:
-            encoded = backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        if threads:
+            encoded = backend.encode_batch_fast(list(texts), add_special_tokens=special)
             return (encoding.ids for encoding in encoded)
-        # One by one, since a batch would start threads, and a process with threads can't be
-        # forked in safety (`nlp.pipe` with n_process does).
-        return (backend.encode(text, add_special_tokens=False).ids for text in texts)
+        # One by one, since a batch (even of one) would start threads, and a process with threads
+        # can't be forked in safety (`nlp.pipe` with n_process does).
+        return (backend.encode(text, add_special_tokens=special).ids for text in texts)
 
     def encode(self, names: Sequence[str]) -> List[List[int]]:
         """The token ids that generate each name, without the end token. A name that becomes no
@@ -98,9 +101,10 @@ class NameTokenizer:
     ) -> Tuple[IntArray, IntArray]:
         """Like `encode`, for millions of names: all ids laid end to end, and the length of each."""
         space = space_between_words(self.hf)
-        # Few names have too few words in common, and may have more than SERIAL of them.
+        pieces = partial(self._pieces, threads=len(names) > SERIAL)
+        # Few names have too few words in common.
         by_words = space is not None and len(names) > SERIAL
-        write = WordPieces(self._pieces, space or "") if by_words else self._flat_pieces
+        write: Write = WordPieces(pieces, space or "") if by_words else _flat(pieces)
         flats, lengths = [], []
         with tqdm(total=len(names), desc="tokenize", unit=" names", disable=not progress) as bar:
             for start in range(0, len(names), CHUNK):
@@ -110,9 +114,6 @@ class NameTokenizer:
                 bar.update(len(length))
         flat = np.concatenate([np.zeros(0, np.uint32), *flats])
         return flat, np.concatenate([np.zeros(0, np.int64), *lengths])
-
-    def _flat_pieces(self, names: Sequence[str]) -> Tuple[IntArray, IntArray]:
-        return ragged.flatten(self._pieces(names))
 
     def _with_prefix(self, flat: IntArray, lengths: IntArray) -> Tuple[IntArray, IntArray]:
         """Put the prefix in front of each name that has any ids."""
@@ -132,6 +133,11 @@ class NameTokenizer:
         of the vocabulary and of some telling texts (not of files, which change with versions)."""
         state = [sorted(self.hf.get_vocab().items()), self.prefix, self.pieces(PROBE)]
         return hashlib.sha256(json.dumps(state).encode("utf8")).hexdigest()[:16]
+
+
+def _flat(pieces: Pieces) -> Write:
+    """Writes the token ids of names one behind the other."""
+    return lambda names: ragged.flatten(pieces(names))
 
 
 def find_part(tokens: Sequence[int], part: Sequence[int]) -> int:

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import spacy
 from hypothesis import given
@@ -207,9 +209,25 @@ def test_names_are_what_the_tokenizer_writes(tokenizer, bpe):
     assert tokenizer.encode(["", "\u200b"]) == [[], []]
 
 
-def test_many_names_are_as_one_at_a_time(tokenizer):
-    names = [f"Name {i} [SEP] São" for i in range(SERIAL + 1)]
-    assert tokenizer.encode(names) == [tokenizer.encode([name])[0] for name in names]
+def test_texts_are_tokenized_without_threads(tokenizer, monkeypatch):
+    """A process in which tokenizers has started threads complains when it is forked."""
+
+    class WithoutBatches:
+        def __getattr__(self, key):
+            assert not key.startswith("encode_batch")
+            return getattr(backend, key)
+
+        def __setattr__(self, key, value):
+            setattr(backend, key, value)
+
+    backend = tokenizer.hf.backend_tokenizer
+    hf = SimpleNamespace(is_fast=True, backend_tokenizer=WithoutBatches())
+    texts = [f"Name {i} [SEP] São" for i in range(SERIAL + 1)]
+    expected = [tokenizer.pieces([text])[0] for text in texts]
+    monkeypatch.setattr(tokenizer, "hf", hf)
+    assert tokenizer.pieces(texts) == expected
+    with pytest.raises(AssertionError):
+        tokenizer.encode_ragged(texts)  # this would be too slow without
 
 
 def test_fingerprints_tell_tokenizers_apart(tokenizer, bpe, tmp_path):

@@ -647,9 +647,9 @@ def test_initialize_warns_of_links_that_lead_nowhere(nlp):
 
 
 def run(code):
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not done.stderr
+    return done.stdout
 
 
 def test_importing_the_package_does_not_import_torch():
@@ -661,3 +661,19 @@ def test_importing_the_package_does_not_import_torch():
 def test_nothing_needs_to_be_imported():
     code = "import spacy; nlp = spacy.blank('en'); print(nlp.add_pipe('genre_linker').name)"
     assert run(code).strip() == "genre_linker"
+
+
+FORKED = """
+import spacy
+
+nlp = spacy.blank("en")
+nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "Chicago"}])
+nlp.add_pipe("genre_linker")
+nlp("Chicago")
+print([doc.ents[0].kb_id_ for doc in nlp.pipe(["In Chicago."] * 2, n_process=2, batch_size=1)])
+"""
+
+
+def test_processes_have_nothing_to_complain_of():
+    # tokenizers does, for each, if it has started threads before.
+    assert run(FORKED).strip() == "['Chicago', 'Chicago']"

@@ -393,4 +393,4 @@ def test_the_set_inside_the_package():
         assert titles.resolve(redirect) == name
     assert not any(name.endswith(" (disambiguation)") for name in titles)
     kinds = [source["kind"] for source in titles.header["sources"]]
-    assert kinds == ["articles", "jsonl"]
+    assert kinds == ["articles", "jsonl", "jsonl"]
