@@ -74,8 +74,8 @@ class Errors:
     )
     T021 = "[T021] trie must be 'titles' or 'titles+redirects', not {value!r}."
     T022 = (
-        "[T022] An alias must be a non-empty string with a count of 1 or more, not {alias!r} with "
-        "{count!r}."
+        "[T022] An alias must be a non-empty text in valid Unicode, and its count a whole number "
+        "from 1 to {limit}, not {alias!r} with {count!r}."
     )
     T023 = "[T023] The {what} of the name {name!r} is {value!r}; it must be {allowed}."
     T024 = "[T024] names must be a list of names, not a single text: [{names!r}]."

@@ -11,13 +11,15 @@ from .errors import Errors
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file: to a temporary sibling first, moved into place at the end.
+    """Write a file: to a temporary sibling first, moved into place at the end. Where a symbolic
+    link leads to a file, that is replaced, and the link stays.
 
     RAISES (OSError): If it can't be written; nothing is left then.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, content)
+        target = path.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(target, content)
     except OSError as err:
         reason = err.strerror or str(err)
         message = Errors.F011.format(path=path, reason=reason, size=len(content))

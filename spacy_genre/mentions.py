@@ -31,8 +31,7 @@ def span_mention(span: Span, context_tokens: int, opening_tokens: int = 0) -> Me
     RETURNS (Mention): The span, without an article before it, and its context; the model's
         tokenizer cuts it to measure.
     """
-    if len(span) > 1 and span[0].text in ARTICLES and not span[1].is_space:
-        span = span[1:]
+    span = without_article(span)
     doc = span.doc
     start, end = _window(span, context_tokens)
     # A slice of tokens, not of doc.text: that would join the whole document for each mention.
@@ -41,6 +40,13 @@ def span_mention(span: Span, context_tokens: int, opening_tokens: int = 0) -> Me
     right = doc[span.end - 1].whitespace_ + doc[span.end : end].text if end > span.end else ""
     left, right = left[-max_chars:] if max_chars else "", right[:max_chars]
     return Mention(left, span.text, right, _opening(doc, start, opening_tokens))
+
+
+def without_article(span: Span) -> Span:
+    """A span without an article before it."""
+    if len(span) > 1 and span[0].text in ARTICLES and not span[1].is_space:
+        return span[1:]
+    return span
 
 
 def _window(span: Span, context_tokens: int) -> Tuple[int, int]:
@@ -61,5 +67,5 @@ def _opening(doc: Doc, before: int, opening_tokens: int) -> str:
     """How a document begins, as far as that is before a token of it."""
     if not opening_tokens:
         return ""
-    text = doc._.get(OPENING) or doc[: min(before, opening_tokens)].text
+    text = str(doc._.get(OPENING) or "") or doc[: min(before, opening_tokens)].text
     return " ".join(text[: opening_tokens * MAX_CHARS_PER_TOKEN].split())

@@ -179,17 +179,21 @@ def info_cli(titles: TitlesArgument) -> None:
 
 def _header_rows(key: str, value: Any) -> Iterator[Tuple[str, str]]:
     """An item of the header for the table: a line for each thing that it holds."""
-    if key == "sources":
+    if key == "sources" and isinstance(value, list) and all("sha256" in one for one in value):
         for source in value:
             kind, n_bytes = source["kind"], source["bytes"]
             yield "source", f"{source['file']} ({kind}, {n_bytes:,} bytes)"
             yield "", f"sha256 {source['sha256']}"
     elif isinstance(value, dict):
-        shown = [what if n is True else f"{what}: {n:,}" for what, n in value.items() if n]
+        shown = [what if n is True else f"{what}: {_shown(n)}" for what, n in value.items() if n]
         for i, line in enumerate(shown or ["none"]):
             yield "" if i else key.replace("_", " "), line
     else:
         yield key, str(value)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 @titles_cli.command("search")
@@ -226,6 +230,7 @@ def add_cli(
     changed = _open(titles)
     try:
         changed.bind(_name_tokenizer(model))
+        name = name.strip()
         changed.add(name, id=kb_id, prior=prior)
         for other in alias:
             changed.add_alias(other, name)

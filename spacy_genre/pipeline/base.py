@@ -95,8 +95,10 @@ class GenrePipe(TrainablePipe):
     )
 
     def settings(self) -> Dict[str, Any]:
-        """The settings as they are now."""
-        return {key: getattr(self, key) for key in self.SETTINGS}
+        """The settings as they are now, as they can be saved."""
+        found = ((key, getattr(self, key)) for key in self.SETTINGS)
+        several = (set, frozenset, tuple)
+        return {key: sorted(v) if isinstance(v, several) else v for key, v in found}
 
     def check_settings(self) -> None:
         """RAISES (ValueError): If a setting is out of range."""
@@ -247,7 +249,9 @@ class GenrePipe(TrainablePipe):
     # Saving and loading
 
     def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
-        """The component as bytes, with the model and the title set."""
+        """The component as bytes, with the model and the title set.
+        RAISES (ValueError): If a setting is out of range."""
+        self.check_settings()
         shim, titles = self.shim, self.titles
         serialize = {
             "cfg": lambda: srsly.json_dumps(self._changed_settings()),
@@ -284,7 +288,8 @@ class GenrePipe(TrainablePipe):
         self, path: Union[str, FilePath], *, exclude: Iterable[str] = SimpleFrozenList()
     ) -> None:
         """Write the component to a folder: `model/`, which transformers can load by itself, and
-        `titles.safetensors`."""
+        `titles.safetensors`. RAISES (ValueError): If a setting is out of range."""
+        self.check_settings()
         shim, titles = self.shim, self.titles
         path = FilePath(path)
         serialize: Dict[str, Callable[[FilePath], None]] = {

@@ -6,6 +6,7 @@ from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 from spacy.tokens import Span
 
 from ..errors import Errors
+from ..mentions import without_article
 from ..titles import TitleSet
 from ..titles.subset import AnyNames, Subset
 from ..titles.view import TitleView
@@ -21,7 +22,8 @@ MISSING = ("search", "nil")
 
 def AliasCandidates_v1(top_k: int = 30, missing: str = "search") -> GetNames:
     """Registered as `spacy_genre.AliasCandidates.v1` in `misc`: an entity may stand for the names
-    that the title set gives for its text as an alias, a redirect, or a name.
+    that the title set gives for its text as an alias, a redirect, or a name; if there are none, for
+    its text without an article before it.
 
     top_k (int): At most so many, the most frequent ones.
     missing (str): Where it gives none: "search" the whole title set, or answer "nil".
@@ -48,7 +50,8 @@ def alias_candidates(
     titles: TitleSet, ent: Span, *, top_k: int, missing: str
 ) -> Optional[List[str]]:
     """See `AliasCandidates_v1`."""
-    return _or_all([name for name, _ in titles.candidates(ent.text)[:top_k]], missing)
+    found = titles.candidates(ent.text) or titles.candidates(without_article(ent).text)
+    return _or_all([name for name, _ in found[:top_k]], missing)
 
 
 def given_candidates(titles: TitleSet, ent: Span, *, missing: str) -> Optional[List[str]]:

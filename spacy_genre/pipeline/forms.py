@@ -32,13 +32,17 @@ def _key(ent: Span, words: Sequence[str]) -> Tuple[int, str, str]:
     return id(ent.doc), ent.label_, " ".join(words).casefold()
 
 
+def _words(name: Span) -> List[str]:
+    return name.text.casefold().split()
+
+
 def _longest(ent: Span, names: Sequence[Span]) -> str:
     def distance(name: Span) -> Tuple[bool, int]:
         return name.start > ent.start, abs(name.start - ent.start)
 
     if not names:
         return ent.text
-    nearest = min(names, key=distance)
+    nearest = _words(min(names, key=distance))
     # "Clinton" may stand for "Bill Clinton", and that for "William Jefferson Clinton".
-    same = [name for name in names if name.text.endswith(nearest.text)]
+    same = [name for name in names if _words(name)[-len(nearest) :] == nearest]
     return max(same, key=lambda name: len(name.text)).text

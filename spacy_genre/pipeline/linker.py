@@ -4,7 +4,7 @@ import warnings
 from dataclasses import replace
 from typing import Callable, Iterable, List, Optional, Sequence
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, Token
 from spacy.vocab import Vocab
 from thinc.api import Model
 
@@ -76,7 +76,8 @@ class GenreLinker(LearningPipe):
             tokens; None for what the model was trained with.
         kb_id (str): What is written: "title", or "id" for the title set's id of the title
             ("NIL" for titles that have none).
-        overwrite (bool): Whether to replace kb_ids that are already set.
+        overwrite (bool): Whether to replace kb_ids that are already set. "NIL" always is, so that
+            one linker may follow another.
         labels_discard (Iterable[str]): Entities with these labels get "NIL" unseen.
         use_gold_ents (bool): Whether to train and to evaluate on the entities of the reference.
             If not, another component must set entities.
@@ -147,6 +148,14 @@ class GenreLinker(LearningPipe):
             self._check_number("context_tokens", "null, or a whole number, 0 or more", 0)
         if self.threshold is not None:
             self._check_number("threshold", "null, or from 0 to 1", 0, 1, whole=False)
+        for key in ("labels_discard", "longest_forms"):
+            labels = getattr(self, key)
+            several = isinstance(labels, (list, tuple, set, frozenset))
+            good = several and all(isinstance(label, str) for label in labels)
+            check(self.name, key, labels, "a list of labels", good)
+        for key in ("overwrite", "use_gold_ents"):
+            value = getattr(self, key)
+            check(self.name, key, value, "true or false", isinstance(value, bool))
         is_known = self.kb_id in ("title", "id")
         check(self.name, "kb_id", self.kb_id, '"title" or "id"', is_known)
         is_known = self.candidates is None or callable(self.candidates)
@@ -191,7 +200,7 @@ class GenreLinker(LearningPipe):
         for doc, found in zip(docs, links, strict=True):
             for link in found:
                 span = doc[link.start : link.end]
-                if any(token.ent_kb_id for token in span) and not self.overwrite:
+                if not self.overwrite and any(self._is_linked(token) for token in span):
                     continue
                 set_candidates(span, link.candidates)
                 for token in span:
@@ -234,6 +243,9 @@ class GenreLinker(LearningPipe):
                 for ent, mention, form in zip(ents, mentions, forms, strict=True)
             ]
         )
+
+    def _is_linked(self, token: Token) -> bool:
+        return token.ent_kb_id_ not in ("", self.NIL)
 
     def _nil(self, ent: Span) -> LinkedSpan:
         return LinkedSpan(ent.start, ent.end, self.NIL, ())

@@ -164,8 +164,11 @@ def settle(found: Found, options: Options) -> Tuple[List[str], Dict[str, str]]:
             else:
                 found.dropped[reason] += 1
     of_the_wiki = {r: t for r, t in found.redirects.items() if r not in names}
-    redirects, lost = resolve_redirects(of_the_wiki, names)
-    for reason in lost.values():
+    # Those of a wiki may lead to a title that is a redirect of an own list.
+    redirects, lost = resolve_redirects({**of_the_wiki, **found.listed_redirects}, names)
+    for redirect, reason in lost.items():
+        if redirect in found.listed_redirects:
+            continue  # an error: see `TitleSet.build`
         kind = "in a circle" if reason == LEADS_TO_ITSELF else "to no name of the set"
         found.dropped[f"redirects {kind}"] += 1
     for redirect, name in redirects.items():
@@ -176,6 +179,8 @@ def settle(found: Found, options: Options) -> Tuple[List[str], Dict[str, str]]:
 
 def _why_not(title: str, found: Found, options: Options) -> Optional[str]:
     """Why a title of a wiki is no name, or None if it is one."""
+    if title in found.listed_redirects:
+        return "redirects of own lists"
     if title in found.redirects:
         return "titles that are redirects"
     if options.exclude_disambiguation and (

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..errors import Errors
+from .lists import COLUMNS
 from .opening import open_source
 from .sql import table_name
 from .tables import TABLES
@@ -48,6 +49,9 @@ def _kind(path: Path, start: bytes) -> str:
     if first in (b"[", b"[]") or first.startswith((b"[{", b'["')):
         reason = "it is one JSON array; write one object a line (JSONL)"
         raise ValueError(Errors.F004.format(path=path, reason=reason))
-    if b"\t" in first:
+    if b"\t" in first or first == b"name":
         return "tsv"
+    if first.startswith(b"name,") and set(first.decode("utf8", "replace").split(",")) <= {*COLUMNS}:
+        reason = "it is CSV; put tabs between the columns (TSV)"
+        raise ValueError(Errors.F004.format(path=path, reason=reason))
     return "lines"

@@ -1,6 +1,7 @@
 """Reading the user's own lists of names: plain text, TSV or JSONL."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -13,6 +14,7 @@ from .opening import SourceFile, open_source
 COLUMNS = ("name", "id", "aliases", "redirects", "description", "count")
 # Between several aliases in one cell of a TSV.
 SEPARATOR = "|"
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Row = Dict[str, Any]
 
 
@@ -26,10 +28,9 @@ def read_tsv(source: SourceFile, found: Found) -> None:
     lines = _lines(source)
     _, header = next(lines)
     columns = header.split("\t")
-    unknown = [column for column in columns if column not in COLUMNS]
-    if unknown or "name" not in columns:
+    if set(columns) - set(COLUMNS) or "name" not in columns or len(set(columns)) < len(columns):
         reason = f"the columns are {', '.join(columns)}; there must be 'name', and there may be "
-        raise _error(source, 1, reason + ", ".join(COLUMNS[1:]))
+        raise _error(source, 1, reason + f"{', '.join(COLUMNS[1:])}, each once")
     _take_all(source, found, _cells(source, lines, columns))
 
 
@@ -80,21 +81,32 @@ def _take_all(source: SourceFile, found: Found, rows: Iterator[Tuple[int, Row]])
 
 
 def _problem(row: Row) -> Optional[str]:
-    """What is wrong with the types of a row, if anything."""
+    """What is wrong with a row, taken by itself, if anything."""
     name = row.get("name")
     if not isinstance(name, str) or not name.strip():
         return f"the name is {name!r}; it must be a text"
+    if CONTROL.search(name.strip()):
+        return f"the name {name!r} has a control character (a tab, say, or the end of a line)"
+    # Other keys are passed over, but not those that must be meant to be one of ours.
+    for key in row.keys() - set(COLUMNS):
+        if _stem(key) in map(_stem, COLUMNS):
+            return f"{name!r} has the key {key!r}; the keys are {', '.join(COLUMNS)}"
     for key in ("id", "description"):
         if not isinstance(row.get(key) or "", str):
             return f"the {key} of {name!r} is {row[key]!r}; it must be a text"
     for key in ("aliases", "redirects"):
         texts = row.get(key) or []
-        if not isinstance(texts, list) or not all(isinstance(t, str) and t for t in texts):
+        if not isinstance(texts, list) or not all(isinstance(t, str) and t.strip() for t in texts):
             return f"the {key} of {name!r} are {texts!r}; they must be a list of texts"
     count = row.get("count") or 0
     if isinstance(count, bool) or not isinstance(count, (int, float)) or not count >= 0:
         return f"the count of {name!r} is {count!r}; it must be a number, 0 or more"
     return None
+
+
+def _stem(key: str) -> str:
+    """What "alias" and "Aliases" have in common."""
+    return key.strip().lower().rstrip("es")
 
 
 def _take(row: Row, found: Found) -> Optional[str]:
@@ -113,11 +125,11 @@ def _take(row: Row, found: Found) -> Optional[str]:
             )
         found.listed_ids[name] = kb_id
     found.listed[name] = None
-    for redirect in row.get("redirects") or ():
+    for redirect in map(str.strip, row.get("redirects") or ()):
         target = found.listed_redirects.setdefault(redirect, name)
         if target != name:
             return f"the redirect {redirect!r} leads to {name!r} here, and to {target!r} before"
-    for alias in row.get("aliases") or ():
+    for alias in map(str.strip, row.get("aliases") or ()):
         found.aliases[alias, name] += 1
     if row.get("description"):
         found.descriptions[name] = row["description"]

@@ -1,16 +1,18 @@
 """From names to the rows that a title set's tables are made of."""
 
-import math
+from operator import index
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..errors import Errors
 from ..tokenization import NameTokenizer
+from .columns import MAX_COUNT
 from .redirects import resolve_redirects
 from .tables import Rows
 
 TRIES = ("titles", "titles+redirects")
+MAX_PRIOR = 1e38  # of float32
 
 
 def make_rows(
@@ -66,12 +68,24 @@ def check_values(name: str, kb_id: Any, prior: Any, description: Any = None) -> 
             allowed = "a text, or None"
             raise ValueError(Errors.T023.format(what=what, name=name, value=text, allowed=allowed))
     try:
-        good = math.isfinite(prior)
+        good = abs(prior) <= MAX_PRIOR
     except TypeError:
         good = False
     if not good:
-        allowed = "a finite number"
+        allowed = f"a number, at most {MAX_PRIOR:g}"
         raise ValueError(Errors.T023.format(what="prior", name=name, value=prior, allowed=allowed))
+
+
+def check_alias(alias: Any, count: Any) -> int:
+    """The count of an alias. RAISES (ValueError): If either can't be kept."""
+    try:
+        number = index(count)
+    except TypeError:
+        number = 0
+    good = isinstance(alias, str) and alias and _is_unicode(alias)
+    if not good or not 1 <= number <= MAX_COUNT:
+        raise ValueError(Errors.T022.format(alias=alias, count=count, limit=MAX_COUNT))
+    return number
 
 
 def _sort(
@@ -110,11 +124,13 @@ def _sort(
     row_of = {name: row for row, name in enumerate(ordered)} if again else {}
     for i in again:
         row = row_of[names[i]]
-        _merge(rows, row, (ids[i] or "") if ids is not None else "", prior[i] if prior else 0.0)
+        kb_id = (ids[i] or "") if ids is not None else ""
+        description = (descriptions[i] or "") if descriptions is not None else ""
+        _merge(rows, row, kb_id, prior[i] if prior is not None else 0.0, description)
     return rows
 
 
-def _merge(rows: Rows, row: int, kb_id: str, prior: float) -> None:
+def _merge(rows: Rows, row: int, kb_id: str, prior: float, description: str) -> None:
     """Take a name that comes once more."""
     if kb_id and rows.ids[row] and kb_id != rows.ids[row]:
         raise ValueError(
@@ -122,6 +138,7 @@ def _merge(rows: Rows, row: int, kb_id: str, prior: float) -> None:
         )
     rows.ids[row] = rows.ids[row] or kb_id
     rows.prior[row] = max(rows.prior[row], prior)
+    rows.descriptions[row] = rows.descriptions[row] or description
 
 
 def _tokenize(rows: Rows, tokenizer: NameTokenizer, progress: bool) -> Tuple[Rows, List[str]]:
@@ -173,7 +190,8 @@ def _resolve_aliases(
         if target is None or not alias or not _is_unicode(alias):
             lost += 1
         else:
-            found[alias, target] = found.get((alias, target), 0) + count
+            count = check_alias(alias, count)
+            found[alias, target] = min(found.get((alias, target), 0) + count, MAX_COUNT)
     return found, lost
 
 

@@ -4,6 +4,7 @@ from typing import Dict, List, Set, Tuple
 
 import numpy as np
 
+from .columns import MAX_COUNT
 from .overlay import TrieEditor
 from .tables import Tables
 from .view import Added, TitleView
@@ -21,27 +22,34 @@ class Changes:
         self.added: Dict[int, Added] = {}
         self.removed: Set[int] = set()
         self.aliases: Dict[str, Dict[int, int]] = {}
+        self.rows: Dict[str, int] = {}  # of the added names
         self.next_row = len(base.names) + len(base.redirects)
+        # To look names up between changes; views for others to keep are copies.
+        self.now = TitleView(base, base.trie, self.added, self.removed, {}, self.aliases, self.rows)
 
     def add(self, name: Added) -> None:
         """Add a name that is not there."""
         row = self.next_row
         self.next_row += 1
         self.added[row] = name
+        self.rows[name.name] = row
         self.editor.add(name.tokens, (name.name, row), self.base.spellings_at)
 
     def remove(self, row: int) -> None:
         """Remove a name that is there, with its redirects and aliases."""
         if row in self.added:
             name = self.added.pop(row)
+            del self.rows[name.name]
             self.editor.remove(name.tokens, (name.name, row), self.base.spellings_at)
         else:
             self.removed.add(row)
             for node, spelling in self._base_spellings(row):
                 path = self.base.trie.path(node)
                 self.editor.remove(path, spelling, self.base.spellings_at)
-        for counts in self.aliases.values():
-            counts.pop(row, None)
+        for alias in [alias for alias, counts in self.aliases.items() if row in counts]:
+            del self.aliases[alias][row]
+            if not self.aliases[alias]:
+                del self.aliases[alias]
 
     def _base_spellings(self, row: int) -> List[Tuple[int, Tuple[str, int]]]:
         """The nodes at which a name of the tables and its redirects end, and as what."""
@@ -59,7 +67,7 @@ class Changes:
 
     def add_alias(self, alias: str, row: int, count: int) -> None:
         counts = self.aliases.setdefault(alias, {})
-        counts[row] = counts.get(row, 0) + count
+        counts[row] = min(counts.get(row, 0) + count, MAX_COUNT)
 
     def view(self) -> TitleView:
         """The title set as it is now."""
@@ -71,5 +79,5 @@ class Changes:
             frozenset(self.removed),
             spellings,
             {alias: dict(counts) for alias, counts in self.aliases.items()},
-            {added.name: row for row, added in self.added.items()},
+            dict(self.rows),
         )

@@ -12,7 +12,8 @@ from ..ragged import Edit, IntArray
 from .storage import Arrays
 from .strings import StringTable
 
-QID = re.compile(r"Q[1-9]\d{0,8}")
+QID = re.compile(r"Q[1-9][0-9]{0,8}")
+MAX_COUNT = 2**32 - 1  # of an alias
 
 
 @dataclass(frozen=True, eq=False)

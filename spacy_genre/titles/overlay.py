@@ -152,6 +152,7 @@ class TrieEditor:
         self.spellings: Dict[int, List[Tuple[str, int]]] = {}  # what ends at such a node
         self.tokens: List[int] = []  # of the new nodes
         self.parents: List[int] = []
+        self.free: List[int] = []  # new nodes that no sequence goes through any more
         self.n_entries = len(base)
         self.depth = base.depth
 
@@ -165,11 +166,7 @@ class TrieEditor:
             children = self._own(node, ends)
             at = bisect_left(children, token, key=self._token)
             if at == len(children) or self._token(children[at]) != token:
-                new = self.base.n_nodes + len(self.tokens)
-                self.tokens.append(token)
-                self.parents.append(node)
-                self.children[new], self.spellings[new] = [], []
-                children.insert(at, new)
+                children.insert(at, self._new(token, node))
             node = children[at]
         self._own(node, ends)
         self.spellings[node].append(spelling)
@@ -188,6 +185,21 @@ class TrieEditor:
         while len(path) > 1 and not self.children[path[-1]] and not self.spellings[path[-1]]:
             dead = path.pop()
             self.children[path[-1]].remove(dead)
+            if dead >= self.base.n_nodes:
+                self.free.append(dead)
+
+    def _new(self, token: int, parent: int) -> int:
+        """A node that nothing follows yet: one that became free, if there is any."""
+        if self.free:
+            node = self.free.pop()
+            at = node - self.base.n_nodes
+            self.tokens[at], self.parents[at] = token, parent
+        else:
+            node = self.base.n_nodes + len(self.tokens)
+            self.tokens.append(token)
+            self.parents.append(parent)
+        self.children[node], self.spellings[node] = [], []
+        return node
 
     def _token(self, node: int) -> int:
         n = self.base.n_nodes

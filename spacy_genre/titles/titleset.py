@@ -21,7 +21,7 @@ from ..errors import Errors
 from ..files import write_whole
 from ..tokenization import NameTokenizer
 from . import storage
-from .building import check_values, make_rows, tokens_of
+from .building import check_alias, check_values, make_rows, tokens_of
 from .changes import Changes
 from .folding import fold
 from .overlay import AnyTrie
@@ -88,7 +88,8 @@ class TitleSet:
         progress (bool): Whether to show a progress bar.
         RETURNS (TitleSet): The set; `header["dropped"]` counts what was left out.
         RAISES (ValueError): If a name can't be used: it has no tokens or too many, is not valid
-            Unicode, or has two ids; or if a redirect leads to no name.
+            Unicode, or has two ids; if a redirect leads to no name; or if the count of an alias is
+            no whole number, 1 or more.
         """
         if isinstance(names, str):
             raise ValueError(Errors.T024.format(names=names))
@@ -140,7 +141,7 @@ class TitleSet:
 
     def save(self, path: Union[str, Path]) -> None:
         """Write the set to a file, whole or not at all. A file that is there is replaced."""
-        write_whole(Path(path), self.to_bytes())
+        write_whole(Path(path).expanduser(), self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """The content of the file that `save` would write; changes are folded in."""
@@ -223,7 +224,7 @@ class TitleSet:
         return iter(self.view)
 
     def __repr__(self) -> str:
-        n_redirects = len(self._changes.base.redirects)
+        n_redirects = self.view.n_redirects
         return f"<TitleSet of {len(self):,} names and {n_redirects:,} redirects>"
 
     def resolve(self, name: str) -> Optional[str]:
@@ -276,13 +277,14 @@ class TitleSet:
         if self._tokenizer is None:
             raise ValueError(Errors.T011)
         with self._lock:
-            if name in self:
-                found = self.id_of(name)
+            now = self._changes.now
+            if (row := now.find(name)) >= 0:
+                found = now.id_at(row) or None
                 if id is not None and found != id:
                     raise ValueError(Errors.T014.format(name=name, found=found, new=id))
                 return
-            if (target := self.resolve(name)) is not None:
-                raise ValueError(Errors.T020.format(name=name, target=target))
+            if (row := now.target(name)) >= 0:
+                raise ValueError(Errors.T020.format(name=name, target=now.name_at(row)))
             check_values(name, id, prior)
             tokens = tokens_of(name, self._tokenizer)
             self._changes.add(Added(name, id or "", float(prior), tokens))
@@ -294,13 +296,12 @@ class TitleSet:
         alias (str): The mention.
         name (str): The name, or a redirect to it.
         count (int): How often it was seen to; added to what was known.
-        RAISES (KeyError, ValueError): If the name is not in the set; if the alias is empty or
-            the count below 1.
+        RAISES (KeyError, ValueError): If the name is not in the set; if the alias is no text that
+            can be kept, or the count no whole number from 1 to 4,294,967,295.
         """
-        if not isinstance(alias, str) or not alias or count < 1:
-            raise ValueError(Errors.T022.format(alias=alias, count=count))
+        count = check_alias(alias, count)
         with self._lock:
-            row = self.view.target(name)
+            row = self._changes.now.target(name)
             if row < 0:
                 raise KeyError(Errors.T010.format(name=name))
             self._changes.add_alias(alias, row, count)
@@ -313,7 +314,7 @@ class TitleSet:
         RAISES (KeyError): If it is not in the set.
         """
         with self._lock:
-            row = self.view.find(name)
+            row = self._changes.now.find(name)
             if row < 0:
                 raise KeyError(Errors.T010.format(name=name))
             self._changes.remove(row)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 from heapq import merge
-from typing import Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import AbstractSet, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
 
 from .overlay import AnyTrie
 from .tables import Tables
@@ -26,16 +28,17 @@ class TitleView:
     base (Tables): The tables, with N names.
     trie (AnyTrie): The tokens of the names that can be generated now.
     added (Mapping[int, Added]): The added names by row, N and above.
-    removed (FrozenSet[int]): The rows of the tables that are gone.
+    removed (AbstractSet[int]): The rows of the tables that are gone.
     spellings (Mapping[int, Tuple[Tuple[str, int], ...]]): What ends at the nodes of the trie at
         which something changed.
     aliases (Mapping[str, Mapping[int, int]]): Added aliases: how often each stands for a row.
+    rows_added (Mapping[str, int]): The rows of the added names.
     """
 
     base: Tables
     trie: AnyTrie
     added: Mapping[int, Added] = field(default_factory=dict)
-    removed: FrozenSet[int] = frozenset()
+    removed: AbstractSet[int] = frozenset()
     spellings: Mapping[int, Tuple[Tuple[str, int], ...]] = field(default_factory=dict)
     aliases: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     rows_added: Mapping[str, int] = field(default_factory=dict)
@@ -47,6 +50,12 @@ class TitleView:
         """The names, sorted."""
         kept = (name for i, name in enumerate(self.base.names) if i not in self.removed)
         return merge(kept, sorted(self.rows_added))
+
+    @property
+    def n_redirects(self) -> int:
+        """The number of redirects whose name is still there."""
+        gone = np.isin(self.base.targets, list(self.removed))
+        return len(self.base.redirects) - int(np.count_nonzero(gone))
 
     def find(self, name: str) -> int:
         """The row of a name, or -1."""
