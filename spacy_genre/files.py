@@ -1,6 +1,7 @@
 """Files and folders that are written whole or not at all."""
 
 import os
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -8,6 +9,11 @@ from pathlib import Path
 from typing import Iterator
 
 from .errors import Errors
+
+# A folder that is being written is `.NAME.XXXXXXXX.new`, and the one that it replaces steps aside
+# as `.NAME.XXXXXXXX.old`. Eight characters alone could be a name that somebody else gave.
+NEW, OLD = ".new", ".old"
+RANDOM = "[a-z0-9_]{8}"  # what `tempfile` puts in
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -43,23 +49,54 @@ def _write_whole(path: Path, content: bytes) -> None:
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A folder to fill, which takes its place when the block ends without an error. What was at
-    the place before is kept until then."""
+    the place before is kept until then. What a kill has left of an earlier call is cleared up
+    first: see `settle_folder`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    settle_folder(path)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=NEW, dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         if path.exists():
-            # A folder can't replace one that is not empty, so the old one steps aside first.
-            aside = temporary.with_name(f"{temporary.name}.old")
-            path.rename(aside)
-            temporary.rename(path)
-            shutil.rmtree(aside)
+            _replace(path, temporary)
         else:
             temporary.rename(path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _replace(path: Path, temporary: Path) -> None:
+    """Put a folder in the place of another. (It can't replace one that is not empty, so the old one
+    steps aside first.)"""
+    aside = temporary.with_name(temporary.name.removesuffix(NEW) + OLD)
+    path.rename(aside)
+    try:
+        temporary.rename(path)
+    except BaseException:
+        aside.rename(path)
+        raise
+    # No longer by the name of a folder to take back, since it is in parts from now on.
+    aside.rename(temporary)
+    shutil.rmtree(temporary)
+
+
+def settle_folder(path: Path) -> None:
+    """Clear up what `whole_folder` has left where it was killed: if there is nothing at the place,
+    the folder that had stepped aside goes back to it, and all else that is left is removed. Nobody
+    else may be writing the same folder meanwhile.
+
+    path (Path): The folder's place.
+    """
+    ends = "|".join(map(re.escape, (NEW, OLD)))
+    ours = re.compile(rf"\.{re.escape(path.name)}\.{RANDOM}({ends})")
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    left = [other for other in beside if ours.fullmatch(other.name) and other.is_dir()]
+    aside = [other for other in left if other.name.endswith(OLD)]
+    if aside and not path.exists():
+        max(aside, key=lambda other: other.stat().st_mtime).rename(path)
+    for other in left:
+        shutil.rmtree(other, ignore_errors=True)  # but for the one that is back
 
 
 def _umask() -> int:
