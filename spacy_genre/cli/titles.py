@@ -10,6 +10,7 @@ from wasabi import msg
 from ..errors import Errors
 from ..sources import Options, build_from_sources
 from ..titles import TitleSet
+from ..titles.columns import MAX_COUNT
 from ..tokenization import NameTokenizer
 from .output import reason_of, show_counts
 
@@ -179,7 +180,7 @@ def info_cli(titles: TitlesArgument) -> None:
 
 def _header_rows(key: str, value: Any) -> Iterator[Tuple[str, str]]:
     """An item of the header for the table: a line for each thing that it holds."""
-    if key == "sources" and isinstance(value, list) and all("sha256" in one for one in value):
+    if key == "sources" and isinstance(value, list) and all(map(_is_source, value)):
         for source in value:
             kind, n_bytes = source["kind"], source["bytes"]
             yield "source", f"{source['file']} ({kind}, {n_bytes:,} bytes)"
@@ -190,6 +191,11 @@ def _header_rows(key: str, value: Any) -> Iterator[Tuple[str, str]]:
             yield "" if i else key.replace("_", " "), line
     else:
         yield key, str(value)
+
+
+def _is_source(value: Any) -> bool:
+    """Whether it is what `titles build` notes of a file."""
+    return isinstance(value, dict) and {"file", "kind", "bytes", "sha256"} <= value.keys()
 
 
 def _shown(value: Any) -> str:
@@ -337,7 +343,7 @@ def merge_titles(first: TitleSet, second: TitleSet, tokenizer: NameTokenizer) ->
         redirects.update(view.base.redirect_items())
         for alias, row, count in view.base.aliases.pairs():
             pair = (alias, view.name_at(row))
-            aliases[pair] = aliases.get(pair, 0) + count
+            aliases[pair] = min(aliases.get(pair, 0) + count, MAX_COUNT)
     return TitleSet.build(
         list(names),
         tokenizer,

@@ -51,7 +51,8 @@ def _kind(path: Path, start: bytes) -> str:
         raise ValueError(Errors.F004.format(path=path, reason=reason))
     if b"\t" in first or first == b"name":
         return "tsv"
-    if first.startswith(b"name,") and set(first.decode("utf8", "replace").split(",")) <= {*COLUMNS}:
+    columns = {column.strip() for column in first.decode("utf8", "replace").split(",")}
+    if "name" in columns and columns <= {*COLUMNS}:
         reason = "it is CSV; put tabs between the columns (TSV)"
         raise ValueError(Errors.F004.format(path=path, reason=reason))
     return "lines"

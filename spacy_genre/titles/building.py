@@ -187,7 +187,7 @@ def _resolve_aliases(
     lost = 0
     for (alias, name), count in aliases.items():
         target = name if name in names else redirects.get(name)
-        if target is None or not alias or not _is_unicode(alias):
+        if target is None or not alias or (isinstance(alias, str) and not _is_unicode(alias)):
             lost += 1
         else:
             count = check_alias(alias, count)

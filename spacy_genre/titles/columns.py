@@ -175,7 +175,7 @@ class AliasTable:
                 for row, count in self.rows_of(alias):
                     if keep[row]:
                         pair = (alias, int(place[row]))
-                        pairs[pair] = pairs.get(pair, 0) + count
+                        pairs[pair] = min(pairs.get(pair, 0) + count, MAX_COUNT)
         new = self.build(pairs)
         n_pairs = np.diff(np.concatenate([[0], np.cumsum(stays)])[self.first])
         kept = n_pairs > 0

@@ -6,6 +6,7 @@ from typing import AbstractSet, Dict, Iterator, List, Mapping, NamedTuple, Optio
 
 import numpy as np
 
+from .columns import MAX_COUNT
 from .overlay import AnyTrie
 from .tables import Tables
 
@@ -113,7 +114,7 @@ class TitleView:
             pairs.append((row, 0))
         for row, count in pairs:
             if row not in self.removed:
-                counts[row] = counts.get(row, 0) + count
+                counts[row] = min(counts.get(row, 0) + count, MAX_COUNT)
 
         def rank(item: Tuple[int, int]) -> tuple:
             row, count = item
