@@ -137,6 +137,9 @@ def test_the_opening_is_how_the_document_begins():
     doc._.genre_opening = "The  title\n"
     assert span_mention(doc[1:2], 2, 3) == Mention("one ", "two", " three four", "The title")
     assert span_mention(doc[1:2], 2) == Mention("one ", "two", " three four", "")
+    for opening, read in ((5, "5"), (["a", "b"], "['a', 'b']"), (None, "")):
+        doc._.genre_opening = opening
+        assert span_mention(doc[1:2], 2, 3).opening == read
 
 
 def test_the_opening_stands_before_the_context(tokenizer):

@@ -111,6 +111,16 @@ def test_how_a_set_was_made(tmp_path):
     assert run("build", path, tmp_path / "other", "--trie", "names").exit_code == 1
 
 
+@pytest.mark.parametrize("sources", [["x"], [5], [{"sha256": "x"}], {"x": 1.5}, "sha256", None])
+def test_info_shows_whatever_a_header_holds(tmp_path, tokenizer, sources):
+    header = {"note": {"by": "me", "in": 2026}, "sources": sources}
+    TitleSet.build(["Paris"], tokenizer, header=header).save(tmp_path / "set")
+    result = run("info", tmp_path / "set")
+    assert result.exit_code == 0, result.output
+    for line in (r"note +by: me", r"in: 2,026", r"sources +\S"):
+        assert re.search(line, result.output), line
+
+
 def test_search(sets):
     result = run("search", sets[0], "Par", "--limit", 5)
     assert result.exit_code == 0
@@ -126,7 +136,12 @@ def test_add(sets, tokenizer):
     titles = TitleSet.open(sets[0], tokenizer=tokenizer)
     assert titles.id_of("Threads (social network)") == "Q7"
     assert titles.candidates("threads.net") == [("Threads (social network)", 1)]
+    assert run("add", sets[0], " Spaced ", "--alias", "Space").exit_code == 0
+    titles = TitleSet.open(sets[0], tokenizer=tokenizer)
+    assert list(titles)[-2:] == ["Spaced", "Threads (social network)"]
+    assert titles.candidates("Space") == [("Spaced", 1)]
     before = sets[0].read_bytes()
+    assert run("add", sets[0], " ").exit_code == 1
     result = run("add", sets[0], "Paris", "--id", "Q1000")
     assert result.exit_code == 1
     assert "has the id" in result.output or "'Q90'" in result.output
@@ -143,6 +158,16 @@ def test_merge(sets, tmp_path, tokenizer):
     assert titles.candidates("the city") == [("Paris", 3)]
     assert run("merge", *sets, out).exit_code == 1
     assert run("merge", *sets, out, "--force").exit_code == 0
+
+
+def test_merging_counts_as_large_as_can_be(sets, tmp_path):
+    for path in sets:
+        titles = TitleSet.open(path)
+        titles.add_alias("the city", "Paris", count=2**32 - 1)
+        titles.save(path)
+    assert run("merge", *sets, tmp_path / "both").exit_code == 0
+    both = TitleSet.open(tmp_path / "both")
+    assert both.candidates("the city") == [("Paris", 2**32 - 1)]
 
 
 def test_diff(sets):

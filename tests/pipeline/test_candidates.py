@@ -81,6 +81,17 @@ def test_without_candidates_all_is_searched_or_nothing(nlp, linker):
     assert found(doc) == [[]]
 
 
+def test_an_article_is_left_out_if_nothing_is_known_of_the_whole_text(nlp, linker):
+    linker.candidates = AliasCandidates_v1(missing="nil")
+    the_prize = [(7, 10, "WORK_OF_ART")]
+    assert found(nlp(make_doc(nlp, ents=the_prize))) == [["Nobel Prize"]]
+    linker.titles.add_alias("the Nobel Prize", "Chicago")
+    assert found(nlp(make_doc(nlp, ents=the_prize))) == [["Chicago"]]
+    linker.titles.add("Beatles")
+    assert linked(nlp, "We saw the Beatles.", [(2, 4, "ORG")]) == ["Beatles"]
+    assert linked(nlp, "The Beatles came.", [(0, 2, "ORG")]) == ["NIL"]  # part of the name, perhaps
+
+
 def test_changes_of_the_title_set_take_effect_at_once(nlp, linker):
     linker.candidates = AliasCandidates_v1(missing="nil")
     linker.cache_size = 100

@@ -35,6 +35,12 @@ def make_ents(text, *names, label="PERSON"):
             ["William Jefferson Clinton"] * 3,
         ),
         (["CLINTON", "Bill Clinton"], ["Bill Clinton"] * 2),
+        (
+            ["William Jefferson CLINTON", "Jefferson Clinton", "clinton"],
+            ["William Jefferson CLINTON"] * 3,
+        ),
+        (["FRED SMITH", "ED SMITH", "SMITH"], ["FRED SMITH", "ED SMITH", "ED SMITH"]),
+        (["fred smith", "ed smith", "smith"], ["fred smith", "ed smith", "ed smith"]),
         # A first name, or a part of a word, may be of anybody.
         (["Bill Clinton", "Bill", "linton"], ["Bill Clinton", "Bill", "linton"]),
         (["one two three four Clinton", "Clinton"], ["one two three four Clinton", "Clinton"]),

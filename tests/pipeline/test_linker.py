@@ -319,6 +319,15 @@ def test_overwrite(nlp, linker):
     assert kb_ids([nlp(doc)]) == [EXPECTED]
 
 
+def test_one_linker_after_another(nlp, linker, tokenizer):
+    linker.labels_discard = ["NORP"]
+    second = nlp.add_pipe("genre_linker", name="second", config={"overwrite": False})
+    second.titles = TitleSet.build(["Germany", "Chicago"], tokenizer)
+    doc = nlp(make_doc(nlp))
+    assert kb_ids([doc]) == [["Albert Einstein", "Germany", "Nobel Prize"]]
+    assert [len(ent._.genre_candidates) for ent in doc.ents] == [5, 2, 5]
+
+
 def test_context_tokens(nlp, linker):
     seen = []
     find = linker.find_paths
@@ -414,14 +423,37 @@ def test_settings_that_were_changed_are_saved(nlp, linker, tmp_path, way):
     assert kb_ids([again(make_doc(again))]) == expected
 
 
+@pytest.mark.parametrize("labels", [{"NORP", "MONEY"}, frozenset({"NORP"}), ("NORP",)])
+def test_labels_may_be_a_set(nlp, linker, tmp_path, labels):
+    linker.labels_discard = labels
+    expected = [["Albert Einstein", "NIL", "Nobel Prize"]]
+    assert kb_ids([nlp(make_doc(nlp))]) == expected
+    nlp.to_disk(tmp_path / "nlp")
+    blank = spacy.blank("en")
+    blank.add_pipe("genre_linker")
+    for again in (spacy.load(tmp_path / "nlp"), blank.from_bytes(nlp.to_bytes())):
+        assert again.get_pipe("genre_linker").labels_discard == sorted(labels)
+        assert kb_ids([again(make_doc(again))]) == expected
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("top_k", 2.5), ("num_beams", 0), ("kb_id", "qid"), ("dtype", "int8"), ("threshold", 7)],
+    [
+        *[("top_k", 2.5), ("num_beams", 0), ("kb_id", "qid"), ("dtype", "int8"), ("threshold", 7)],
+        *[("labels_discard", None), ("labels_discard", "NORP"), ("labels_discard", [None])],
+        *[("longest_forms", None), ("longest_forms", "PERSON")],
+        *[("overwrite", "no"), ("overwrite", None), ("use_gold_ents", "no")],
+    ],
 )
-def test_settings_are_checked_when_they_are_used(nlp, linker, key, value):
+def test_settings_are_checked_when_they_are_used(nlp, linker, tmp_path, key, value):
     setattr(linker, key, value)
     with pytest.raises(ValueError, match=f"C001.*'{key}'"):
         nlp(make_doc(nlp))
+    with pytest.raises(ValueError, match=f"C001.*'{key}'"):
+        linker.to_disk(tmp_path / "linker")
+    with pytest.raises(ValueError, match=f"C001.*'{key}'"):
+        linker.to_bytes()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_top_k_does_not_change_who_is_linked(nlp, linker):

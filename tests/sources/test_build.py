@@ -332,6 +332,41 @@ def test_own_lists(tmp_path, tables, tokenizer):
     assert titles.id_of("Albert Einstein") == "Q937"
 
 
+def test_a_redirect_of_an_own_list_wins_over_a_wiki_s_title(tmp_path, tables, tokenizer):
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps({"name": "Einstein, Albert", "redirects": ["Albert Einstein"]}))
+    titles = build_from_sources([*tables, path], tokenizer)
+    assert "Albert Einstein" not in titles
+    for redirect in ("Albert Einstein", "Einstein", "A. Einstein"):
+        assert titles.resolve(redirect) == "Einstein, Albert"
+    assert titles.header["left_out"]["redirects of own lists"] == 1
+    assert titles.header["left_out"]["redirects to no name of the set"] == 3  # as without the list
+
+
+def test_a_table_of_names_alone(tmp_path, tokenizer):
+    path = tmp_path / "own.tsv"
+    path.write_text("name\nParis\nChicago\n")
+    titles = build_from_sources([path], tokenizer)
+    assert list(titles) == ["Chicago", "Paris"]
+    assert titles.header["sources"][0]["kind"] == "tsv"
+
+
+def test_spaces_around_what_a_list_says_are_left_out(tmp_path, tokenizer):
+    path = tmp_path / "own.jsonl"
+    row = {"name": " Paris ", "redirects": [" Lutetia\n"], "aliases": ["\tCity of Light "]}
+    path.write_text(json.dumps(row))
+    titles = build_from_sources([path], tokenizer)
+    assert list(titles) == ["Paris"]
+    assert titles.resolve("Lutetia") == "Paris"
+    assert titles.candidates("City of Light") == [("Paris", 1)]
+
+
+def test_keys_that_mean_nothing_here_are_passed_over(tmp_path, tokenizer):
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps({"name": "Paris", "country": "France", "identity": 5}))
+    assert list(build_from_sources([path], tokenizer)) == ["Paris"]
+
+
 def test_shared_ids(tmp_path, tokenizer):
     path = tmp_path / "own.tsv"
     path.write_text("name\tid\nAcme\tC1\nAcme Corporation\tC1\n")
@@ -380,6 +415,21 @@ def test_settle_adds_the_counts_of_redirects():
     assert settle(found, Options()) == (["B"], {"A": "B", "C": "B"})
     assert found.counts["B"] == 6
     assert found.dropped == {"redirects to no name of the set": 1}
+
+
+def test_settle_takes_redirects_of_own_lists_for_what_a_wiki_says():
+    found = Found(
+        listed={"N": None},
+        listed_redirects={"T": "N"},
+        titles={"T": None, "B": None},
+        redirects={"R": "T", "T": "B"},
+        counts=Counter({"N": 3, "T": 2, "R": 1}),
+    )
+    names, redirects = settle(found, Options())
+    assert names == ["N", "B"]
+    assert redirects == {"R": "N", "T": "N"}
+    assert found.counts == {"N": 6}
+    assert found.dropped == {"redirects of own lists": 1}
 
 
 def test_the_set_inside_the_package():

@@ -8,12 +8,14 @@ from contextlib import suppress
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from conftest import NAMES
 from hypothesis import given, settings
 from safetensors.numpy import save_file
 
 from spacy_genre import TitleSet
 from spacy_genre.ragged import Edit
 from spacy_genre.titles import titleset
+from spacy_genre.titles.changes import Changes
 from spacy_genre.titles.choice import choose_name
 from spacy_genre.titles.folding import fold
 from spacy_genre.titles.strings import StringTable
@@ -125,7 +127,9 @@ def test_ten_thousand_random_names(tokenizer):
 
 # Words of which names share their beginnings, and some their tokens.
 WORDS = ["new", "New", "york", "city", "x"]
-A_NAME = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
+FEW = ["new york", "New York", "new york city", "new x"]  # that come and go often
+ANY = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
+A_NAME = st.one_of(ANY, st.sampled_from(FEW))
 A_CHANGE = st.tuples(
     st.sampled_from(["add", "add", "remove", "remove", "alias", "look", "compact", "save"]),
     A_NAME,
@@ -196,18 +200,26 @@ def everything(titles, questions):
     }
 
 
+def standing_at(view):
+    """A title set that answers from a view."""
+    titles = TitleSet(view.base)
+    titles._view = view
+    return titles
+
+
 @settings(max_examples=200)
 @given(
     st.dictionaries(A_NAME, st.sampled_from(["", "Q1", "C-3"]), max_size=6),
     st.dictionaries(A_NAME, A_NAME, max_size=3),
     st.dictionaries(st.tuples(A_NAME, A_NAME), st.integers(1, 5), max_size=4),
-    st.lists(A_CHANGE, max_size=12),
+    st.lists(A_CHANGE, max_size=20),
     st.sampled_from(["titles", "titles+redirects"]),
 )
 def test_changes_agree_with_plain_dicts(tokenizer, names, redirects, aliases, changes, trie):
     plain = Plain(names, redirects, aliases)
     titles = plain.build(tokenizer, trie)
-    questions = sorted({*names, *redirects, *(name for _, name, _ in changes), "new"})
+    questions = sorted({*names, *redirects, *(name for _, name, _ in changes), "new", "NYC"})
+    earlier = []
     for what, name, kb_id in changes:
         if what == "add" and plain.target(name) is None:
             titles.add(name, id=kb_id or None)
@@ -224,7 +236,9 @@ def test_changes_agree_with_plain_dicts(tokenizer, names, redirects, aliases, ch
             titles = TitleSet.from_bytes(titles.to_bytes(), tokenizer=tokenizer)
         else:
             assert (name in titles) == (name in plain.ids)
-    questions.append("NYC")
+            earlier.append((titles.view, everything(titles, questions)))
+    for view, answers in earlier:
+        assert everything(standing_at(view), questions) == answers
     fresh = plain.build(tokenizer, trie)
     assert everything(titles, questions) == everything(fresh, questions)
     assert titles.to_bytes() == fresh.to_bytes()
@@ -290,6 +304,59 @@ def test_a_view_stays_as_it_was(titles):
     assert len(before) == len(list(before)) == len(titles) == 8
 
 
+def test_changes_make_no_view_until_it_is_asked_for(titles, monkeypatch):
+    made, view = [], Changes.view
+    monkeypatch.setattr(Changes, "view", lambda changes: made.append(1) or view(changes))
+    for i in range(20):
+        titles.add(f"Name {i}", id="Q11")
+        titles.add(f"Name {i}", id="Q11")
+        titles.add_alias("name", f"Name {i}")
+        titles.add_alias("he", "Einstein")
+    titles.remove("Name 0")
+    titles.remove("Paris")
+    for refused in (lambda: titles.add("Einstein"), lambda: titles.add("Apple", id="Q99")):
+        with pytest.raises(ValueError, match=r"T014|T020"):
+            refused()
+    for refused in (titles.remove, lambda name: titles.add_alias("it", name)):
+        with pytest.raises(KeyError, match="Paris"):
+            refused("Paris")
+    assert not made
+    assert len(titles) == len(NAMES) + 18
+    assert len(titles.candidates("name")) == 19
+    assert titles.candidates("he") == [("Albert Einstein", 20)]
+    assert len(made) == 1
+
+
+def test_names_that_come_and_go_take_no_more_room(titles):
+    def size():
+        editor = titles._changes.editor
+        return [*map(len, (editor.tokens, editor.parents, editor.children, editor.spellings))]
+
+    sizes = []
+    for name in ["Paris Hilton", "Zebra crossing", "Chicago"] * 10:
+        if name in titles:
+            titles.remove(name)
+        titles.add(name)
+        sizes.append(size())
+        titles.remove(name)
+    assert sizes[3:6] == sizes[-3:]
+    titles.add("Zebra")
+    assert list(titles) == sorted({*NAMES, "Zebra"} - {"Chicago"})
+    assert sorted(reachable(titles)) == list(titles)
+
+
+def test_aliases_of_a_removed_name_are_forgotten(titles):
+    titles.add("Threads")
+    titles.add_alias("the app", "Threads", count=5)
+    titles.add_alias("the app", "Apple")
+    titles.add_alias("the net", "Threads")
+    titles.remove("Threads")
+    assert titles.view.aliases == {"the app": {titles.view.find("Apple"): 1}}
+    titles.add("Threads")
+    assert titles.candidates("the app") == [("Apple", 1)]
+    assert titles.candidates("the net") == []
+
+
 def test_aliases_and_descriptions(tokenizer):
     titles = TitleSet.build(
         ["Paris", "Paris, Texas"],
@@ -308,9 +375,60 @@ def test_aliases_and_descriptions(tokenizer):
     assert titles.candidates("the city") == [("Paris", 3)]
     with pytest.raises(KeyError, match="Nowhere"):
         titles.add_alias("the city", "Nowhere")
-    for alias, count in (("", 1), ("x", 0)):
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, 1.0, "3", None, 2**32])
+def test_counts_of_aliases_that_cannot_be_kept(titles, tokenizer, count):
+    with pytest.raises(ValueError, match=r"T022.*'x'"):
+        titles.add_alias("x", "Paris", count=count)
+    with pytest.raises(ValueError, match=r"T022.*'x'"):
+        TitleSet.build(["Paris"], tokenizer, aliases={("x", "Paris"): count})
+    assert titles.candidates("x") == []
+
+
+@pytest.mark.parametrize("alias", ["", "\ud800", "x\udfff", None, 5, b"x"])
+def test_aliases_that_cannot_be_kept(titles, tokenizer, alias):
+    with pytest.raises(ValueError, match="T022"):
+        titles.add_alias(alias, "Paris")
+    titles.to_bytes()
+
+
+def test_aliases_in_what_is_built(tokenizer):
+    aliases = {("\ud800", "a"): 1, ("", "a"): 1, ("x", "nowhere"): 1, ("x", "a"): 1}
+    titles = TitleSet.build(["a"], tokenizer, aliases=aliases)
+    assert titles.header["dropped"]["aliases"] == 3
+    assert titles.candidates("x") == [("a", 1)]
+    for alias in (5, b"x"):
         with pytest.raises(ValueError, match="T022"):
-            titles.add_alias(alias, "Paris", count=count)
+            TitleSet.build(["a"], tokenizer, aliases={(alias, "a"): 1})
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint32, np.uint8])
+def test_counts_may_be_numpy_s(tokenizer, kind):
+    titles = TitleSet.build(["a"], tokenizer, aliases={("x", "a"): kind(200)})
+    titles.add_alias("x", "a", count=kind(200))
+    titles.add_alias("x", "a", count=kind(200))
+    assert titles.candidates("x") == [("a", 600)]
+    assert TitleSet.from_bytes(titles.to_bytes()).candidates("x") == [("a", 600)]
+
+
+def test_counts_end_where_they_can_be_saved(tokenizer):
+    most = 2**32 - 1
+    titles = TitleSet.build(
+        ["a", "b"],
+        tokenizer,
+        redirects={"A": "a"},
+        aliases={("x", "a"): most, ("x", "A"): 1, ("y", "a"): most - 1},
+    )
+    assert titles.candidates("x") == [("a", most)]
+    titles.add_alias("x", "a")
+    titles.add_alias("y", "A", count=most)
+    titles.add_alias("z", "b", count=most)
+    titles.add_alias("z", "b", count=2)
+    for known in (titles, TitleSet.from_bytes(titles.to_bytes())):
+        assert [known.candidates(alias) for alias in "xyz"] == [
+            [("a", most)], [("a", most)], [("b", most)]
+        ]  # fmt: skip
 
 
 def test_redirects_can_be_generated(tokenizer):
@@ -333,6 +451,31 @@ def test_ids_that_are_qids_take_four_bytes(tokenizer):
     assert qids.names_of("X1") == other.names_of("X1") == []
 
 
+@pytest.mark.parametrize("kb_id", ["Q1\u0662", "Q\u0661", "Q\uff11"])
+def test_ids_with_digits_of_other_scripts_come_back_as_they_were(tokenizer, kb_id):
+    titles = TitleSet.build(["a", "b"], tokenizer, ids=[kb_id, "Q12"])
+    qids = TitleSet.build(["b"], tokenizer, ids=["Q12"])
+    assert qids.names_of(kb_id) == []
+    qids.add("a", id=kb_id)
+    for known in (titles, TitleSet.from_bytes(titles.to_bytes()), qids):
+        assert [known.id_of(name) for name in "ab"] == [kb_id, "Q12"]
+        assert known.names_of(kb_id) == ["a"]
+        assert known.names_of("Q12") == ["b"]
+    assert titles.to_bytes() == qids.to_bytes()
+
+
+def test_what_is_known_of_a_name_that_comes_twice(tokenizer):
+    titles = TitleSet.build(
+        ["a", "b", "a", "a"],
+        tokenizer,
+        prior=np.asarray([1, 2, 4, 3], np.float32),
+        descriptions=[None, "another", "the first letter", "not this"],
+    )
+    assert [titles.view.prior_at(titles.view.find(name)) for name in "ab"] == [4, 2]
+    assert titles.description_of("a") == "the first letter"
+    assert titles.description_of("b") == "another"
+
+
 def test_add(titles):
     titles.add("Threads (social network)", id="Q11", prior=2.0)
     titles.add("Threads (social network)", id="Q11")  # again: nothing happens
@@ -351,8 +494,11 @@ def test_add(titles):
 def test_removing_a_name_takes_its_redirects_along(titles):
     titles.remove("Albert Einstein")
     assert titles.resolve("Einstein") is None
+    assert repr(titles) == "<TitleSet of 7 names and 0 redirects>"
     titles.add("Einstein")
     assert "Einstein" in titles
+    titles.compact()
+    assert repr(titles) == "<TitleSet of 8 names and 0 redirects>"
 
 
 def test_removing_the_only_name_with_an_id(tokenizer):
@@ -424,6 +570,28 @@ def test_round_trips(titles, tmp_path, tokenizer):
         assert other.to_bytes() == content
         assert other.id_of("Einstein") == "Q0"
     assert os.listdir(path.parent) == ["set.titles"]
+
+
+def test_a_file_in_the_home_folder(titles, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    titles.save("~/sets/mine")
+    assert (tmp_path / "sets" / "mine").is_file()
+    assert list(TitleSet.open("~/sets/mine")) == NAMES
+
+
+def test_a_symbolic_link_stays_one(titles, tmp_path):
+    (tmp_path / "sets").mkdir()
+    file, link = tmp_path / "sets" / "set", tmp_path / "link"
+    link.symlink_to("sets/set")
+    titles.save(link)  # before there is a file
+    assert list(TitleSet.open(file)) == NAMES
+    titles.remove("Paris")
+    titles.save(link)
+    assert link.is_symlink()
+    assert "Paris" not in TitleSet.open(file)
+    assert sorted(os.listdir(tmp_path)) == ["link", "sets"]
+    assert os.listdir(file.parent) == ["set"]
 
 
 def test_equal_sets_are_equal_files(tokenizer):
@@ -595,11 +763,12 @@ def test_ids_and_priors_that_do_not_fit(tokenizer):
 
 
 def test_values_of_the_wrong_kind(titles, tokenizer):
-    for values in ({"id": 123}, {"id": "\ud800"}, {"prior": "high"}, {"prior": float("nan")}):
+    priors = ({"prior": prior} for prior in ("high", float("nan"), float("inf"), 1e39, -1e39))
+    for values in ({"id": 123}, {"id": "\ud800"}, *priors):
         with pytest.raises(ValueError, match=r"T023.*'Threads'"):
             titles.add("Threads", **values)
     assert "Threads" not in titles
-    for values in ({"ids": [9]}, {"prior": [None]}, {"descriptions": [b"x"]}):
+    for values in ({"ids": [9]}, {"prior": [None]}, {"prior": [1e39]}, {"descriptions": [b"x"]}):
         with pytest.raises(ValueError, match=r"T023"):
             TitleSet.build(["Threads"], tokenizer, **values)
     for names in ([None], ["a", 1]):
