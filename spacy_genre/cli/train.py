@@ -68,14 +68,18 @@ def _go_on(config: Any, checkpoint: Path, done: int, minutes: float) -> None:
     training: Dict[str, Any] = config.setdefault("training", {})
     if training.get("before_update"):
         raise ValueError(Errors.D015)
+    whole = config.interpolate()
+    if "optimizer" in training:
+        # Its schedules may refer to max_steps, and mean all steps by it.
+        training["optimizer"] = whole["training"]["optimizer"]
     training["before_update"] = {
         "@callbacks": "spacy_genre.Checkpoint.v1",
         "path": str(checkpoint),
         "minutes": minutes,
     }
-    max_steps = training.get("max_steps", 20000)
+    max_steps = whole["training"].get("max_steps", 20000)
     # 0 is "no limit" for spaCy; a limit that was reached is below it.
     training["max_steps"] = (max_steps - done or -1) if max_steps else 0
     # Another order of the examples than from the beginning.
     system = config.setdefault("system", {})
-    system["seed"] = int(system.get("seed") or 0) + done
+    system["seed"] = int(whole.get("system", {}).get("seed") or 0) + done

@@ -150,36 +150,50 @@ class LearningPipe(GenrePipe):
     def _gold_name(self, kb_id: str) -> Optional[str]:
         if not kb_id or kb_id == self.NIL:
             return None
-        by_id = self.titles.names_of(kb_id) if self.kb_id == "id" else []
-        name = by_id[0] if by_id else self.titles.resolve(kb_id)
+        name = self._find_gold(kb_id)
         if name is None and self.training.missing == "fail":
             raise ValueError(Errors.D005.format(title=kb_id, where="a gold kb_id"))
         return name
 
-    def _with_gold_ents(self, examples: Iterable[Example]) -> List[Example]:
-        """If use_gold_ents is true, copies of the examples whose predicted docs have the gold
-        entities, and the candidates that the data gives them."""
-        if not self.use_gold_ents:
-            return list(examples)
+    def _find_gold(self, kb_id: str) -> Optional[str]:
+        by_id = self.titles.names_of(kb_id) if self.kb_id == "id" else []
+        return by_id[0] if by_id else self.titles.resolve(kb_id)
+
+    def _to_score(self, examples: Iterable[Example]) -> List[Example]:
+        """Copies of the examples whose gold kb_ids are what this component writes for them. If
+        use_gold_ents is true, the predicted docs have the gold entities, and the candidates that
+        the data gives them."""
         copies = []
         for eg in examples:
-            ents, _ = eg.get_aligned_ents_and_ner()
             copy = eg.copy()
-            copy.predicted.ents = ents
-            copy_given(eg.reference, copy.predicted)
+            if self.use_gold_ents:
+                copy.predicted.ents = eg.get_aligned_ents_and_ner()[0]
+                copy_given(eg.reference, copy.predicted)
+            for ent in copy.reference.ents:
+                for token in ent:
+                    token.ent_kb_id_ = self._as_written(ent.kb_id_)
             copies.append(copy)
         return copies
 
+    def _as_written(self, kb_id: str) -> str:
+        """What is written for what a gold kb_id means; itself if that is nothing of the set."""
+        if not kb_id or kb_id == self.NIL:
+            return kb_id
+        name = self._find_gold(kb_id)
+        written = self.titles.id_of(name) if name and self.kb_id == "id" else name
+        return written or kb_id
+
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
         """Score a batch of examples; with `use_gold_ents`, link their gold entities first (the
-        pipeline that made the predictions may have found others, or none).
+        pipeline that made the predictions may have found others, or none). A gold kb_id counts as
+        the title that it leads to, as in training: a redirect, and with kb_id = "id" a title, too.
 
         RETURNS (Dict[str, Any]): `nel_micro_p`, `nel_micro_r`, `nel_micro_f` and the like.
         """
         if self.scorer is None:
             return {}
+        examples = self._to_score(examples)
         if self.use_gold_ents:
-            examples = self._with_gold_ents(examples)
             for _ in self.pipe(eg.predicted for eg in examples):
                 pass  # the docs are linked in place
         return self.scorer(examples, **kwargs)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Dict, Optional
 
 import srsly
+from safetensors import SafetensorError, safe_open
 
-BEST = "model-best"
+BEST, LAST = "model-best", "model-last"
 # Where it is kept meanwhile: spaCy's training begins by removing the one that is there.
 BEFORE = "model-best-before"
 PERFORMANCE = "performance"
@@ -31,14 +32,32 @@ def take_back(out: Path, weights: Dict[str, Optional[float]]) -> None:
 
 
 def _keep_better(path: Path, other: Path, weights: Dict[str, Optional[float]]) -> None:
-    """Move a folder to the place of another one, unless that is better."""
+    """Move a folder to the place of another one, unless that is better, or it is not whole."""
     if not path.exists():
         return
-    if not other.exists() or score_of(path, weights) > score_of(other, weights):
+    if is_whole(path) and (
+        not is_whole(other) or score_of(path, weights) > score_of(other, weights)
+    ):
         shutil.rmtree(other, ignore_errors=True)
         path.rename(other)
     else:
         shutil.rmtree(path)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a pipeline in a folder has all that the last one of the training has. (spaCy copies
+    the best one, and may be killed meanwhile.)"""
+    last = path.with_name(LAST)
+    files = [path / file.relative_to(last) for file in last.rglob("*")]
+    if not path.exists() or not all(file.exists() for file in files):
+        return False
+    try:
+        for file in path.rglob("*.safetensors"):
+            with safe_open(file, "pt"):
+                pass
+    except (OSError, SafetensorError):  # it is cut
+        return False
+    return True
 
 
 def score_of(path: Path, weights: Dict[str, Optional[float]]) -> float:

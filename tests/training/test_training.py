@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import warnings
 from pathlib import Path
 
@@ -123,6 +124,46 @@ def test_a_killed_training_goes_on(folder, tiny_folder, monkeypatch):
     (state,) = (folder / "out" / "checkpoint").glob("*/optimizer.safetensors")
     state.write_bytes(b"damaged")
     assert "D003" in train(folder, code=1, **overrides)
+
+
+def test_the_learning_rate_goes_on_where_it_was(folder, tiny_folder, monkeypatch):
+    """Also if its schedule ends with the training, as in configs/finetune.cfg."""
+    rates = []
+
+    def step(self, sgd):
+        before(self, sgd)
+        rates.append(sgd.learn_rate)
+
+    before = Trainer.step
+    monkeypatch.setattr(Trainer, "step", step)
+    overrides = {"minutes": 0, "paths.model": tiny_folder, "training.max_steps": 8}
+    train(folder, **overrides)
+    whole, rates[:] = [*rates], []
+    shutil.rmtree(folder / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr("spacy_genre.training.trainer.Trainer.accumulate", _killed_after(4))
+        train(folder, code=1, **overrides)
+    done = steps_done(folder / "out" / "checkpoint")
+    rates[:] = []
+    train(folder, **overrides)
+    assert rates == pytest.approx([*whole[done:], *whole[len(whole) :]][: len(rates)])
+    assert len(rates) >= len(whole) - done
+
+
+def test_a_best_pipeline_that_is_not_whole_is_no_rival(tmp_path):
+    """As a kill leaves it while spaCy copies it."""
+    for name, score, files in (
+        ("model-last", 0.5, ["meta.json", "tokenizer"]),
+        ("model-best-before", 0.1, ["meta.json", "tokenizer"]),
+        ("model-best", 0.5, ["meta.json"]),
+    ):
+        (tmp_path / name).mkdir()
+        for file in files:
+            srsly.write_json(tmp_path / name / file, {"performance": {"nel_micro_f": score}})
+    put_aside(tmp_path, {"nel_micro_f": 1.0}, goes_on=True)
+    assert not (tmp_path / "model-best").exists()
+    take_back(tmp_path, {"nel_micro_f": 1.0})
+    assert sorted(p.name for p in (tmp_path / "model-best").iterdir()) == ["meta.json", "tokenizer"]
 
 
 @pytest.mark.parametrize("score", [2.0, -1.0])
