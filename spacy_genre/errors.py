@@ -258,6 +258,15 @@ class Errors:
         "[D013] {name!r} is of type {found!r}; a model can be made of an encoder of type bert, "
         "roberta or xlm-roberta."
     )
+    D021 = (
+        "[D021] The {part} of the encoder {name!r} can't be loaded: {reason}\nIt needs "
+        "config.json, the weights (model.safetensors) and the tokenizer's files (tokenizer.json or "
+        "vocab.txt), all of one model, as transformers' save_pretrained writes them."
+    )
+    D022 = (
+        "[D022] The encoder {name!r} has positions of the kind {found!r} (position_embedding_type "
+        "in its config.json), which a BART can't have. Give one with absolute positions."
+    )
     D014 = (
         "[D014] The pipeline {path} has no genre_linker, only: {names}. Give one that has, or none "
         "for the model that comes with the package."

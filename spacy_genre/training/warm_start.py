@@ -19,6 +19,8 @@ BART_OFFSET = 2
 ATTENTION = {"q_proj": "self.query", "k_proj": "self.key", "v_proj": "self.value"}
 # Sizes of vocabularies are rounded up to a multiple, for the sake of matrix products.
 MULTIPLE = 8
+# So much of what transformers has to say is shown, in characters.
+LONGEST = 200
 
 
 def warm_start(
@@ -44,15 +46,17 @@ def warm_start(
     context_tokens (int): The context window to each side that the model is to be trained with.
     opening_tokens (int): Tokens of how the document begins, likewise.
     dropout (float): The rate of dropout in training.
-    RAISES (ValueError): If there is no such encoder, or it is of another kind.
+    RAISES (ValueError): If there is no such encoder, it is damaged or of another kind, or a number
+        is out of range; nothing was written then.
     """
+    _check("dropout", dropout, "from 0 to below 1", 0 <= dropout < 1)
+    for key, value in (("context_tokens", context_tokens), ("opening_tokens", opening_tokens)):
+        # True is no number for `GenreSettings`, either.
+        _check(key, value, "a whole number, 0 or more", type(value) is int and value >= 0)
     bert, tokenizer = _load(encoder)
     n_layers = bert.config.num_hidden_layers
-    if not 1 <= decoder_layers <= n_layers:
-        allowed = f"from 1 to {n_layers}, the layers of the encoder"
-        raise ValueError(
-            Errors.D006.format(key="decoder_layers", value=decoder_layers, allowed=allowed)
-        )
+    allowed = f"from 1 to {n_layers}, the layers of the encoder"
+    _check("decoder_layers", decoder_layers, allowed, 1 <= decoder_layers <= n_layers)
     settings = GenreSettings(context_tokens=context_tokens, opening_tokens=opening_tokens)
     delimiters = [settings.start_delimiter, settings.end_delimiter]
     shared = _embeddings(bert, tokenizer, delimiters)
@@ -65,15 +69,41 @@ def warm_start(
         tokenizer.save_pretrained(folder)
 
 
+def _check(key: str, value: float, allowed: str, good: bool) -> None:
+    if not good:
+        raise ValueError(Errors.D006.format(key=key, value=value, allowed=allowed))
+
+
 def _load(name: str) -> Tuple[Any, Any]:
+    config = _load_part("configuration", name, AutoConfig)
+    if config.model_type not in MODEL_TYPES:
+        raise ValueError(Errors.D013.format(name=name, found=config.model_type))
+    positions = getattr(config, "position_embedding_type", "absolute")
+    if positions != "absolute":
+        raise ValueError(Errors.D022.format(name=name, found=positions))
+    tokenizer = _load_part("tokenizer", name, AutoTokenizer)
+    options: Any = {"torch_dtype": "float32", "output_loading_info": True}
+    bert, info = _load_part("weights", name, AutoModel, **options)
+    # Many checkpoints have no pooler, and a BART has no place for it.
+    lacking = [key for key in sorted(info["missing_keys"]) if not key.startswith("pooler.")]
+    if lacking:
+        reason = f"they lack {', '.join(lacking[:3])}"
+        raise ValueError(Errors.D021.format(part="weights", name=name, reason=reason))
+    n_words = len(bert.embeddings.word_embeddings.weight)
+    # Tokens that were added to the tokenizer, as ours are, get embeddings of their own.
+    if tokenizer.vocab_size > n_words:
+        raise ValueError(Errors.M009.format(found=tokenizer.vocab_size - 1, size=n_words))
+    return bert.eval(), tokenizer
+
+
+def _load_part(part: str, name: str, auto: Any, **options: Any) -> Any:
     try:
-        config = AutoConfig.from_pretrained(name)
-        if config.model_type not in MODEL_TYPES:
-            raise ValueError(Errors.D013.format(name=name, found=config.model_type))
-        tokenizer = AutoTokenizer.from_pretrained(name)
-        return AutoModel.from_pretrained(name, torch_dtype="float32").eval(), tokenizer
-    except OSError as err:
-        reason = str(err).strip().split("\n")[0]
+        return auto.from_pretrained(name, **options)
+    # transformers, tokenizers and safetensors raise all sorts for files missing or broken.
+    except Exception as err:
+        reason = " ".join(str(err).split())[:LONGEST]
+        if Path(name).is_dir():
+            raise ValueError(Errors.D021.format(part=part, name=name, reason=reason)) from err
         raise ValueError(Errors.M002.format(name=name, reason=reason)) from err
 
 

@@ -1,4 +1,5 @@
 import pytest
+import srsly
 import torch
 from transformers import AutoModelForSeq2SeqLM, BertConfig, BertModel, RobertaConfig, RobertaModel
 from typer.testing import CliRunner
@@ -92,3 +93,92 @@ def test_wrong_encoders(tmp_path, hf_tokenizer, tiny_folder):
     with pytest.raises(ValueError, match="decoder_layers is 5; it must be from 1 to 4"):
         warm_start(str(tmp_path / "bert"), tmp_path / "bart", decoder_layers=5)
     assert not (tmp_path / "bart").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("dropout", "2", "from 0 to below 1"),
+        ("dropout", "1", "from 0 to below 1"),
+        ("dropout", "nan", "from 0 to below 1"),
+        ("context_tokens", "-3", "a whole number, 0 or more"),
+        ("opening_tokens", "-1", "a whole number, 0 or more"),
+    ],
+)
+def test_numbers_out_of_range(tmp_path, option, value, allowed):
+    """It is told before the encoder is looked for."""
+    command = ["warm-start", str(tmp_path / "missing"), str(tmp_path / "bart")]
+    result = CliRunner().invoke(genre_cli, [*command, f"--{option.replace('_', '-')}", value])
+    assert result.exit_code == 1
+    shown = " ".join(result.output.split())
+    assert f"{option} is {value}" in shown
+    assert f"it must be {allowed}" in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ends_of_the_ranges_make_a_model(tmp_path, hf_tokenizer):
+    make_bert(tmp_path / "bert", hf_tokenizer)
+    ends = {"dropout": 0.0, "context_tokens": 0, "opening_tokens": 0}
+    warm_start(str(tmp_path / "bert"), tmp_path / "bart", **ends)
+    config = load_pretrained(str(tmp_path / "bart")).transformer.config
+    assert GenreSettings.from_config(config).context_tokens == config.dropout == 0
+    with pytest.raises(ValueError, match=r"context_tokens is 1\.5"):
+        warm_start(str(tmp_path / "bert"), tmp_path / "bart", context_tokens=1.5)
+
+
+def change_config(folder, **changes):
+    srsly.write_json(folder / "config.json", {**srsly.read_json(folder / "config.json"), **changes})
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+DAMAGES = {
+    "configuration": lambda folder: (folder / "config.json").write_text("[]"),
+    "tokenizer": lambda folder: [
+        path.unlink() for path in folder.iterdir() if path.stem not in ("config", "model")
+    ],
+    "weights": lambda folder: cut(folder / "model.safetensors"),
+    "weights: no file": lambda folder: (folder / "model.safetensors").unlink(),
+    "weights: size mismatch": lambda folder: change_config(folder, hidden_size=64),
+    "weights: they lack encoder.layer.4": lambda folder: change_config(folder, num_hidden_layers=6),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_encoders(tmp_path, hf_tokenizer, damage):
+    make_bert(tmp_path / "bert", hf_tokenizer)
+    DAMAGES[damage](tmp_path / "bert")
+    part, _, reason = damage.partition(": ")
+    with pytest.raises(ValueError, match=rf"\[D021\] The {part} of .*/bert.* {reason}"):
+        warm_start(str(tmp_path / "bert"), tmp_path / "bart")
+    result = CliRunner().invoke(
+        genre_cli, ["warm-start", str(tmp_path / "bert"), str(tmp_path / "bart")]
+    )
+    assert result.exit_code == 1
+    assert "No model was written" in result.output
+    assert not (tmp_path / "bart").exists()
+
+
+def test_what_a_bart_cant_have_is_refused(tmp_path, hf_tokenizer):
+    make_bert(tmp_path / "bert", hf_tokenizer)
+    change_config(tmp_path / "bert", position_embedding_type="relative_key")
+    with pytest.raises(ValueError, match=r"\[D022\].*'relative_key'"):
+        warm_start(str(tmp_path / "bert"), tmp_path / "bart")
+
+
+def test_a_tokenizer_of_a_larger_model_is_refused(tmp_path, hf_tokenizer):
+    make_bert(tmp_path / "bert", hf_tokenizer)
+    config = BertConfig(**{**SIZES, "vocab_size": 30000}, max_position_embeddings=64)
+    BertModel(config).save_pretrained(tmp_path / "bert")
+    with pytest.raises(ValueError, match=r"\[M009\].* 30521 .*vocabulary of 30000"):
+        warm_start(str(tmp_path / "bert"), tmp_path / "bart")
+
+
+def test_an_encoder_needs_no_pooler(tmp_path, hf_tokenizer):
+    make_bert(tmp_path / "bert", hf_tokenizer)
+    bert = BertModel.from_pretrained(tmp_path / "bert", add_pooling_layer=False)
+    bert.save_pretrained(tmp_path / "bert")
+    warm_start(str(tmp_path / "bert"), tmp_path / "bart")
+    assert (tmp_path / "bart" / "model.safetensors").exists()
