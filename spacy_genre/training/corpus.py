@@ -20,6 +20,7 @@ from ..files import whole_folder, write_whole
 from ..titles import TitleSet
 from .articles import ArticleOptions
 from .gold import ALIAS, DESCRIPTION, LINK, GoldMention, GoldText
+from .names import find_name
 from .reading import Texts, read_texts
 
 FORMAT = 1
@@ -73,7 +74,7 @@ class CorpusOptions:
 
 @dataclass
 class Resolver:
-    """Finds the names of gold mentions in a title set.
+    """Finds the names of gold mentions in a title set, as evaluation finds them.
 
     titles (Optional[TitleSet]): None to leave all titles as they are.
     missing (str): As in `CorpusOptions`.
@@ -98,10 +99,7 @@ class Resolver:
 
     def _name(self, title: str, kb_id: str, where: str) -> str:
         assert self.titles is not None
-        name = self.titles.resolve(title) if title else None
-        if name is None and kb_id:
-            name = next(iter(self.titles.names_of(kb_id)), None)
-        if name is not None:
+        if name := find_name(self.titles, title, kb_id):
             return name
         self.counts[title or kb_id] += 1
         if self.missing == "fail":

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import spacy
 import srsly
+from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
 
 from spacy_genre import TitleSet
@@ -25,6 +26,15 @@ ROW = {
     ],
 }
 OPTIONS = CorpusOptions(shards=3)
+
+
+def write_docbin(path, *kb_ids):
+    """A text of as many words, each an entity with its kb_id."""
+    nlp = spacy.blank("en")
+    doc = nlp.make_doc(" ".join("abcdefgh"[: len(kb_ids)]))
+    doc.ents = [Span(doc, i, i + 1, "X", kb_id=kb_id) for i, kb_id in enumerate(kb_ids)]
+    DocBin(docs=[doc]).to_disk(path)
+    return path
 
 
 @pytest.fixture
@@ -123,6 +133,14 @@ def test_what_is_not_in_the_title_set(source, titles, tmp_path):
     other.write_text('{"text": "A", "mentions": [{"start": 0, "end": 1, "title": "Nobody"}]}\n')
     with pytest.raises(ValueError, match=r"D004.*1 texts were read"):
         build_corpus([other], tmp_path / "c", titles, OPTIONS)
+
+
+def test_titles_and_ids_are_found_as_evaluation_finds_them(titles, tmp_path):
+    path = write_docbin(tmp_path / "x.spacy", "Q6", "Paris,_Texas", "apple", "Q99")
+    manifest = build_corpus([path], tmp_path / "out", titles, OPTIONS)
+    (row,) = rows_of(tmp_path / "out" / "train")
+    assert [m["title"] for m in row["mentions"]] == ["Paris", "Paris, Texas", "Apple"]
+    assert manifest["counts"]["not in the title set"] == 1
 
 
 @pytest.mark.parametrize(

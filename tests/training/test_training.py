@@ -136,7 +136,8 @@ def test_the_learning_rate_goes_on_where_it_was(folder, tiny_folder, monkeypatch
 
     before = Trainer.step
     monkeypatch.setattr(Trainer, "step", step)
-    overrides = {"minutes": 0, "paths.model": tiny_folder, "training.max_steps": 8}
+    limits = {"training.max_steps": 8, "training.optimizer.learn_rate.warmup_steps": 2}
+    overrides = {"minutes": 0, "paths.model": tiny_folder, **limits}
     train(folder, **overrides)
     whole, rates[:] = [*rates], []
     shutil.rmtree(folder / "out")
