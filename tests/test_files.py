@@ -81,7 +81,7 @@ def test_what_a_kill_leaves_is_settled(tmp_path, killed_at, content):
 
 def test_the_next_folder_settles_what_was_left(tmp_path):
     path = tmp_path / "out"
-    for name in (".o-t.abcd_123.new", ".out.abcd_123.old", ".out.zzzzzzzz.new"):
+    for name in (".out.abcd_123.new", ".out.abcd_123.old", ".out.zzzzzzzz.new"):
         (tmp_path / name).mkdir()
     (tmp_path / ".out.abcd_123.old" / "file").write_text("old")
     with pytest.raises(KeyError), whole_folder(path):
@@ -98,9 +98,9 @@ def test_nothing_else_is_removed(tmp_path):
     ]  # fmt: skip
     for name in others:
         (tmp_path / name).mkdir()
-    (tmp_path / ".o-t.abcd_123.new").write_text("a file")
+    (tmp_path / ".out.abcd_123.new").write_text("a file")
     settle_folder(tmp_path / "out")
     settle_folder(tmp_path / "o.t")
-    assert names(tmp_path) == sorted([*others, ".o-t.abcd_123.new"])
+    assert names(tmp_path) == sorted([*others, ".out.abcd_123.new"])
     settle_folder(tmp_path / "missing" / "out")
     assert not (tmp_path / "missing").exists()

@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
+from ..files import settle_folder
 from .output import reason_of
 
 
@@ -27,13 +28,19 @@ def train_cli(
     What follows overrides the config: --training.max_steps 1000 --paths.train corpus/train
     """
     # Only when they are needed, since they take seconds.
+    from safetensors import SafetensorError
     from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
     from spacy.training.initialize import init_nlp
     from spacy.training.loop import train
     from spacy.util import load_config
 
     from ..training.best import put_aside, take_back
-    from ..training.checkpoint import CHECKPOINT, save_checkpoint, steps_done
+    from ..training.checkpoint import (
+        CHECKPOINT,
+        not_in_checkpoints,
+        save_checkpoint,
+        steps_done,
+    )
 
     import_code(None)
     setup_gpu(gpu_id)
@@ -41,6 +48,7 @@ def train_cli(
     try:
         overrides = parse_config_overrides(ctx.args)
         config = load_config(config_path, overrides=overrides, interpolate=False)
+        settle_folder(output / CHECKPOINT)  # if it was killed while it wrote one
         done = steps_done(output / CHECKPOINT)
         _go_on(config, output / CHECKPOINT, done, minutes)
         if done:
@@ -49,12 +57,20 @@ def train_cli(
             msg.good(f"All steps are done: {output}")
             return
         nlp = init_nlp(config, use_gpu=gpu_id)
+        if others := not_in_checkpoints(nlp):
+            reason = Errors.D023.format(names=", ".join(others), path=output / CHECKPOINT)
+            if done:
+                raise ValueError(reason)
+            msg.warn(reason)
     except (OSError, ValueError) as err:
         msg.fail("Can't train", reason_of(err), exits=1)
     weights = nlp.config["training"]["score_weights"]
     put_aside(output, weights, goes_on=done > 0)
     try:
         train(nlp, output, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
+    except (OSError, ValueError, SafetensorError) as err:
+        reason = f"{reason_of(err)}\nThe same command goes on from the last checkpoint, if any."
+        msg.fail("The training has stopped", reason, exits=1)
     finally:
         take_back(output, weights)
     save_checkpoint(nlp, output / CHECKPOINT)  # so that the last steps are known to be done

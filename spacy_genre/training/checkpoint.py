@@ -75,6 +75,17 @@ def steps_done(path: Path) -> int:
     return max(steps)
 
 
+def not_in_checkpoints(nlp: Language) -> List[str]:
+    """The components that are trained as well, and would begin anew where a training goes on."""
+    frozen = nlp.config["training"]["frozen_components"]
+    ours = {name for name, _ in trained(nlp)}
+    return [
+        name
+        for name, pipe in nlp.pipeline
+        if getattr(pipe, "is_trainable", False) and name not in {*frozen, *ours}
+    ]
+
+
 def trained(nlp: Language) -> List[Tuple[str, Any]]:
     """The components of a pipeline that generate names, with their names."""
     return [(name, pipe) for name, pipe in nlp.pipeline if hasattr(pipe, "trainer")]
