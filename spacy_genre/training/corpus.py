@@ -21,6 +21,7 @@ from ..titles import TitleSet
 from .articles import ArticleOptions
 from .gold import ALIAS, DESCRIPTION, LINK, GoldMention, GoldText
 from .names import find_name
+from .pairs import NIL
 from .reading import Texts, read_texts
 
 FORMAT = 1
@@ -86,10 +87,12 @@ class Resolver:
     counts: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, text: GoldText, where: str) -> GoldText:
-        """The text with names of the set: redirects resolved, and ids replaced.
+        """The text with names of the set: redirects resolved, and ids replaced. Mentions that are
+        said to stand for nothing ("NIL" as an id) are left out: nothing can be learnt from them.
 
         RAISES (ValueError): If missing = "fail" and a title is not in the set.
         """
+        text = text.with_mentions([m for m in text.mentions if m.title or m.id != NIL])
         if self.titles is None:
             return text
         found = [(m, self._name(m.title, m.id, where)) for m in text.mentions]

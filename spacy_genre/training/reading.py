@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import srsly
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
 from ..errors import Errors
@@ -19,6 +19,7 @@ from ..sources.pages import Page, Paragraph, TextLink
 from .articles import ArticleOptions, page_texts
 from .given import given
 from .gold import GoldMention, GoldText
+from .pairs import NIL
 
 # So much of a file tells what it is.
 START = 1 << 16
@@ -206,15 +207,11 @@ def _read_docbin(source: SourceFile, options: ArticleOptions, *, skip: int) -> I
 
 def doc_text(doc: Doc) -> GoldText:
     """The text of a Doc, and its entities that have a kb_id as mentions."""
-    mentions = (
-        GoldMention(
-            ent.start_char,
-            ent.end_char,
-            ent.kb_id_,
-            label=ent.label_,
-            candidates=tuple(given(ent)),
-        )
-        for ent in doc.ents
-        if ent.kb_id_
-    )
-    return GoldText(doc.text, tuple(mentions))
+    return GoldText(doc.text, tuple(_ent_mention(ent) for ent in doc.ents if ent.kb_id_))
+
+
+def _ent_mention(ent: Span) -> GoldMention:
+    # "NIL" is an id and no title: there may be a page that is called so.
+    title, kb_id = ("", NIL) if ent.kb_id_ == NIL else (ent.kb_id_, "")
+    names = tuple(given(ent))
+    return GoldMention(ent.start_char, ent.end_char, title, kb_id, ent.label_, candidates=names)

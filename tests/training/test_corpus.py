@@ -143,6 +143,22 @@ def test_titles_and_ids_are_found_as_evaluation_finds_them(titles, tmp_path):
     assert manifest["counts"]["not in the title set"] == 1
 
 
+def test_entities_that_stand_for_nothing_are_left_out(titles, tokenizer, tmp_path):
+    path = write_docbin(tmp_path / "x.spacy", "NIL", "Paris")
+    named_so = TitleSet.build(["Nil", "Paris"], tokenizer, redirects={"NIL": "Nil"})
+    options = replace(OPTIONS, missing="fail")
+    for i, known in enumerate((None, titles, named_so)):
+        manifest = build_corpus([path], tmp_path / str(i), known, options)
+        (row,) = rows_of(tmp_path / str(i) / "train")
+        assert [m["title"] for m in row["mentions"]] == ["Paris"]
+        assert manifest["counts"]["not in the title set"] == 0
+    # A page may be called so, and a link to it is one like any other.
+    link = tmp_path / "x.jsonl"
+    link.write_text('{"text": "NIL", "mentions": [{"start": 0, "end": 3, "title": "NIL"}]}\n')
+    build_corpus([link], tmp_path / "out", named_so, options)
+    assert rows_of(tmp_path / "out" / "train")[0]["mentions"][0]["title"] == "Nil"
+
+
 @pytest.mark.parametrize(
     "options",
     [

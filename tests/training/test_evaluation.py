@@ -82,6 +82,12 @@ def test_ids_count_as_their_names(titles):
     assert "by_frequency" not in answers
 
 
+def test_what_stands_for_nothing_counts_as_well(titles):
+    texts = [GoldText("Paris", (GoldMention(0, 5, "", id="NIL"),))]
+    found = evaluate(spacy.blank("en"), lambda docs: map(_q6, docs), titles, texts, Seen())
+    assert (found["mentions"], found["in_set"], found["micro_p"]) == (1, 0, 0)
+
+
 def _q6(doc):
     doc[0].ent_kb_id_ = "Q6"
     return doc

@@ -92,10 +92,12 @@ def test_kilt_without_a_mention_leads_to_a_page(tmp_path):
 
 def test_docbin(tmp_path):
     doc = spacy.blank("en")("An apple.")
-    doc.ents = [doc.char_span(3, 8, label="FOOD", kb_id="Apple"), doc.char_span(8, 9, label="X")]
+    spans = (0, 2, "X", "NIL"), (3, 8, "FOOD", "Apple"), (8, 9, "X", "")
+    doc.ents = [doc.char_span(start, end, label, kb_id) for start, end, label, kb_id in spans]
     DocBin(docs=[doc]).to_disk(tmp_path / "x.spacy")
     (text,) = read(tmp_path / "x.spacy")
-    assert text == GoldText("An apple.", (GoldMention(3, 8, "Apple", label="FOOD"),))
+    nothing, apple = GoldMention(0, 2, "", "NIL", "X"), GoldMention(3, 8, "Apple", label="FOOD")
+    assert text == GoldText("An apple.", (nothing, apple))
 
 
 def test_a_dump_by_several_processes(sample_dump):
