@@ -70,13 +70,11 @@ class GoldText:
     @classmethod
     def from_row(cls, row: Any) -> "GoldText":
         """RAISES (ValueError): If the row is no such text, with the reason."""
-        text = _text_of(row, "text", needed=True)
-        rows = row.get("mentions") or []
-        if not isinstance(rows, list):
-            raise ValueError(f"'mentions' is {_short(rows)}; it must be a list")
+        text = text_of(row, "text", needed=True)
+        rows = list_of(row, "mentions")
         mentions = tuple(_mention(row, text) for row in rows if not _is_open(row))
-        given = {key: _text_of(row, key) for key in ("page", "about", "opening")}
-        return cls(text, mentions, kind=_text_of(row, "kind") or LINK, **given)
+        given = {key: text_of(row, key) for key in ("page", "about", "opening")}
+        return cls(text, mentions, kind=text_of(row, "kind") or LINK, **given)
 
     def with_mentions(self, mentions: List[GoldMention]) -> "GoldText":
         """The same text with other mentions."""
@@ -100,11 +98,11 @@ def _is_open(row: Any) -> bool:
 
 
 def _mention(row: Any, text: str) -> GoldMention:
-    title, kb_id = _text_of(row, "title"), _text_of(row, "id")
+    title, kb_id = text_of(row, "title"), text_of(row, "id")
     start, end = row.get("start"), row.get("end")
     if not all(type(offset) is int for offset in (start, end)) or not 0 <= start < end <= len(text):
         raise ValueError(
-            f"the mention of {title or kb_id!r} is from {_short(start)} to {_short(end)}; they "
+            f"the mention of {title or kb_id!r} is from {short(start)} to {short(end)}; they "
             f"must be offsets of characters in a text of {len(text)}"
         )
     if not title and not kb_id:
@@ -117,21 +115,34 @@ def _mention(row: Any, text: str) -> GoldMention:
     candidates = row.get("candidates") or []
     if not isinstance(candidates, list) or not all(isinstance(c, str) for c in candidates):
         raise ValueError(f"the candidates of {title or kb_id!r} must be a list of titles")
-    kind = _text_of(row, "kind") or LINK
-    return GoldMention(start, end, title, kb_id, _text_of(row, "label"), kind, tuple(candidates))
+    kind = text_of(row, "kind") or LINK
+    return GoldMention(start, end, title, kb_id, text_of(row, "label"), kind, tuple(candidates))
 
 
-def _text_of(row: Any, key: str, *, needed: bool = False) -> str:
+def text_of(row: Any, key: str, *, needed: bool = False) -> str:
+    """A text in a row of JSON, or "" if there is none.
+
+    RAISES (ValueError): If it is no text; if it is needed, and missing or blank.
+    """
     if not isinstance(row, Mapping):
-        raise ValueError(f"{_short(row)} must be an object")
+        raise ValueError(f"{short(row)} must be an object")
     value = row.get(key)
     if value is None and not needed:
         return ""
     if not isinstance(value, str) or (needed and not value.strip()):
-        raise ValueError(f"{key!r} is {_short(value)}; it must be a text")
+        raise ValueError(f"{key!r} is {short(value)}; it must be a text")
     return value
 
 
-def _short(value: Any) -> str:
+def list_of(row: Mapping[str, Any], key: str) -> List[Any]:
+    """A list in a row of JSON, empty if there is none. RAISES (ValueError): If it is no list."""
+    value = row.get(key) or []
+    if not isinstance(value, list):
+        raise ValueError(f"{key!r} is {short(value)}; it must be a list")
+    return value
+
+
+def short(value: Any) -> str:
+    """A value as it is shown in a message."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,9 +1,8 @@
 """Reading texts with mentions, whatever file they are in."""
 
-import re
 from collections import Counter
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
@@ -18,12 +17,13 @@ from ..sources.opening import SourceFile, open_source
 from ..sources.pages import Page, Paragraph, TextLink
 from .articles import ArticleOptions, page_texts
 from .given import given
-from .gold import GoldMention, GoldText
+from .gold import GoldMention, GoldText, list_of, text_of
 from .pairs import NIL
 
 # So much of a file tells what it is.
 START = 1 << 16
-MARKED = re.compile(r"\[START_ENT\] ?(.*?) ?\[END_ENT\]", re.DOTALL)
+# Around the mention in KILT's inputs, where it has one.
+MARKERS = ("[START_ENT]", "[END_ENT]")
 # What one item of a file (an article, a line, a Doc) gave.
 Texts = List[GoldText]
 
@@ -159,40 +159,53 @@ def _article_title(title: str) -> str:
 
 def _kilt_texts(row: Dict[str, Any]) -> Texts:
     """A row of KILT, or of the data sets that came with the paper, which have its form."""
-    answers = [output for output in row.get("output") or [] if isinstance(output, dict)]
-    title = next(filter(None, map(_kilt_title, answers)), "")
-    if not title:
-        raise ValueError("its 'output' has no answer and no provenance with a title")
+    title = _kilt_title(row)
     left, mention, right = _kilt_parts(row)
-    if not mention:
-        return [GoldText(row["input"], (), "", title)]
-    names = tuple(map(str, row.get("candidates") or ()))
-    gold = GoldMention(len(left), len(left) + len(mention), title, candidates=names)
-    return [GoldText(left + mention + right, (gold,))]
+    # By way of our own row, which is checked.
+    text: Dict[str, Any] = {"text": left + mention + right}
+    if mention:
+        place = {"start": len(left), "end": len(left) + len(mention)}
+        text["mentions"] = [{**place, "title": title, "candidates": row.get("candidates")}]
+    else:
+        text["about"] = title
+    return [GoldText.from_row(text)]
 
 
 def _kilt_parts(row: Dict[str, Any]) -> Tuple[str, str, str]:
     """What stands left of the mention, the mention (none for other tasks), and what follows it."""
     meta = row.get("meta") or {}
-    if isinstance(meta.get("mention"), str) and meta["mention"].strip():
-        left, right = meta.get("left_context") or "", meta.get("right_context") or ""
-        parts = (left, meta["mention"], right)
+    if text_of(meta, "mention").strip():
+        parts = tuple(text_of(meta, key) for key in ("left_context", "mention", "right_context"))
     else:
-        if not isinstance(row["input"], str) or not row["input"].strip():
-            raise ValueError(f"'input' is {str(row['input'])[:40]!r}; it must be a text")
-        marked = list(MARKED.finditer(row["input"]))
-        if len(marked) != 1:
-            return row["input"], "", ""
-        parts = (row["input"][: marked[0].start()], marked[0][1], row["input"][marked[0].end() :])
+        text = text_of(row, "input", needed=True)
+        if not any(marker in text for marker in MARKERS):
+            return text, "", ""
+        parts = _marked_parts(text)
     left, mention, right = (part.strip() for part in parts)
     closed = right[:1] in ".,;:!?)'’" and parts[2][:1] != " "
     return f"{left} " if left else "", mention, right if closed or not right else f" {right}"
 
 
-def _kilt_title(output: Dict[str, Any]) -> str:
-    places = [place for place in output.get("provenance") or [] if isinstance(place, dict)]
-    title = next((place["title"] for place in places if place.get("title")), output.get("answer"))
-    return title if isinstance(title, str) else ""
+def _marked_parts(text: str) -> Tuple[str, str, str]:
+    begin, end = MARKERS
+    left, _, rest = text.partition(begin)
+    mention, is_closed, right = rest.partition(end)
+    is_one = text.count(begin) == text.count(end) == 1
+    if not (is_one and is_closed and mention.strip()):
+        raise ValueError(f"'input' must have one mention, {begin} mention {end}, or no marker")
+    return left, mention, right
+
+
+def _kilt_title(row: Dict[str, Any]) -> str:
+    """The title of the page that the row leads to: an answer is one in some tasks only."""
+    outputs = [output for output in list_of(row, "output") if isinstance(output, dict)]
+    places = (place for output in outputs for place in list_of(output, "provenance"))
+    found = (text_of(place, "title") for place in places if isinstance(place, dict))
+    answers = (text_of(output, "answer") for output in outputs)
+    title = next(filter(None, chain(found, answers)), "")
+    if not title:
+        raise ValueError("its 'output' has no answer and no provenance with a title")
+    return title
 
 
 def _read_docbin(source: SourceFile, options: ArticleOptions, *, skip: int) -> Iterator[Texts]:

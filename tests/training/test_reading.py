@@ -73,7 +73,7 @@ def test_pages(tmp_path):
 def test_kilt(tmp_path, row, text):
     outputs = [
         [{"answer": "Apple"}],
-        [{"answer": "no"}, {"answer": "x", "provenance": [{"title": "Apple"}]}][1:],
+        [{"answer": "no"}, {"answer": "x", "provenance": [{"title": None}, {"title": "Apple"}]}],
     ]
     for output in outputs:
         path = write_rows(tmp_path / "x.jsonl", {**row, "output": output, "candidates": ["Apple"]})
@@ -86,7 +86,7 @@ def test_kilt(tmp_path, row, text):
 
 def test_kilt_without_a_mention_leads_to_a_page(tmp_path):
     output = [{"answer": "no"}, {"provenance": [{"title": "Apple"}]}]
-    row = {"input": "Which fruit?", "output": output[1:]}
+    row = {"input": "Which fruit?", "output": output}
     assert read(write_rows(tmp_path / "x.jsonl", row)) == [GoldText("Which fruit?", about="Apple")]
 
 
@@ -125,7 +125,7 @@ def test_a_dump_by_several_processes(sample_dump):
         ('{"title": "a", "paragraphs": [{}]}', "is no paragraph"),
         ('{"title": "a", "paragraphs": {}}', "'paragraphs' a list"),
         ('{"input": "a", "output": []}', "no answer"),
-        ('{"input": 3, "output": [{"answer": "a"}]}', "'input' is '3'"),
+        ('{"input": 3, "output": [{"answer": "a"}]}', "'input' is 3; it must be a text"),
     ],
 )
 def test_wrong_rows(tmp_path, row, message):
@@ -133,6 +133,43 @@ def test_wrong_rows(tmp_path, row, message):
     path.write_text('{"text": "good"}\n' + row + "\n")
     with pytest.raises(ValueError, match=message):
         read(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I saw [START_ENT] Paris yesterday.",
+        "I saw Paris [END_ENT] yesterday.",
+        "I saw [END_ENT] Paris [START_ENT] yesterday.",
+        "[START_ENT]  [END_ENT]",
+        "[START_ENT] Paris [END_ENT] and [START_ENT] Rome [END_ENT]",
+        "[START_ENT] Paris [START_ENT] Rome [END_ENT]",
+    ],
+)
+def test_broken_marks_of_kilt(tmp_path, text):
+    row = {"input": text, "output": [{"answer": "Paris"}]}
+    with pytest.raises(ValueError, match=r"D002.*x.jsonl, line 1: 'input' must have one mention"):
+        read(write_rows(tmp_path / "x.jsonl", row))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"meta": "x"}, "'x' must be an object"),
+        ({"meta": {"mention": 5}}, "'mention' is 5; it must be a text"),
+        ({"meta": {"mention": "a", "left_context": 5}}, "'left_context' is 5; it must be a text"),
+        ({"candidates": 5}, "the candidates of 'A' must be a list"),
+        ({"candidates": [5]}, "the candidates of 'A' must be a list"),
+        ({"output": 5}, "'output' is 5; it must be a list"),
+        ({"output": [{"provenance": 5}]}, "'provenance' is 5; it must be a list"),
+        ({"output": [{"provenance": [{"title": 5}]}]}, "'title' is 5; it must be a text"),
+        ({"output": [{"answer": 5}]}, "'answer' is 5; it must be a text"),
+    ],
+)
+def test_wrong_fields_of_kilt(tmp_path, fields, message):
+    row = {"input": "[START_ENT] a [END_ENT]", "output": [{"answer": "A"}], **fields}
+    with pytest.raises(ValueError, match=f"D002.*line 1: {message}"):
+        read(write_rows(tmp_path / "x.jsonl", row))
 
 
 def test_wrong_files(tmp_path):
