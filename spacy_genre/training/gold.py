@@ -115,6 +115,7 @@ def _mention(row: Any, text: str) -> GoldMention:
     candidates = row.get("candidates") or []
     if not isinstance(candidates, list) or not all(isinstance(c, str) for c in candidates):
         raise ValueError(f"the candidates of {title or kb_id!r} must be a list of titles")
+    candidates = [_valid(name, "candidates") for name in candidates]
     kind = text_of(row, "kind") or LINK
     return GoldMention(start, end, title, kb_id, text_of(row, "label"), kind, tuple(candidates))
 
@@ -122,7 +123,8 @@ def _mention(row: Any, text: str) -> GoldMention:
 def text_of(row: Any, key: str, *, needed: bool = False) -> str:
     """A text in a row of JSON, or "" if there is none.
 
-    RAISES (ValueError): If it is no text; if it is needed, and missing or blank.
+    RAISES (ValueError): If it is no text, or no valid Unicode; if it is needed, and missing or
+        blank.
     """
     if not isinstance(row, Mapping):
         raise ValueError(f"{short(row)} must be an object")
@@ -131,7 +133,7 @@ def text_of(row: Any, key: str, *, needed: bool = False) -> str:
         return ""
     if not isinstance(value, str) or (needed and not value.strip()):
         raise ValueError(f"{key!r} is {short(value)}; it must be a text")
-    return value
+    return _valid(value, key)
 
 
 def list_of(row: Mapping[str, Any], key: str) -> List[Any]:
@@ -140,6 +142,18 @@ def list_of(row: Mapping[str, Any], key: str) -> List[Any]:
     if not isinstance(value, list):
         raise ValueError(f"{key!r} is {short(value)}; it must be a list")
     return value
+
+
+def _valid(text: str, key: str) -> str:
+    """The text itself. RAISES (ValueError): If it has half a character, which JSON can escape but
+    no file can hold as UTF-8."""
+    try:
+        text.encode("utf8")
+    except UnicodeEncodeError as err:
+        around = short(text[max(err.start - 20, 0) : err.end + 20])
+        reason = f"{key!r} is no valid Unicode: half of a surrogate pair in {around}"
+        raise ValueError(reason) from err
+    return text
 
 
 def short(value: Any) -> str:

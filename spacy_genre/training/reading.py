@@ -147,7 +147,7 @@ def _page(row: Dict[str, Any]) -> Page:
         links = tuple(TextLink(m.start, m.end, title) for m, title in named if title)
         # Such data have lost the marks of lists, but not the names of HTML's tags.
         paragraphs.append(Paragraph(gold.text, links, paragraph.get("tag") in ("li", "dd", "dt")))
-    return Page(row["title"], paragraphs)
+    return Page(text_of(row, "title"), paragraphs)
 
 
 def _article_title(title: str) -> str:

@@ -172,6 +172,29 @@ def test_wrong_fields_of_kilt(tmp_path, fields, message):
         read(write_rows(tmp_path / "x.jsonl", row))
 
 
+HALF = "Paris \ud83d is"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": HALF},
+        {"text": "A", "page": HALF},
+        {"text": "A", "mentions": [{"start": 0, "end": 1, "title": HALF}]},
+        {"text": "A", "mentions": [{"start": 0, "end": 1, "id": HALF}]},
+        {"text": "A", "mentions": [{"start": 0, "end": 1, "title": "A", "candidates": [HALF]}]},
+        {"title": HALF, "paragraphs": [{"text": "A"}]},
+        {"title": "A", "paragraphs": [{"text": HALF}]},
+        {"input": HALF, "output": [{"answer": "A"}]},
+        {"input": "A", "output": [{"answer": HALF}]},
+    ],
+)
+def test_half_characters(tmp_path, row):
+    path = write_rows(tmp_path / "x.jsonl", {"text": "\U0001f600 is whole"}, row)
+    with pytest.raises(ValueError, match=r"D002.*line 2: .* is no valid Unicode: .*Paris"):
+        read(path)
+
+
 def test_wrong_files(tmp_path):
     path = tmp_path / "x"
     path.write_text("plain text")
