@@ -6,11 +6,12 @@ import time
 import zlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import srsly
 from tqdm import tqdm
@@ -18,6 +19,8 @@ from tqdm import tqdm
 from ..errors import Errors
 from ..files import whole_folder, write_whole
 from ..titles import TitleSet
+from ..titles.folding import fold
+from ..titles.storage import checksum
 from .articles import ArticleOptions
 from .gold import ALIAS, DESCRIPTION, LINK, GoldMention, GoldText
 from .names import find_name
@@ -178,8 +181,25 @@ def _signature(
     sources: Sequence[Path], titles: Optional[TitleSet], options: CorpusOptions
 ) -> Dict[str, Any]:
     """What must be the same for work to be gone on with."""
-    files = [[str(path), path.stat().st_size if path.exists() else 0] for path in sources]
-    return {"sources": files, "options": _as_row(options), "titles": repr(titles)}
+    excluded = "\n".join(sorted(options.exclude)).encode("utf8", "surrogatepass")
+    return {
+        "sources": [[str(path), *_size_and_time(path)] for path in sources],
+        "options": {**_as_row(options), "exclude": sha256(excluded).hexdigest()},
+        "titles": _checksum(titles) if titles is not None else None,
+    }
+
+
+def _size_and_time(path: Path) -> Tuple[int, int]:
+    """What tells whether a file was written again; that it is missing is said when it is read."""
+    found = path.stat() if path.exists() else None
+    return (found.st_size, found.st_mtime_ns) if found is not None else (0, 0)
+
+
+def _checksum(titles: TitleSet) -> int:
+    """Of all that a title set knows, changes included; as its file has it, but without making the
+    file's content once more in memory."""
+    tables = fold(titles.view)
+    return checksum(tables.to_arrays(), tables.header)
 
 
 def _as_row(options: CorpusOptions) -> Dict[str, Any]:

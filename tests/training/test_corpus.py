@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -122,6 +123,35 @@ def test_resume(source, titles, tmp_path, monkeypatch, kill_at):
             build_corpus([source], out, titles, OPTIONS)
     build_corpus([source], out, titles, replace(OPTIONS, aliases=True))
     assert content(out) == content(expected)
+
+
+def test_only_the_same_work_is_gone_on_with(source, titles, tokenizer, tmp_path, monkeypatch):
+    """Other pages, titles or content are seen, even if there are as many of them."""
+    out, options = tmp_path / "out", replace(OPTIONS, exclude=frozenset(["Page 1"]))
+    with monkeypatch.context() as patch:
+        patch.setattr(corpus_module, "_finish", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build_corpus([source], out, titles, options)
+    redirects = {"Einstein": "Albert Einstein"}
+    ids = [titles.id_of(name) for name in titles]
+    other = TitleSet.build([*[*titles][:-1], "Rome"], tokenizer, ids=ids, redirects=redirects)
+    assert repr(other) == repr(titles)
+    changed = TitleSet.build([*titles], tokenizer, ids=ids, redirects=redirects)
+    changed.remove("Paris")
+    changed.add("Rome")
+    assert repr(changed) == repr(titles)
+    excluded = replace(options, exclude=frozenset(["Page 2"]))
+    for known, wanted in ((titles, excluded), (other, options), (changed, options)):
+        with pytest.raises(ValueError, match="D007"):
+            build_corpus([source], out, known, wanted)
+    before = source.stat()
+    source.write_text(source.read_text().replace("Einstein", "Einstien"))
+    assert source.stat().st_size == before.st_size
+    with pytest.raises(ValueError, match="D007"):
+        build_corpus([source], out, titles, options)
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    again = TitleSet.from_bytes(titles.to_bytes())
+    assert build_corpus([source], out, again, options)["counts"]["texts of excluded pages"] == 1
 
 
 def test_what_is_not_in_the_title_set(source, titles, tmp_path):
