@@ -292,6 +292,10 @@ class Errors:
         "[D018] A model and a pipeline are given, but only one can be evaluated. Leave out --model "
         "or --pipeline."
     )
+    D020 = (
+        "[D020] {path} is the folder of a whole corpus, of which only one part is read at a time. "
+        "Give that instead: {parts}."
+    )
 
 
 class Warnings:

@@ -12,11 +12,12 @@ from spacy.training import Example
 from ..errors import Errors
 from ..titles import TitleSet
 from .articles import ArticleOptions
-from .corpus import Resolver
+from .corpus import MANIFEST, Resolver
 from .examples import ExampleMaker
 from .gold import GoldText
 from .reading import read_texts
 
+PARTS = ("train", "dev")
 SUFFIXES = (".jsonl.gz", ".jsonl", ".spacy")
 Reader = Callable[[Language], Iterator[Example]]
 T = TypeVar("T")
@@ -136,6 +137,9 @@ def corpus_files(path: Path) -> List[Path]:
         raise FileNotFoundError(Errors.F001.format(path=path))
     if path.is_file():
         return [path]
+    parts = [str(path / part) for part in PARTS if (path / part).is_dir()]
+    if parts and (path / MANIFEST).is_file():  # beside which there is missing.jsonl, of no texts
+        raise ValueError(Errors.D020.format(path=path, parts=" or ".join(parts)))
     files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES))
     if not files:
         raise ValueError(Errors.D009.format(path=path))

@@ -269,6 +269,14 @@ def test_reader(source, titles, tmp_path):
     assert len(read(folder, limit=7)) == 7
 
 
+def test_the_folder_of_a_whole_corpus_is_none_to_read(source, titles, tmp_path):
+    out = tmp_path / "out"
+    build_corpus([source], out, titles, replace(OPTIONS, dev=0.2))
+    with pytest.raises(ValueError, match="D020") as caught:
+        read(out)
+    assert str(caught.value).endswith(f"instead: {out / 'train'} or {out / 'dev'}.")
+
+
 def test_mentions_that_do_not_fit_into_a_doc(tmp_path):
     path = tmp_path / "x.jsonl"
     mentions = [(0, 3), (0, 5), (8, 10)]
