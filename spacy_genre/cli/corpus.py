@@ -95,7 +95,7 @@ def build_cli(
         articles = ArticleOptions(
             own_title, repeats, short_forms, leads, lists, years, copies, openings, seed
         )
-        excluded = exclude_pages.read_text("utf8").splitlines() if exclude_pages else []
+        excluded = _lines_of(exclude_pages) if exclude_pages is not None else []
         options = CorpusOptions(
             articles, aliases, descriptions, missing, frozenset(excluded), dev, shards, seed
         )
@@ -110,6 +110,13 @@ def build_cli(
     except (OSError, ValueError, ImportError) as err:
         msg.fail("No corpus was written", reason_of(err), exits=1)
     _report(manifest, out)
+
+
+def _lines_of(path: Path) -> List[str]:
+    try:
+        return path.read_text("utf8").splitlines()
+    except UnicodeDecodeError as err:
+        raise ValueError(Errors.D003.format(path=path, reason=err)) from err
 
 
 def _report(manifest: Dict[str, Any], out: Path) -> None:

@@ -6,8 +6,12 @@ from wasabi import msg
 
 
 def reason_of(err: Exception) -> str:
-    """The message of an error, without the number that an OSError puts in front."""
-    return getattr(err, "strerror", None) or str(err)
+    """The message of an error, without the number that an OSError puts in front; with the file
+    that it is about."""
+    message = getattr(err, "strerror", None) or str(err)
+    path = getattr(err, "filename", None)
+    # Messages of our own name the file where it belongs in the sentence.
+    return message if path is None or str(path) in message else f"{path}: {message}"
 
 
 def show_counts(what: str, counts: Mapping[str, int]) -> None:

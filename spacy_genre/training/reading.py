@@ -50,6 +50,9 @@ def read_texts(
     finish (Optional[Callable[[str], None]]): Is given the file's SHA-256 at the end.
     RAISES (OSError, ValueError): If it can't be read; with the line, where it has lines.
     """
+    if path.is_dir():
+        reason = "it is a folder; give the files in it"
+        raise ValueError(Errors.D003.format(path=path, reason=reason))
     with open_source(path, progress=progress) as source:
         start = source.stream.peek(START)[:START]  # type: ignore[attr-defined]
         read = _reader(path, start)

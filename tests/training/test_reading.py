@@ -211,5 +211,7 @@ def test_wrong_files(tmp_path):
         read(path)
     with pytest.raises(FileNotFoundError, match="F001"):
         read(tmp_path / "missing")
+    with pytest.raises(ValueError, match=r"D003.*it is a folder"):
+        read(tmp_path)
     path.write_bytes(b"")
     assert read(path) == []

@@ -1,0 +1,36 @@
+import pytest
+from typer.testing import CliRunner
+
+from spacy_genre.cli import genre_cli
+from spacy_genre.cli.output import reason_of
+from spacy_genre.files import write_whole
+
+
+def fails(*args):
+    """The output of a call that fails, on one line."""
+    result = CliRunner().invoke(genre_cli, ["corpus", "build", *map(str, args)])
+    assert result.exit_code == 1, result.output
+    return " ".join(result.output.split())
+
+
+def test_errors_name_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # short paths are not broken over lines
+    (tmp_path / "x.jsonl").write_text('{"text": "A"}\n')
+    command = ["x.jsonl", "out", "--exclude-pages"]
+    assert "nope.txt: No such file or directory" in fails(*command, "nope.txt")
+    assert ".: Is a directory" in fails(*command, ".")
+    (tmp_path / "latin1.txt").write_bytes("Zürich\n".encode("latin1"))
+    assert "latin1.txt can't be read: 'utf-8' codec" in fails(*command, "latin1.txt")
+    (tmp_path / "folder").mkdir()
+    assert "folder can't be read: it is a folder; give the files in it" in fails("folder", "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_errors_name_the_file_once(tmp_path):
+    folder = tmp_path / "file" / "below"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="F011") as caught:
+        write_whole(folder, b"")
+    assert reason_of(caught.value).count(str(folder)) == 1
+    ours = FileNotFoundError("[F001] Can't read x: there is no such file.")
+    assert reason_of(ours) == str(ours)
