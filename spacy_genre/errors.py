@@ -281,8 +281,14 @@ class Errors:
         "written. Leave it out, or train with 'spacy train', without checkpoints."
     )
     D016 = (
-        "[D016] {path} holds pairs of another corpus or title set. Delete it to have them encoded "
-        "anew, or write to another folder."
+        "[D016] {path} holds pairs that were encoded before a change of: {changed}. Delete it to "
+        "have them encoded anew, or write to another folder."
+    )
+    D023 = (
+        "[D023] {name} has no mention that can be learnt from: none has a title or id that leads "
+        "to a name of the title set (the linker's kb_id is {kb_id!r}, its labels_discard are "
+        "{labels}, and use_gold_ents is {use_gold_ents}). Correct the corpus, the title set or "
+        "these settings."
     )
     D017 = (
         "[D017] A {kind} has no mask token, so nothing can be hidden. Set mask_context = 0 in the "

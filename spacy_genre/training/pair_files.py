@@ -1,6 +1,7 @@
 """Pairs of input and name in files, as arrays that are opened by memory map: encoded once, and then
 read by any number of processes and as often as is needed."""
 
+import os
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List
 
@@ -10,12 +11,18 @@ import srsly
 from ..errors import Errors
 from ..files import write_whole
 from ..ragged import flatten
+from ..titles.folding import fold
+from ..titles.storage import checksum
 from .pairs import Pair
+from .readers import SUFFIXES
 
 MANIFEST = "manifest.json"
 # So many pairs are in a file.
 PART = 1_000_000
 COLUMNS = ("inputs", "input_lengths", "names", "name_lengths")
+# What pairs depend on, of the linker's settings and of its model's.
+LINKER = ("context_tokens", "kb_id", "labels_discard", "use_gold_ents", "longest_forms")
+MODEL = ("start_delimiter", "end_delimiter", "name_bos", "context_tokens", "opening_tokens")
 
 
 class PairWriter:
@@ -53,6 +60,59 @@ class PairWriter:
         self.waiting = []
 
 
+def signature_of(config: Dict[str, Any], corpus: str, linker: Any) -> Dict[str, Any]:
+    """All that the pairs of a corpus depend on, by name, as it is read from JSON.
+
+    config (Dict[str, Any]): The pipeline's config, filled and interpolated.
+    corpus (str): The corpus in it: "corpora.train".
+    linker (LearningPipe): What encodes.
+    """
+    block, titles, shim = _block(config, corpus), linker.titles, linker.shim
+    settings = linker.settings()
+    found = {
+        "corpus": block,
+        "files of the corpus": [_as_found(path) for path in _files(block)],
+        # Equal numbers of names are not equal names.
+        "title set": checksum(fold(titles.view).to_arrays(), titles.header),
+        "tokenizer": shim.name_tokenizer.fingerprint,
+        "longest input": linker.max_length,
+        "language": [config["nlp"].get(key) for key in ("lang", "tokenizer")],
+        "the linker's missing": linker.training.missing,
+        **{f"the linker's {key}": settings[key] for key in LINKER},
+        **{f"the model's {key}": getattr(shim.settings, key) for key in MODEL},
+    }
+    known: Dict[str, Any] = srsly.json_loads(srsly.json_dumps(found))
+    return known
+
+
+def _block(config: Dict[str, Any], name: str) -> Any:
+    """The block of a config with a dotted name, or the nearest one around it: one reader may give
+    several corpora."""
+    block: Any = config
+    for part in name.split("."):
+        if part not in block:
+            break
+        block = block[part]
+    return block
+
+
+def _files(block: Any) -> Iterator[Path]:
+    """The files that a block of a config names, by themselves or by a folder around them."""
+    if isinstance(block, dict):
+        for value in block.values():
+            yield from _files(value)
+    elif isinstance(block, str) and os.path.isdir(block):
+        files = (path for path in Path(block).rglob("*") if path.name.endswith(SUFFIXES))
+        yield from sorted(files)
+    elif isinstance(block, str) and os.path.isfile(block):
+        yield Path(block)
+
+
+def _as_found(path: Path) -> List[Any]:
+    found = path.stat()
+    return [str(path), found.st_size, found.st_mtime_ns]
+
+
 def finish_pairs(folder: Path, signature: Dict[str, Any]) -> None:
     """Say that a folder of pairs is whole, and what they were made of."""
     parts = sorted(path.name.removesuffix("-names.npy") for path in folder.glob("*-names.npy"))
@@ -61,14 +121,20 @@ def finish_pairs(folder: Path, signature: Dict[str, Any]) -> None:
 
 
 def is_whole(folder: Path, signature: Dict[str, Any]) -> bool:
-    """Whether a folder holds all pairs of what is to be read.
+    """Whether a folder holds all pairs of what is to be read, and any at all.
 
     RAISES (ValueError): If they are of something else.
     """
     if not (folder / MANIFEST).exists():
         return False
-    if srsly.read_json(folder / MANIFEST)["signature"] != signature:
-        raise ValueError(Errors.D016.format(path=folder))
+    manifest = srsly.read_json(folder / MANIFEST)
+    if not manifest["parts"]:
+        return False
+    found = manifest["signature"]
+    if found != signature:
+        keys = [*signature, *(key for key in found if key not in signature)]
+        changed = ", ".join(key for key in keys if found.get(key) != signature.get(key))
+        raise ValueError(Errors.D016.format(path=folder, changed=changed))
     return True
 
 

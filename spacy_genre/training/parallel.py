@@ -36,7 +36,14 @@ from ..files import whole_folder
 from ..ragged import IntArray
 from .best import BEST, PERFORMANCE, score_of
 from .checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint, trained
-from .pair_files import PairFiles, PairWriter, finish_pairs, is_whole, shuffled_batches
+from .pair_files import (
+    PairFiles,
+    PairWriter,
+    finish_pairs,
+    is_whole,
+    shuffled_batches,
+    signature_of,
+)
 
 try:
     from accelerate import Accelerator, InitProcessGroupKwargs
@@ -107,14 +114,12 @@ class ParallelTraining:
         self.linker = found[0][1]
         corpora: Any = [self.settings["train_corpus"], self.settings["dev_corpus"]]
         self.train_corpus, self.dev_corpus = resolve_dot_names(filled, corpora)
-        self.signature = {
-            "corpora": srsly.json_loads(srsly.json_dumps(filled["corpora"])),
-            "titles": repr(self.linker.titles),
-        }
         self.weights, self.best = self.settings["score_weights"], -1.0
         if (out / CHECKPOINT).exists():
             load_checkpoint(self.nlp, out / CHECKPOINT)
             self.best = score_of(out / BEST, self.weights)
+        # Of the linker that encodes: with the model of the checkpoint, if there is one.
+        self.signature = signature_of(filled, self.settings["train_corpus"], self.linker)
         self.best_step = self.linker.trainer.n_steps
         self.linker.shim.transformer.to(accelerator.device)
 
@@ -150,7 +155,10 @@ class ParallelTraining:
         self.accelerator.end_training()
 
     def _pairs(self) -> PairFiles:
-        """The pairs of the whole corpus. Each process encodes a share, if it is not there yet."""
+        """The pairs of the whole corpus. Each process encodes a share, if it is not there yet.
+
+        RAISES (ValueError): If there are none, or those that are there are of something else.
+        """
         folder, rank = self.out / "pairs", self.accelerator.process_index
         if not is_whole(folder, self.signature):
             self.accelerator.wait_for_everyone()
@@ -162,16 +170,33 @@ class ParallelTraining:
                 self.train_corpus(self.nlp), rank, None, self.accelerator.num_processes
             )
             bar = tqdm(desc="pairs", disable=not self.is_first or not sys.stderr.isatty())
+            n_pairs = 0
             for batch in minibatch(examples, ENCODE_BATCH):
                 pairs = self.linker._pairs(batch)
                 writer.write(pairs)
+                n_pairs += len(pairs)
                 bar.update(len(pairs))
             writer.finish()
+            self._check_pairs(n_pairs)
             self.accelerator.wait_for_everyone()
             if self.is_first:
                 finish_pairs(folder, self.signature)
         self.accelerator.wait_for_everyone()
         return PairFiles(folder)
+
+    def _check_pairs(self, n_pairs: int) -> None:
+        """RAISES (ValueError): If no process has any pairs. All of them know, so that none waits
+        for one that has ended."""
+        mine = torch.tensor(n_pairs, device=self.accelerator.device)
+        if not int(self.accelerator.reduce(mine, "sum")):
+            linker = self.linker
+            message = Errors.D023.format(
+                name=self.settings["train_corpus"],
+                kb_id=linker.kb_id,
+                labels=", ".join(linker.labels_discard) or "none",
+                use_gold_ents=linker.use_gold_ents,
+            )
+            raise ValueError(message)
 
     def _step(self, pairs: PairFiles, batch: IntArray, sgd: Any) -> float:
         """Change the weights by a batch's gradient.

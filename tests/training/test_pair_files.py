@@ -46,8 +46,8 @@ def test_a_folder_is_whole_once_all_writers_are_done(tmp_path):
     assert not is_whole(tmp_path, signature)
     write(tmp_path, signature)
     assert is_whole(tmp_path, signature)
-    with pytest.raises(ValueError, match=r"\[D016\].*another corpus"):
-        is_whole(tmp_path, {"corpus": "b"})
+    with pytest.raises(ValueError, match=r"\[D016\].* a change of: corpus, kb_id\."):
+        is_whole(tmp_path, {"corpus": "b", "kb_id": "id"})
 
 
 def test_damaged_pairs(tmp_path):
@@ -67,6 +67,8 @@ def test_damaged_pairs(tmp_path):
 
 def test_no_pairs(tmp_path):
     finish_pairs(tmp_path, {})
+    assert not is_whole(tmp_path, {})
+    assert not is_whole(tmp_path, {"corpus": "corrected"})
     with pytest.raises(ValueError, match="there are no pairs"):
         PairFiles(tmp_path)
 

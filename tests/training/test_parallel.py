@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from functools import partial
@@ -11,6 +12,7 @@ from accelerate import Accelerator
 from conftest import NAMES
 from spacy.util import load_config
 
+from spacy_genre import TitleSet
 from spacy_genre.training.loss import packs
 from spacy_genre.training.pair_files import PairWriter
 from spacy_genre.training.pairs import Pair
@@ -27,14 +29,18 @@ TEXTS = [
 STEPS = 2
 
 
+def write_texts(path, texts):
+    rows = [
+        {"text": text, "mentions": [{"start": start, "end": end, "title": title}]}
+        for text, start, end, title in texts
+    ]
+    srsly.write_jsonl(path, rows)
+
+
 @pytest.fixture
 def overrides(tmp_path, titles, tiny_folder):
     titles.save(tmp_path / "titles")
-    rows = [
-        {"text": text, "mentions": [{"start": start, "end": end, "title": title}]}
-        for text, start, end, title in TEXTS
-    ]
-    srsly.write_jsonl(tmp_path / "texts.jsonl", rows)
+    write_texts(tmp_path / "texts.jsonl", TEXTS)
     # Without dropout, so that the steps of one process and of two can be compared.
     config = srsly.read_json(tiny_folder / "config.json")
     model = tmp_path / "model"
@@ -112,6 +118,85 @@ def test_what_a_killed_run_has_left_is_not_read(overrides, tmp_path):
     writer.finish()
     run = training(overrides, tmp_path / "out")
     assert len(run._pairs()) == len(TEXTS)
+
+
+def test_pairs_are_not_encoded_again(overrides, tmp_path, monkeypatch):
+    assert len(training(overrides, tmp_path / "out")._pairs()) == len(TEXTS)
+    # What is evaluated on, and how, is nothing to the pairs.
+    (tmp_path / "dev.jsonl").write_bytes((tmp_path / "texts.jsonl").read_bytes())
+    changes = {"paths.dev": str(tmp_path / "dev.jsonl"), "components.genre_linker.num_beams": 2}
+    run = training({**overrides, **changes}, tmp_path / "out")
+    monkeypatch.setattr(run, "train_corpus", None)
+    assert len(run._pairs()) == len(TEXTS)
+
+
+@pytest.mark.parametrize("how", ["size", "time", "shard"])
+def test_a_changed_corpus_is_noticed(overrides, tmp_path, how):
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    write_texts(corpus / "0.jsonl", TEXTS)
+    overrides = {**overrides, "paths.train": str(corpus)}
+    training(overrides, tmp_path / "out")._pairs()
+    before = (corpus / "0.jsonl").stat()
+    if how == "size":
+        write_texts(corpus / "0.jsonl", TEXTS[:3])
+        os.utime(corpus / "0.jsonl", ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif how == "time":
+        os.utime(corpus / "0.jsonl", ns=(before.st_atime_ns, before.st_mtime_ns + 1000))
+    else:
+        write_texts(corpus / "1.jsonl", TEXTS)
+    with pytest.raises(ValueError, match=r"\[D016\].* a change of: files of the corpus\."):
+        training(overrides, tmp_path / "out")._pairs()
+
+
+def test_another_title_set_is_noticed(overrides, tmp_path, tokenizer):
+    """One of as many names."""
+    training(overrides, tmp_path / "out")._pairs()
+    names = [*NAMES[:-1], "London"]
+    ids = [f"Q{i}" for i in range(len(NAMES))]
+    redirects = {"Einstein": "Albert Einstein"}
+    TitleSet.build(names, tokenizer, ids=ids, redirects=redirects).save(tmp_path / "titles")
+    with pytest.raises(ValueError, match=r"\[D016\].* a change of: title set\."):
+        training(overrides, tmp_path / "out")._pairs()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("context_tokens", 3),
+        ("kb_id", "id"),
+        ("labels_discard", ["DATE"]),
+        ("use_gold_ents", False),
+        ("longest_forms", ["ORG"]),
+    ],
+)
+def test_another_setting_of_the_linker_is_noticed(overrides, tmp_path, key, value):
+    training(overrides, tmp_path / "out")._pairs()
+    changed = {**overrides, f"components.genre_linker.{key}": value}
+    with pytest.raises(ValueError, match=rf"\[D016\].* a change of: the linker's {key}\."):
+        training(changed, tmp_path / "out")._pairs()
+
+
+def test_another_model_is_noticed(overrides, tmp_path):
+    training(overrides, tmp_path / "out")._pairs()
+    path = tmp_path / "model" / "config.json"
+    genre = {"context_tokens": 5, "opening_tokens": 7, "temperature": 2.0}
+    srsly.write_json(path, {**srsly.read_json(path), "genre": genre})
+    changed = "the model's context_tokens, the model's opening_tokens"
+    with pytest.raises(ValueError, match=rf"\[D016\].* a change of: {changed}\."):
+        training(overrides, tmp_path / "out")._pairs()
+
+
+@pytest.mark.filterwarnings("ignore:.*W002")
+def test_a_corpus_without_pairs_can_be_corrected(overrides, tmp_path):
+    path = tmp_path / "train.jsonl"
+    write_texts(path, [("See London there.", 4, 10, "London")])
+    overrides = {**overrides, "paths.train": str(path)}
+    run = training(overrides, tmp_path / "out")
+    with pytest.raises(ValueError, match=r"\[D023\] corpora.train has no mention.*'title'"):
+        run()
+    write_texts(path, TEXTS)
+    assert len(training(overrides, tmp_path / "out")._pairs()) == len(TEXTS)
 
 
 @pytest.mark.parametrize("contrast", [0.0, 2.0])
