@@ -267,8 +267,8 @@ class Errors:
         "[D022] The encoder {name!r} has positions of the kind {found!r} (position_embedding_type "
         "in its config.json), which a BART can't have. Give one with absolute positions."
     )
-    D023 = (
-        "[D023] {names}: trained as well, but not kept in checkpoints, so the training can't go on "
+    D024 = (
+        "[D024] {names}: trained as well, but not kept in checkpoints, so the training can't go on "
         "if it is broken off. Freeze them (training.frozen_components), or train them by "
         "themselves with 'spacy train'; remove {path} to begin anew."
     )

@@ -58,7 +58,7 @@ def train_cli(
             return
         nlp = init_nlp(config, use_gpu=gpu_id)
         if others := not_in_checkpoints(nlp):
-            reason = Errors.D023.format(names=", ".join(others), path=output / CHECKPOINT)
+            reason = Errors.D024.format(names=", ".join(others), path=output / CHECKPOINT)
             if done:
                 raise ValueError(reason)
             msg.warn(reason)

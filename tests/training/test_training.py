@@ -170,9 +170,9 @@ def test_a_best_pipeline_that_is_not_whole_is_no_rival(tmp_path):
 def test_what_is_not_in_checkpoints_is_told(folder, tiny_folder, monkeypatch):
     monkeypatch.setattr("spacy_genre.training.checkpoint.trained", lambda nlp: [], raising=True)
     overrides = {"paths.model": tiny_folder, "training.max_steps": 2}
-    assert "[D023] genre_linker:" in train(folder, **overrides)
+    assert "[D024] genre_linker:" in train(folder, **overrides)
     monkeypatch.setattr("spacy_genre.training.checkpoint.steps_done", lambda path: 1)
-    assert "[D023] genre_linker:" in train(folder, code=1, **overrides)
+    assert "[D024] genre_linker:" in train(folder, code=1, **overrides)
 
 
 @pytest.mark.parametrize("score", [2.0, -1.0])
