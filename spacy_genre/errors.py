@@ -290,6 +290,15 @@ class Errors:
         "{labels}, and use_gold_ents is {use_gold_ents}). Correct the corpus, the title set or "
         "these settings."
     )
+    D026 = (
+        "[D026] The corpus {name} gives no example, so nothing can be evaluated. See its block in "
+        "the config, and the files that it reads."
+    )
+    D025 = (
+        "[D025] [training.frozen_components] has all that could be trained: {names}. Take the "
+        "genre_linker out of it. (To freeze a part of its model, set 'frozen' in the component's "
+        "training block.)"
+    )
     D017 = (
         "[D017] A {kind} has no mask token, so nothing can be hidden. Set mask_context = 0 in the "
         "training block."

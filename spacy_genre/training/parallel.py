@@ -32,7 +32,7 @@ from wasabi import msg
 
 from ..decoding.precision import precision, torch_dtype
 from ..errors import Errors
-from ..files import whole_folder
+from ..files import settle_folder, whole_folder
 from ..ragged import IntArray
 from .best import BEST, PERFORMANCE, score_of
 from .checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint, trained
@@ -97,6 +97,8 @@ class ParallelTraining:
     accelerator (Accelerator): Knows the other processes.
     batch_size (int): Pairs for each change of the weights, of all processes together.
     minutes (float): Between two checkpoints.
+    RAISES (OSError, ValueError): If the config has nothing to train or to evaluate on, or the
+        checkpoint is damaged.
     """
 
     def __init__(
@@ -107,14 +109,12 @@ class ParallelTraining:
         self.nlp: Language = init_nlp(config)
         filled = self.nlp.config.interpolate()
         self.settings = registry.resolve(filled["training"], schema=ConfigSchemaTraining)
-        found = trained(self.nlp)
-        if not found:
-            names = ", ".join(self.nlp.pipe_names)
-            raise ValueError(Errors.D014.format(path="the config", names=names))
-        self.linker = found[0][1]
+        self.linker = self._linker()
         corpora: Any = [self.settings["train_corpus"], self.settings["dev_corpus"]]
         self.train_corpus, self.dev_corpus = resolve_dot_names(filled, corpora)
+        self._check_evaluation()
         self.weights, self.best = self.settings["score_weights"], -1.0
+        self._settle()
         if (out / CHECKPOINT).exists():
             load_checkpoint(self.nlp, out / CHECKPOINT)
             self.best = score_of(out / BEST, self.weights)
@@ -122,6 +122,33 @@ class ParallelTraining:
         self.signature = signature_of(filled, self.settings["train_corpus"], self.linker)
         self.best_step = self.linker.trainer.n_steps
         self.linker.shim.transformer.to(accelerator.device)
+
+    def _linker(self) -> Any:
+        """The component that is trained: the first one that is not frozen."""
+        found, frozen = trained(self.nlp), self.settings["frozen_components"]
+        if not found:
+            names = ", ".join(self.nlp.pipe_names)
+            raise ValueError(Errors.D014.format(path="the config", names=names))
+        for name, pipe in found:
+            if name not in frozen:
+                return pipe
+        raise ValueError(Errors.D025.format(names=", ".join(name for name, _ in found)))
+
+    def _check_evaluation(self) -> None:
+        """Better to fail now than after hours, at the first evaluation."""
+        every = self.settings["eval_frequency"]
+        if every < 1:
+            key, allowed = "[training.eval_frequency]", "a whole number, 1 or more"
+            raise ValueError(Errors.D006.format(key=key, value=every, allowed=allowed))
+        if next(iter(self.dev_corpus(self.nlp)), None) is None:
+            raise ValueError(Errors.D026.format(name=self.settings["dev_corpus"]))
+
+    def _settle(self) -> None:
+        """Clear up what a killed run has left; the others wait, since they read it next."""
+        if self.is_first:
+            for name in (CHECKPOINT, BEST):
+                settle_folder(self.out / name)
+        self.accelerator.wait_for_everyone()
 
     @property
     def is_first(self) -> bool:

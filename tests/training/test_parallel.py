@@ -10,6 +10,7 @@ import srsly
 import torch
 from accelerate import Accelerator
 from conftest import NAMES
+from spacy.tokens import DocBin
 from spacy.util import load_config
 
 from spacy_genre import TitleSet
@@ -197,6 +198,55 @@ def test_a_corpus_without_pairs_can_be_corrected(overrides, tmp_path):
         run()
     write_texts(path, TEXTS)
     assert len(training(overrides, tmp_path / "out")._pairs()) == len(TEXTS)
+
+
+def test_a_dev_corpus_is_looked_for_first(overrides, tmp_path):
+    dev = tmp_path / "dev.jsonl"
+    overrides = {**overrides, "paths.dev": str(dev)}
+    with pytest.raises(FileNotFoundError, match=r"\[F001\].*dev\.jsonl"):
+        training(overrides, tmp_path / "out")
+    dev.write_text("")
+    with pytest.raises(ValueError, match=r"\[D003\].*dev\.jsonl.*no text in it"):
+        training(overrides, tmp_path / "out")
+    # A reader of spaCy's, which gives nothing where there is nothing.
+    DocBin().to_disk(tmp_path / "dev.spacy")
+    config = load_config(ROOT / "configs" / "small.cfg", overrides=overrides, interpolate=True)
+    config["corpora"]["dev"] = {"@readers": "spacy.Corpus.v1", "path": str(tmp_path / "dev.spacy")}
+    with pytest.raises(ValueError, match=r"\[D026\] The corpus corpora\.dev"):
+        ParallelTraining(config, tmp_path / "out", Accelerator(cpu=True), batch_size=4, minutes=10)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", [0, -5])
+def test_evaluations_need_a_frequency(overrides, tmp_path, value):
+    overrides = {**overrides, "training.eval_frequency": value}
+    with pytest.raises(ValueError, match=rf"\[D006\] \[training\.eval_frequency\] is {value};"):
+        training(overrides, tmp_path / "out")
+
+
+def test_a_frozen_linker_is_not_trained(overrides, tmp_path):
+    frozen = {**overrides, "training.frozen_components": ["genre_linker"]}
+    with pytest.raises(ValueError, match=r"\[D025\].*: genre_linker\."):
+        training(frozen, tmp_path / "out")
+    config = load_config(ROOT / "configs" / "small.cfg", overrides=frozen, interpolate=True)
+    config["components"]["second"] = config["components"]["genre_linker"]
+    config["nlp"]["pipeline"].append("second")
+    run = ParallelTraining(
+        config, tmp_path / "out", Accelerator(cpu=True), batch_size=4, minutes=10
+    )
+    assert run.linker.name == "second"
+
+
+def test_what_a_kill_between_two_renames_has_left_is_gone_on_with(overrides, tmp_path):
+    out = tmp_path / "out"
+    training(overrides, out)()
+    for name in ("checkpoint", "model-best"):
+        (out / name).rename(out / f".{name}.abcd_123.old")
+        (out / f".{name}.abcd_123.new").mkdir()
+    run = training(overrides, out)
+    assert run.linker.trainer.n_steps == STEPS
+    assert run.best >= 0
+    assert not list(out.glob(".*"))
 
 
 @pytest.mark.parametrize("contrast", [0.0, 2.0])
