@@ -290,13 +290,17 @@ def test_gradients_are_summed(overrides, tmp_path):
 def test_two_processes_train_as_one_does(overrides, tmp_path):
     training(overrides, tmp_path / "one", batch_size=4)()
     options = [f"--{key}={value}" for key, value in overrides.items()]
-    launch = ["--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
-    subprocess.run(
-        [sys.executable, "-m", "accelerate.commands.launch", *launch, "--dynamo_backend", "no",
-         "-m", "spacy_genre.training.parallel", str(ROOT / "configs" / "small.cfg"),
+    # Not by `accelerate launch`, which starts a single process on a CPU without MPI.
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [*launch, "-m", "spacy_genre.training.parallel", str(ROOT / "configs" / "small.cfg"),
          str(tmp_path / "two"), "--batch-size", "4", *options],
-        check=True, cwd=ROOT,
+        cwd=ROOT, env={**os.environ, "ACCELERATE_USE_CPU": "true"},
+        capture_output=True, text=True,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shares = {file.name[:3] for file in (tmp_path / "two" / "pairs").glob("[0-9]*")}
+    assert shares == {"000", "001"}  # there were two, and each has encoded some
     # The pairs stand in another order, so only a batch of all of them is the same.
     rows = list(srsly.read_jsonl(tmp_path / "two" / "log.jsonl"))
     assert [row["step"] for row in rows] == [STEPS]
