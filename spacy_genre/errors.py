@@ -276,10 +276,6 @@ class Errors:
         "[D014] The pipeline {path} has no genre_linker, only: {names}. Give one that has, or none "
         "for the model that comes with the package."
     )
-    D015 = (
-        "[D015] The config has a [training.before_update] of its own, where checkpoints are "
-        "written. Leave it out, or train with 'spacy train', without checkpoints."
-    )
     D016 = (
         "[D016] {path} holds pairs that were encoded before a change of: {changed}. Delete it to "
         "have them encoded anew, or write to another folder."

@@ -1,14 +1,12 @@
 """`python -m spacy genre train`: spaCy's own training, which goes on after a kill."""
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any, Dict
+from typing import Annotated
 
 import typer
 from wasabi import msg
 
 from ..errors import Errors
-from ..files import settle_folder
 from .output import reason_of
 
 
@@ -23,7 +21,7 @@ def train_cli(
 ) -> None:
     """Train as `spacy train` does, with checkpoints: if it is broken off, the same command goes on
     where the last one was written (OUTPUT/checkpoint), with the optimizer and the learning rate as
-    they were then, until `training.max_steps` steps are done in all.
+    they were then. training.max_steps, max_epochs and patience count all steps.
 
     What follows overrides the config: --training.max_steps 1000 --paths.train corpus/train
     """
@@ -31,16 +29,11 @@ def train_cli(
     from safetensors import SafetensorError
     from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
     from spacy.training.initialize import init_nlp
-    from spacy.training.loop import train
     from spacy.util import load_config
 
-    from ..training.best import put_aside, take_back
-    from ..training.checkpoint import (
-        CHECKPOINT,
-        not_in_checkpoints,
-        save_checkpoint,
-        steps_done,
-    )
+    from ..training.checkpoint import CHECKPOINT, not_in_checkpoints
+    from ..training.loop import Training
+    from ..training.progress import LAST
 
     import_code(None)
     setup_gpu(gpu_id)
@@ -48,15 +41,9 @@ def train_cli(
     try:
         overrides = parse_config_overrides(ctx.args)
         config = load_config(config_path, overrides=overrides, interpolate=False)
-        settle_folder(output / CHECKPOINT)  # if it was killed while it wrote one
-        done = steps_done(output / CHECKPOINT)
-        _go_on(config, output / CHECKPOINT, done, minutes)
-        if done:
-            msg.info(f"Goes on after {done:,} steps")
-        if config["training"]["max_steps"] < 0:
-            msg.good(f"All steps are done: {output}")
-            return
         nlp = init_nlp(config, use_gpu=gpu_id)
+        training = Training(nlp, output, minutes)
+        done = training.progress.step
         if others := not_in_checkpoints(nlp):
             reason = Errors.D024.format(names=", ".join(others), path=output / CHECKPOINT)
             if done:
@@ -64,38 +51,14 @@ def train_cli(
             msg.warn(reason)
     except (OSError, ValueError) as err:
         msg.fail("Can't train", reason_of(err), exits=1)
-    weights = nlp.config["training"]["score_weights"]
-    put_aside(output, weights, goes_on=done > 0)
+    if training.is_over:
+        msg.good(f"All steps are done: {output}")
+        return
+    if done:
+        msg.info(f"Goes on after {done:,} steps")
     try:
-        train(nlp, output, use_gpu=gpu_id, stdout=sys.stdout, stderr=sys.stderr)
+        training()
     except (OSError, ValueError, SafetensorError) as err:
         reason = f"{reason_of(err)}\nThe same command goes on from the last checkpoint, if any."
         msg.fail("The training has stopped", reason, exits=1)
-    finally:
-        take_back(output, weights)
-    save_checkpoint(nlp, output / CHECKPOINT)  # so that the last steps are known to be done
-
-
-def _go_on(config: Any, checkpoint: Path, done: int, minutes: float) -> None:
-    """Set a config so that checkpoints are written, and what is done is not done again.
-
-    RAISES (ValueError): If it calls something else at that point.
-    """
-    training: Dict[str, Any] = config.setdefault("training", {})
-    if training.get("before_update"):
-        raise ValueError(Errors.D015)
-    whole = config.interpolate()
-    if "optimizer" in training:
-        # Its schedules may refer to max_steps, and mean all steps by it.
-        training["optimizer"] = whole["training"]["optimizer"]
-    training["before_update"] = {
-        "@callbacks": "spacy_genre.Checkpoint.v1",
-        "path": str(checkpoint),
-        "minutes": minutes,
-    }
-    max_steps = whole["training"].get("max_steps", 20000)
-    # 0 is "no limit" for spaCy; a limit that was reached is below it.
-    training["max_steps"] = (max_steps - done or -1) if max_steps else 0
-    # Another order of the examples than from the beginning.
-    system = config.setdefault("system", {})
-    system["seed"] = int(whole.get("system", {}).get("seed") or 0) + done
+    msg.good(f"Saved: {output / LAST}")

@@ -1,78 +1,53 @@
 """Checkpoints from which a training that was broken off goes on."""
 
-import time
-from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, List, Tuple
 
-from safetensors import SafetensorError, safe_open
+import srsly
 from spacy.language import Language
 
 from ..errors import Errors
 from ..files import whole_folder
 from ..loading import load_pretrained
 from ..model import shim_of
+from .progress import Progress
 from .trainer import Trainer
 
 # Where training keeps it, in its output folder.
 CHECKPOINT = "checkpoint"
+PROGRESS = "progress.json"
 STATE = "optimizer.safetensors"
 MODEL = "model"
 
 
-def Checkpoint_v1(path: Path, minutes: float = 10.0) -> Callable[[Language, Dict[str, Any]], None]:
-    """Registered as `spacy_genre.Checkpoint.v1` in `callbacks`, for `[training.before_update]`:
-    writes the weights and the optimizer's state of the components that generate names, and takes
-    them up again at the first step if they are there.
-
-    path (Path): The folder to keep them in. At each moment it holds one checkpoint, whole.
-    minutes (float): How long to train before the next one is written.
-    """
-    return partial(_before_update, path=Path(path), minutes=minutes, state={})
-
-
-def _before_update(
-    nlp: Language, info: Dict[str, Any], *, path: Path, minutes: float, state: Dict[str, float]
-) -> None:
-    now = time.monotonic()
-    if "last" not in state:
-        state["last"] = now
-        if path.exists():
-            load_checkpoint(nlp, path)
-    elif now - state["last"] >= minutes * 60:
-        save_checkpoint(nlp, path)
-        state["last"] = time.monotonic()
-
-
-def save_checkpoint(nlp: Language, path: Path) -> None:
-    """Write a checkpoint, whole or not at all."""
+def save_checkpoint(nlp: Language, path: Path, progress: Progress) -> None:
+    """Write the weights and the optimizer's state of the components that generate names, and how
+    far they are, whole or not at all."""
     with whole_folder(path) as folder:
+        srsly.write_json(folder / PROGRESS, {"step": progress.step, "epoch": progress.epoch})
         for name, pipe in trained(nlp):
             trainer: Trainer = pipe.trainer
             shim_of(pipe.model).to_folder(folder / name / MODEL)
             trainer.save(folder / name / STATE)
 
 
-def load_checkpoint(nlp: Language, path: Path) -> None:
-    """Take up a checkpoint. RAISES (ValueError): If it is damaged or of another model."""
+def load_checkpoint(nlp: Language, path: Path) -> Progress:
+    """Take up a checkpoint, if there is one.
+
+    RETURNS (Progress): How far the training was then, but for its best pipeline.
+    RAISES (ValueError): If it is damaged or of another model.
+    """
+    if not path.exists():
+        return Progress()
+    try:
+        noted = srsly.read_json(path / PROGRESS)
+        progress = Progress(step=int(noted["step"]), epoch=int(noted["epoch"]))
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise ValueError(Errors.D003.format(path=path / PROGRESS, reason=err)) from err
     for name, pipe in trained(nlp):
         shim_of(pipe.model).set_hf(load_pretrained(str(path / name / MODEL)))
         pipe.trainer.load(path / name / STATE)
-
-
-def steps_done(path: Path) -> int:
-    """After how many steps a checkpoint was written; 0 if there is none.
-
-    RAISES (ValueError): If it can't be read.
-    """
-    steps = [0]
-    for file in path.glob(f"*/{STATE}"):
-        try:
-            with safe_open(file, "pt") as state:
-                steps.append(int(state.metadata()["n_steps"]))
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as err:
-            raise ValueError(Errors.D003.format(path=file, reason=err)) from err
-    return max(steps)
+    return progress
 
 
 def not_in_checkpoints(nlp: Language) -> List[str]:

@@ -34,7 +34,6 @@ from ..decoding.precision import precision, torch_dtype
 from ..errors import Errors
 from ..files import settle_folder, whole_folder
 from ..ragged import IntArray
-from .best import BEST, PERFORMANCE, score_of
 from .checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint, trained
 from .pair_files import (
     PairFiles,
@@ -44,6 +43,7 @@ from .pair_files import (
     shuffled_batches,
     signature_of,
 )
+from .progress import BEST, LAST, PERFORMANCE, check_evaluation
 
 try:
     from accelerate import Accelerator, InitProcessGroupKwargs
@@ -112,15 +112,13 @@ class ParallelTraining:
         self.linker = self._linker()
         corpora: Any = [self.settings["train_corpus"], self.settings["dev_corpus"]]
         self.train_corpus, self.dev_corpus = resolve_dot_names(filled, corpora)
-        self._check_evaluation()
-        self.weights, self.best = self.settings["score_weights"], -1.0
+        check_evaluation(self.settings, self.dev_corpus, self.nlp)
         self._settle()
-        if (out / CHECKPOINT).exists():
-            load_checkpoint(self.nlp, out / CHECKPOINT)
-            self.best = score_of(out / BEST, self.weights)
+        self.progress = load_checkpoint(self.nlp, out / CHECKPOINT)
+        if self.progress.step:
+            self.progress.take_best(out / BEST, self.settings["score_weights"])
         # Of the linker that encodes: with the model of the checkpoint, if there is one.
         self.signature = signature_of(filled, self.settings["train_corpus"], self.linker)
-        self.best_step = self.linker.trainer.n_steps
         self.linker.shim.transformer.to(accelerator.device)
 
     def _linker(self) -> Any:
@@ -134,19 +132,10 @@ class ParallelTraining:
                 return pipe
         raise ValueError(Errors.D025.format(names=", ".join(name for name, _ in found)))
 
-    def _check_evaluation(self) -> None:
-        """Better to fail now than after hours, at the first evaluation."""
-        every = self.settings["eval_frequency"]
-        if every < 1:
-            key, allowed = "[training.eval_frequency]", "a whole number, 1 or more"
-            raise ValueError(Errors.D006.format(key=key, value=every, allowed=allowed))
-        if next(iter(self.dev_corpus(self.nlp)), None) is None:
-            raise ValueError(Errors.D026.format(name=self.settings["dev_corpus"]))
-
     def _settle(self) -> None:
         """Clear up what a killed run has left; the others wait, since they read it next."""
         if self.is_first:
-            for name in (CHECKPOINT, BEST):
+            for name in (CHECKPOINT, BEST, LAST):
                 settle_folder(self.out / name)
         self.accelerator.wait_for_everyone()
 
@@ -158,26 +147,34 @@ class ParallelTraining:
         """Train until `training.max_steps` steps or `training.max_epochs` passes over the corpus
         are done (0 is no limit), or `training.patience` steps brought nothing better."""
         pairs = self._pairs()
-        trainer, sgd = self.linker.trainer, self.settings["optimizer"]
+        progress, sgd = self.progress, self.settings["optimizer"]
         batches = shuffled_batches(
-            pairs.input_lengths, self.batch_size, self.settings["seed"] or 0, skip=trainer.n_steps
+            pairs.input_lengths, self.batch_size, self.settings["seed"] or 0, skip=progress.step
         )
+        per_pass = len(pairs) // min(self.batch_size, len(pairs))
+        for _ in range(progress.step):
+            sgd.step_schedules()
         self.accelerator.init_trackers("spacy_genre", config={"batch_size": self.batch_size})
         log = _Log(self.out, self.accelerator)
         saved = time.monotonic()
-        while not self._is_over(len(pairs)):
+        while not progress.is_over(self.settings):
             loss = self._step(pairs, next(batches), sgd)
+            progress.step += 1
+            progress.epoch = progress.step // per_pass
             log.add(loss, self.batch_size)
-            if self.is_first and trainer.n_steps % SHOW_EVERY == 0:
-                log.show(trainer.n_steps, sgd.learn_rate)
-            if trainer.n_steps % self.settings["eval_frequency"] == 0 or self._is_over(len(pairs)):
+            if self.is_first and progress.step % SHOW_EVERY == 0:
+                log.show(progress.step, sgd.learn_rate)
+            is_over = progress.is_over(self.settings)
+            if progress.step % self.settings["eval_frequency"] == 0 or is_over:
                 self._evaluate(log)
+                is_over = progress.is_over(self.settings)
             is_time = time.monotonic() - saved > self.seconds
-            if self.is_first and (is_time or self._is_over(len(pairs))):
-                save_checkpoint(self.nlp, self.out / CHECKPOINT)
+            if self.is_first and (is_time or is_over):
+                save_checkpoint(self.nlp, self.out / CHECKPOINT, progress)
                 saved = time.monotonic()
         if self.is_first:
-            self.nlp.to_disk(self.out / "model-last")
+            with whole_folder(self.out / LAST) as folder:
+                self.nlp.to_disk(folder)
         self.accelerator.wait_for_everyone()
         self.accelerator.end_training()
 
@@ -248,28 +245,19 @@ class ParallelTraining:
         sgd.step_schedules()
         return loss
 
-    def _is_over(self, n_pairs: int) -> bool:
-        """Whether a limit is reached."""
-        per_pass = n_pairs // min(self.batch_size, n_pairs)
-        limits = (self.settings["max_steps"], self.settings["max_epochs"] * per_pass)
-        n_steps, patience = self.linker.trainer.n_steps, self.settings["patience"]
-        is_stuck = patience and n_steps - self.best_step >= patience
-        return bool(is_stuck) or any(0 < limit <= n_steps for limit in limits)
-
     def _evaluate(self, log: "_Log") -> None:
         """Evaluate on the dev corpus, and keep the pipeline if it is the best so far."""
-        n_steps = self.linker.trainer.n_steps
+        progress, weights = self.progress, self.settings["score_weights"]
         if self.is_first:
-            evaluate = create_evaluation_callback(self.nlp, self.dev_corpus, self.weights)
-            score, scores = evaluate()
-            self.nlp.meta[PERFORMANCE] = {key: scores.get(key, 0.0) for key in self.weights}
-            log.write({"step": n_steps, "score": round(score, 4)})
-            if score > self.best:
-                self.best, self.best_step = score, n_steps
+            score, scores = create_evaluation_callback(self.nlp, self.dev_corpus, weights)()
+            self.nlp.meta[PERFORMANCE] = {key: scores.get(key, 0.0) for key in weights}
+            log.write({"step": progress.step, "score": round(score, 4)})
+            if progress.note_score(self.nlp, score):
                 with whole_folder(self.out / BEST) as folder:
                     self.nlp.to_disk(folder)
-        best_step = torch.tensor(self.best_step, device=self.accelerator.device)
-        self.best_step = int(broadcast(best_step))
+        # The others end when the first one does.
+        best_step = torch.tensor(progress.best_step, device=self.accelerator.device)
+        progress.best_step = int(broadcast(best_step))
 
 
 def sum_gradients(weights: Sequence[Any], accelerator: Accelerator) -> None:

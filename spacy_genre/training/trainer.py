@@ -45,7 +45,6 @@ class Trainer:
         self.settings = settings
         self.module = shim_of(model).transformer
         self.n_steps = 0
-        self.behind = 0  # steps that the optimizer's schedules have yet to be told of
         self.optimizer: Optional[torch.optim.Optimizer] = None
         self.restored: Dict[str, Dict[str, torch.Tensor]] = {}
         self.groups = _groups(self.module, settings)
@@ -139,9 +138,6 @@ class Trainer:
             return
         if self.optimizer is None:
             self.optimizer = self._make_optimizer(sgd)
-        for _ in range(self.behind):
-            sgd.step_schedules()
-        self.behind = 0
         for group in self.optimizer.param_groups:
             rate = sgd.learn_rate * group["factor"]
             group.update(lr=rate, betas=(sgd.b1, sgd.b2), eps=sgd.eps, weight_decay=sgd.L2)
@@ -179,8 +175,7 @@ class Trainer:
         write_whole(path, save(tensors, metadata={"n_steps": str(self.n_steps)}))
 
     def load(self, path: Path) -> None:
-        """Take up what `save` wrote; the schedules of the optimizer that is next used are moved on
-        by as many steps.
+        """Take up what `save` wrote.
 
         RAISES (ValueError): If it is damaged or of another model.
         """
@@ -200,7 +195,7 @@ class Trainer:
         if any(shapes.get(name) != shape for name, shape in found.items()):
             raise ValueError(Errors.D003.format(path=path, reason="it is of another model"))
         self.optimizer, self.restored = None, states
-        self.n_steps = self.behind = n_steps
+        self.n_steps = n_steps
 
 
 @contextmanager

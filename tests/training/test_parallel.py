@@ -83,7 +83,7 @@ def test_the_result_is_a_pipeline_and_the_same_command_goes_on(overrides, tmp_pa
     assert [row["step"] for row in srsly.read_jsonl(out / "log.jsonl")] == [STEPS]
     # All is done.
     again = training(overrides, out)
-    assert again.linker.trainer.n_steps == STEPS
+    assert again.progress.step == STEPS
     again()
     for name, weight in weights(out / "model-last").items():
         assert torch.equal(weight, found[name])
@@ -105,12 +105,12 @@ def test_training_ends_by_passes_or_when_nothing_is_gained(overrides, tmp_path):
     limits = {"training.max_steps": 0, "training.eval_frequency": 1}
     run = training({**overrides, **limits, "training.max_epochs": 3}, tmp_path / "a", batch_size=2)
     run()
-    assert run.linker.trainer.n_steps == 3 * (len(TEXTS) // 2)
+    assert run.progress.step == 3 * (len(TEXTS) // 2)
     # Nothing is learnt at this rate, so that the first score is the best one.
     still = {**limits, "training.optimizer.learn_rate.initial_rate": 1e-12}
     run = training({**overrides, **still, "training.patience": 4}, tmp_path / "b")
     run()
-    assert run.linker.trainer.n_steps == 5
+    assert run.progress.step == 5
 
 
 def test_what_a_killed_run_has_left_is_not_read(overrides, tmp_path):
@@ -244,8 +244,9 @@ def test_what_a_kill_between_two_renames_has_left_is_gone_on_with(overrides, tmp
         (out / name).rename(out / f".{name}.abcd_123.old")
         (out / f".{name}.abcd_123.new").mkdir()
     run = training(overrides, out)
-    assert run.linker.trainer.n_steps == STEPS
-    assert run.best >= 0
+    assert run.progress.step == STEPS
+    assert run.progress.best_score >= 0
+    assert run.progress.best_step == STEPS
     assert not list(out.glob(".*"))
 
 

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from spacy_genre import TitleSet
 from spacy_genre.cli import genre_cli
-from spacy_genre.training.best import put_aside, take_back
-from spacy_genre.training.checkpoint import save_checkpoint, steps_done
+from spacy_genre.training.checkpoint import save_checkpoint
+from spacy_genre.training.progress import Progress
 from spacy_genre.training.readers import Corpus_v1
 from spacy_genre.training.trainer import Trainer, part_of
 
@@ -110,20 +110,80 @@ def test_numbers_instead_of_names(folder, tiny_folder):
     assert set(accuracy(spacy.load(best))[1]) <= set(NAMES)
 
 
+def progress(folder):
+    return srsly.read_json(folder / "out" / "checkpoint" / "progress.json")
+
+
+def steps_done(folder):
+    return progress(folder)["step"]
+
+
+def shown_steps(output):
+    rows = [line.split() for line in output.splitlines()]
+    return [int(row[1]) for row in rows if row and row[0].isdigit()]
+
+
 def test_a_killed_training_goes_on(folder, tiny_folder, monkeypatch):
     overrides = {"minutes": 0, "paths.model": tiny_folder, "training.max_steps": 8}
     with monkeypatch.context() as patch:
         patch.setattr("spacy_genre.training.trainer.Trainer.accumulate", _killed_after(5))
         train(folder, code=1, **overrides)
-    done = steps_done(folder / "out" / "checkpoint")
+    done = steps_done(folder)
     assert 0 < done <= 5
     output = train(folder, **overrides)
     assert f"Goes on after {done} steps" in output
-    assert steps_done(folder / "out" / "checkpoint") == 9  # spaCy's steps are counted from 0
+    assert shown_steps(output)[0] == done
+    assert steps_done(folder) == 9  # spaCy's steps are counted from 0
     assert "All steps are done" in train(folder, **overrides)
-    (state,) = (folder / "out" / "checkpoint").glob("*/optimizer.safetensors")
-    state.write_bytes(b"damaged")
-    assert "D003" in train(folder, code=1, **overrides)
+    for file in ("progress.json", "genre_linker/optimizer.safetensors"):
+        state = folder / "out" / "checkpoint" / file
+        whole = state.read_bytes()
+        state.write_bytes(b"damaged")
+        assert "D003" in train(folder, code=1, **overrides)
+        state.write_bytes(whole)
+
+
+def test_limits_count_all_steps(folder, tiny_folder, monkeypatch):
+    """Passes over the corpus, and steps without anything better, as without the kill."""
+    still = {"paths.model": tiny_folder, "training.optimizer.learn_rate.initial_rate": 1e-12}
+    # A pass is one step, since the corpus is smaller than a batch; the last one begins anew.
+    passes = {"training.max_steps": 0, "training.max_epochs": 5, "training.patience": 0}
+    patience = {"training.max_steps": 50, "training.patience": 5, "training.eval_frequency": 2}
+    for limits in (passes, patience):
+        with monkeypatch.context() as patch:
+            patch.setattr("spacy_genre.training.trainer.Trainer.accumulate", _killed_after(3))
+            train(folder, code=1, minutes=0, **still, **limits)
+        assert steps_done(folder) == 3
+        train(folder, **still, **limits)
+        assert steps_done(folder) == 6
+        assert "All steps are done" in train(folder, **still, **limits)
+        shutil.rmtree(folder / "out")
+
+
+def test_the_config_of_the_result_is_the_one_that_was_given(folder, tiny_folder, monkeypatch):
+    """Also after a kill, and with a [training.before_update] of its own."""
+    called = []
+    registry.callbacks("spacy_genre.tests.note", func=lambda: lambda nlp, info: called.append(info))
+    own = {"training.before_update": '{"@callbacks": "spacy_genre.tests.note"}'}
+    overrides = {"paths.model": tiny_folder, "training.max_steps": 6, "system.seed": 3, **own}
+    with monkeypatch.context() as patch:
+        patch.setattr("spacy_genre.training.trainer.Trainer.accumulate", _killed_after(3))
+        train(folder, code=1, minutes=0, **overrides)
+    train(folder, **overrides)
+    assert [info["step"] for info in called] == [0, 1, 2, 3, 3, 4, 5, 6]
+    config = load_config(folder / "out" / "model-last" / "config.cfg")
+    assert config["system"]["seed"] == 3
+    assert config["training"]["max_steps"] == 6
+    assert config["training"]["before_update"] == {"@callbacks": "spacy_genre.tests.note"}
+
+
+def test_what_can_not_be_evaluated_is_not_trained(folder, tiny_folder):
+    overrides = {"paths.model": tiny_folder, "training.max_steps": 2}
+    assert "D006" in train(folder, code=1, **{**overrides, "training.eval_frequency": 0})
+    (folder / "empty.jsonl").write_text("")
+    output = train(folder, code=1, **{**overrides, "paths.dev": folder / "empty.jsonl"})
+    assert "[D003]" in output
+    assert not (folder / "out" / "checkpoint").exists()
 
 
 def test_the_learning_rate_goes_on_where_it_was(folder, tiny_folder, monkeypatch):
@@ -144,34 +204,17 @@ def test_the_learning_rate_goes_on_where_it_was(folder, tiny_folder, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr("spacy_genre.training.trainer.Trainer.accumulate", _killed_after(4))
         train(folder, code=1, **overrides)
-    done = steps_done(folder / "out" / "checkpoint")
+    done = steps_done(folder)
     rates[:] = []
     train(folder, **overrides)
     assert rates == pytest.approx([*whole[done:], *whole[len(whole) :]][: len(rates)])
     assert len(rates) >= len(whole) - done
 
 
-def test_a_best_pipeline_that_is_not_whole_is_no_rival(tmp_path):
-    """As a kill leaves it while spaCy copies it."""
-    for name, score, files in (
-        ("model-last", 0.5, ["meta.json", "tokenizer"]),
-        ("model-best-before", 0.1, ["meta.json", "tokenizer"]),
-        ("model-best", 0.5, ["meta.json"]),
-    ):
-        (tmp_path / name).mkdir()
-        for file in files:
-            srsly.write_json(tmp_path / name / file, {"performance": {"nel_micro_f": score}})
-    put_aside(tmp_path, {"nel_micro_f": 1.0}, goes_on=True)
-    assert not (tmp_path / "model-best").exists()
-    take_back(tmp_path, {"nel_micro_f": 1.0})
-    assert sorted(p.name for p in (tmp_path / "model-best").iterdir()) == ["meta.json", "tokenizer"]
-
-
 def test_what_is_not_in_checkpoints_is_told(folder, tiny_folder, monkeypatch):
     monkeypatch.setattr("spacy_genre.training.checkpoint.trained", lambda nlp: [], raising=True)
     overrides = {"paths.model": tiny_folder, "training.max_steps": 2}
     assert "[D024] genre_linker:" in train(folder, **overrides)
-    monkeypatch.setattr("spacy_genre.training.checkpoint.steps_done", lambda path: 1)
     assert "[D024] genre_linker:" in train(folder, code=1, **overrides)
 
 
@@ -180,23 +223,14 @@ def test_the_best_pipeline_stays_when_training_goes_on(folder, tiny_folder, scor
     train(folder, **{"paths.model": tiny_folder, "training.max_steps": 2})
     meta = folder / "out" / "model-best" / "meta.json"
     noted = srsly.read_json(meta)
+    assert noted["step"] == 1
     srsly.write_json(meta, {**noted, "performance": {"nel_micro_f": score}, "name": "before"})
     train(folder, **{"paths.model": tiny_folder, "training.max_steps": 4})
     assert (srsly.read_json(meta)["name"] == "before") == (score == 2.0)
-    assert not (folder / "out" / "model-best-before").exists()
-
-
-def test_a_best_pipeline_is_never_lost(tmp_path):
-    """Not even one whose score is not known, if training ends before it has another."""
-    (tmp_path / "model-best").mkdir()
-    put_aside(tmp_path, {"nel_micro_f": 1.0}, goes_on=True)
-    assert not (tmp_path / "model-best").exists()
-    take_back(tmp_path, {"nel_micro_f": 1.0})
-    assert [path.name for path in tmp_path.iterdir()] == ["model-best"]
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(nlp, tmp_path, monkeypatch):
-    save_checkpoint(nlp, tmp_path / "checkpoint")
+    save_checkpoint(nlp, tmp_path / "checkpoint", Progress())
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
     def full(trainer, path):
@@ -204,7 +238,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(nlp, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Trainer, "save", full)
     with pytest.raises(OSError, match="No space"):
-        save_checkpoint(nlp, tmp_path / "checkpoint")
+        save_checkpoint(nlp, tmp_path / "checkpoint", Progress())
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -221,10 +255,9 @@ def test_a_full_disk_ends_training_and_it_goes_on(folder, tiny_folder, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "save", full_at_last)
         train(folder, code=1, **overrides)
-    checkpoint = folder / "out" / "checkpoint"
-    done = steps_done(checkpoint)
+    done = steps_done(folder)
     assert 0 < done < 6
-    assert [path.name for path in checkpoint.parent.glob(".checkpoint*")] == []
+    assert [path.name for path in (folder / "out").glob(".checkpoint*")] == []
     assert f"Goes on after {done} steps" in train(folder, **overrides)
 
 
@@ -233,8 +266,7 @@ def test_early_stopping(folder, tiny_folder):
     overrides = {"paths.model": tiny_folder, "training.max_steps": 50, "training.patience": 4}
     still = {"training.eval_frequency": 2, "training.optimizer.learn_rate.initial_rate": 1e-12}
     output = train(folder, **overrides, **still)
-    steps = [int(line.split()[1]) for line in output.splitlines() if line.strip()[:1].isdigit()]
-    assert 4 <= max(steps) <= 8
+    assert 4 <= max(shown_steps(output)) <= 8
 
 
 def test_frozen_parts_of_a_config(folder, tiny_folder):
@@ -283,6 +315,4 @@ def test_the_config_for_whole_corpora(folder, tiny_folder):
 
 def test_wrong_paths(folder):
     assert "D009" in train(folder, code=1, **{"paths.train": CONFIGS})
-    own = {"training.before_update": '{"@callbacks": "spacy_genre.Checkpoint.v1", "path": "x"}'}
-    assert "D015" in train(folder, code=1, **own)
     assert "T001" in train(folder, code=1, **{"paths.titles": folder / "missing"})
