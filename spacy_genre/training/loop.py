@@ -133,7 +133,7 @@ class Training:
 
     def _keep(self, info: Dict[str, Any]) -> None:
         """Write the pipeline that was evaluated, as the best one as well if it is."""
-        is_best = self.progress.note_score(self.nlp, info["score"])
+        is_best = self.progress.note_score(info["score"])
         with self.nlp.select_pipes(disable=self.settings["frozen_components"]):
             update_meta(self.settings, self.nlp, info)
         self._write_last()
@@ -143,9 +143,8 @@ class Training:
         info["output_path"] = str(self.out / LAST)
 
     def _write_last(self) -> None:
-        averages = self.settings["optimizer"].averages
-        with self.nlp.use_params(averages), whole_folder(self.out / LAST) as folder:
-            self.before_to_disk(self.nlp).to_disk(folder)
+        with self.nlp.use_params(self.settings["optimizer"].averages):
+            self.progress.write(self.before_to_disk(self.nlp), self.out / LAST)
 
 
 def _with_another_seed(config: Any, steps: int) -> Any:

@@ -32,7 +32,7 @@ from wasabi import msg
 
 from ..decoding.precision import precision, torch_dtype
 from ..errors import Errors
-from ..files import settle_folder, whole_folder
+from ..files import settle_folder
 from ..ragged import IntArray
 from .checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint, trained
 from .pair_files import (
@@ -173,8 +173,7 @@ class ParallelTraining:
                 save_checkpoint(self.nlp, self.out / CHECKPOINT, progress)
                 saved = time.monotonic()
         if self.is_first:
-            with whole_folder(self.out / LAST) as folder:
-                self.nlp.to_disk(folder)
+            progress.write(self.nlp, self.out / LAST)
         self.accelerator.wait_for_everyone()
         self.accelerator.end_training()
 
@@ -252,9 +251,8 @@ class ParallelTraining:
             score, scores = create_evaluation_callback(self.nlp, self.dev_corpus, weights)()
             self.nlp.meta[PERFORMANCE] = {key: scores.get(key, 0.0) for key in weights}
             log.write({"step": progress.step, "score": round(score, 4)})
-            if progress.note_score(self.nlp, score):
-                with whole_folder(self.out / BEST) as folder:
-                    self.nlp.to_disk(folder)
+            if progress.note_score(score):
+                progress.write(self.nlp, self.out / BEST)
         # The others end when the first one does.
         best_step = torch.tensor(progress.best_step, device=self.accelerator.device)
         progress.best_step = int(broadcast(best_step))

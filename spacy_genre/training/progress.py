@@ -8,6 +8,7 @@ import srsly
 from spacy.language import Language
 
 from ..errors import Errors
+from ..files import whole_folder
 
 # Where training keeps the pipelines, in its output folder.
 BEST, LAST = "model-best", "model-last"
@@ -55,16 +56,18 @@ class Progress:
         except (OSError, ValueError, KeyError, TypeError):
             self.best_step = self.step
 
-    def note_score(self, nlp: Language, score: float) -> bool:
-        """Note a score of the pipeline, and in the pipeline after how many steps it had it.
-
-        RETURNS (bool): Whether it is the best one so far.
-        """
-        nlp.meta[STEP] = self.step
+    def note_score(self, score: float) -> bool:
+        """Note a score of the pipeline. RETURNS (bool): Whether it is the best one so far."""
         is_best = score > self.best_score
         if is_best:
             self.best_score, self.best_step = score, self.step
         return is_best
+
+    def write(self, nlp: Language, path: Path) -> None:
+        """Write the pipeline, whole or not at all, with the number of steps that it was trained."""
+        nlp.meta[STEP] = self.step
+        with whole_folder(path) as folder:
+            nlp.to_disk(folder)
 
 
 def check_evaluation(settings: Dict[str, Any], corpus: Callable, nlp: Language) -> None:
