@@ -50,7 +50,9 @@ def _write_whole(path: Path, content: bytes) -> None:
 def whole_folder(path: Path) -> Iterator[Path]:
     """A folder to fill, which takes its place when the block ends without an error. What was at
     the place before is kept until then. What a kill has left of an earlier call is cleared up
-    first: see `settle_folder`."""
+    first: see `settle_folder`. Where a symbolic link leads to a folder, that is replaced, and the
+    link stays."""
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     settle_folder(path)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=NEW, dir=path.parent))
@@ -88,6 +90,7 @@ def settle_folder(path: Path) -> None:
 
     path (Path): The folder's place.
     """
+    path = path.resolve()
     ends = "|".join(map(re.escape, (NEW, OLD)))
     ours = re.compile(rf"\.{re.escape(path.name)}\.{RANDOM}({ends})")
     beside = path.parent.iterdir() if path.parent.is_dir() else ()

@@ -104,3 +104,13 @@ def test_nothing_else_is_removed(tmp_path):
     assert names(tmp_path) == sorted([*others, ".out.abcd_123.new"])
     settle_folder(tmp_path / "missing" / "out")
     assert not (tmp_path / "missing").exists()
+
+
+def test_a_link_to_a_folder_stays(tmp_path):
+    (tmp_path / "disk" / "best").mkdir(parents=True)
+    (tmp_path / "best").symlink_to(tmp_path / "disk" / "best")
+    with whole_folder(tmp_path / "best") as folder:
+        (folder / "new").touch()
+    assert (tmp_path / "best").is_symlink()
+    assert [path.name for path in (tmp_path / "disk" / "best").iterdir()] == ["new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "disk"]

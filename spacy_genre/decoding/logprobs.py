@@ -76,6 +76,7 @@ def _scratch(shape: torch.Size) -> Tuple[Tensor, Tensor]:
     """Two tensors of a shape to write to."""
     n = shape.numel()
     if getattr(_memory, "space", None) is None or n > _memory.space.shape[1]:
-        _memory.space = torch.empty(2, max(n, PIECE))
+        with torch.inference_mode(False):  # else it could be written to in that mode only
+            _memory.space = torch.empty(2, max(n, PIECE))
     both = _memory.space[:, :n]
     return both[0].view(shape), both[1].view(shape)
