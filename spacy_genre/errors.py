@@ -138,7 +138,7 @@ class Errors:
         "[F004] {path} can't be read: {reason}. Nothing was written. Names are read from "
         "Wikimedia's *-page.sql.gz, *-redirect.sql.gz, *-page_props.sql.gz, "
         "*-all-titles-in-ns0.gz and *-pages-articles*.xml.bz2, and from your own lists as plain "
-        "text, TSV or JSONL."
+        "text, CSV, TSV or JSONL."
     )
     F005 = (
         "[F005] {path}, line {line}, byte {offset} of what is unpacked: {reason}. Nothing was "

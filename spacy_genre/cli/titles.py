@@ -105,9 +105,9 @@ def build_cli(
 
     - *-pages-articles*.xml.bz2: titles, redirects, and what links call them, how often.
 
-    - your own list: plain text, one name a line; TSV with the columns name, id, aliases, redirects
-    (separated by |), description, count; or JSONL with the same keys, where aliases and redirects
-    are lists.
+    - your own list: plain text, one name a line; TSV or CSV with the columns name, id, aliases,
+    redirects (separated by |), description, count; or JSONL with the same keys, where aliases and
+    redirects are lists.
 
     The English Wikipedia with Wikidata's ids:
 

@@ -12,7 +12,7 @@ from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
 from ..tokenization import NameTokenizer
 from .formats import kind_of
 from .found import Found
-from .lists import find_line, read_jsonl, read_lines, read_tsv
+from .lists import find_line, read_csv, read_jsonl, read_lines, read_tsv
 from .mediawiki import DISAMBIGUATION_SUFFIX
 from .opening import SourceFile, open_source
 from .tables import read_page, read_page_props, read_redirect, read_title_list
@@ -21,6 +21,7 @@ LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
 LISTS: Dict[str, Callable[[SourceFile, Found], None]] = {
     "lines": read_lines,
     "tsv": read_tsv,
+    "csv": read_csv,
     "jsonl": read_jsonl,
 }
 # In the order in which they must be read: what names pages by number after what numbers them, and

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..errors import Errors
-from .lists import COLUMNS
+from .lists import delimiter_of
 from .opening import open_source
 from .sql import table_name
 from .tables import TABLES
@@ -14,8 +14,8 @@ START = 1 << 16
 
 def kind_of(path: Path) -> str:
     """The kind of a source: "page", "redirect", "page_props" (tables of MediaWiki's database),
-    "titles" (its list of all titles), "articles" (its XML), or the user's own "jsonl", "tsv" or
-    "lines".
+    "titles" (its list of all titles), "articles" (its XML), or the user's own "jsonl", "tsv",
+    "csv" or "lines".
 
     RAISES (OSError, ValueError): If it can't be read or is none of these.
     """
@@ -51,8 +51,6 @@ def _kind(path: Path, start: bytes) -> str:
         raise ValueError(Errors.F004.format(path=path, reason=reason))
     if b"\t" in first or first == b"name":
         return "tsv"
-    columns = {column.strip() for column in first.decode("utf8", "replace").split(",")}
-    if "name" in columns and columns <= {*COLUMNS}:
-        reason = "it is CSV; put tabs between the columns (TSV)"
-        raise ValueError(Errors.F004.format(path=path, reason=reason))
+    if delimiter_of(first.decode("utf8", "replace")):
+        return "csv"
     return "lines"

@@ -351,6 +351,62 @@ def test_a_table_of_names_alone(tmp_path, tokenizer):
     assert titles.header["sources"][0]["kind"] == "tsv"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        'id,name,aliases\nQ1,"Paris, Texas",The \'Texas Paris\'|P;T\nQ2,"""X"" (film)"\n',
+        '\ufeff"id", "name", "aliases"\r\n\r\nQ1, "Paris, Texas",\r\nQ2, """X"" (film)"\r\n,\r\n',
+        'id;name;aliases\nQ1;Paris, Texas;\nQ2;"""X"" (film)";\n',
+        '"aliases";"name";"id"\n"";Paris, Texas;Q1\n;"""X"" (film)";Q2',
+    ],
+)
+def test_csv(tmp_path, tokenizer, content):
+    path = tmp_path / "own.csv"
+    path.write_text(content, encoding="utf8", newline="")
+    titles = build_from_sources([path], tokenizer)
+    assert {name: titles.id_of(name) for name in titles} == {
+        "Paris, Texas": "Q1",
+        '"X" (film)': "Q2",
+    }
+    if "P;T" in content:
+        assert titles.candidates("P;T") == [("Paris, Texas", 1)]
+    assert titles.header["sources"][0]["kind"] == "csv"
+
+
+def test_a_quoted_column_of_names(tmp_path, tokenizer):
+    path = tmp_path / "own.csv"
+    path.write_text('"name"\n"Paris, Texas"\nRome\n')
+    assert list(build_from_sources([path], tokenizer)) == ["Paris, Texas", "Rome"]
+
+
+def test_where_a_name_of_a_csv_stands(tmp_path, tokenizer):
+    path = tmp_path / "own.csv"
+    path.write_text(f'name,id\nRome,\n"""{"x " * 2000}""",\n')
+    with pytest.raises(ValueError, match=r"own\.csv, line 3"):
+        build_from_sources([path], tokenizer)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        *(
+            "Paris, Texas",
+            '"Weird Al" Yankovic',
+            '"Heroes", live',
+            "Steins;Gate",
+            '"name',
+            "names,id",
+        ),
+        *("Name, image and likeness", "What's in a name, Romeo?", "id;aliases", "Name", '"Name"'),
+    ],
+)
+def test_a_plain_list_may_begin_with_any_name(tmp_path, tokenizer, first):
+    path = tmp_path / "own.txt"
+    path.write_text(f'{first}\nParis\n"Rome", open city\nname,id\n')
+    expected = {first, "Paris", '"Rome", open city', "name,id"}
+    assert set(build_from_sources([path], tokenizer)) == expected
+
+
 def test_spaces_around_what_a_list_says_are_left_out(tmp_path, tokenizer):
     path = tmp_path / "own.jsonl"
     row = {"name": " Paris ", "redirects": [" Lutetia\n"], "aliases": ["\tCity of Light "]}
