@@ -38,9 +38,8 @@ def read_csv(source: SourceFile, found: Found) -> None:
 
 def delimiter_of(header: str) -> Optional[str]:
     """What stands between the columns that a line names, or None if it is not the first one of a
-    CSV file. Names may have commas, semicolons and quotes in them, so a column "name" must be there;
-    in capitals, only beside others that are ours.
-    """
+    CSV file. Names may have commas, semicolons and quotes in them, so a column "name" must be
+    there; in capitals, only beside others that are ours."""
     for delimiter in ",;":
         try:
             (cells,) = csv.reader([header], **_dialect(delimiter))

@@ -397,6 +397,8 @@ def test_where_a_name_of_a_csv_stands(tmp_path, tokenizer):
             '"name',
             "names,id",
         ),
+        *("<3 (album)", "<Love Is>: Live", "{{citation}}", "{Awayland}", '{"Heroes"}', "[{x}]"),
+        *('["Pop" album]', "[untitled]", "<", "{", "[", "{}", "[]", "<Love>", "<html is no name"),
         *("Name, image and likeness", "What's in a name, Romeo?", "id;aliases", "Name", '"Name"'),
     ],
 )
