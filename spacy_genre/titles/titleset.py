@@ -17,6 +17,8 @@ from typing import (
     Union,
 )
 
+import numpy as np
+
 from ..errors import Errors
 from ..files import write_whole
 from ..tokenization import NameTokenizer
@@ -263,31 +265,33 @@ class TitleSet:
 
     # Changing it
 
-    def add(self, name: str, *, id: Optional[str] = None, prior: float = 0.0) -> None:
+    def add(self, name: str, *, id: Optional[str] = None, prior: Optional[float] = None) -> None:
         """Add a name: from now on it can be generated.
 
-        name (str): The name. Nothing happens if it is in the set with the same id.
+        name (str): The name. Nothing happens if it is in the set with the same id and prior.
         id (Optional[str]): What it leads to, for components with kb_id = "id".
-        prior (float): How common it is, in the unit of the other names' priors.
-        RAISES (ValueError): If it is in the set with another id, is a redirect, or can't be
-            used; and if the set knows no tokenizer (see `bind`).
+        prior (Optional[float]): How common it is, in the unit of the other names' priors; None for
+            0, or for what it has.
+        RAISES (ValueError): If it is in the set with another id or prior, is a redirect, or can't
+            be used; and if the set knows no tokenizer (see `bind`).
         """
         if not isinstance(name, str) or not name:
             raise ValueError(Errors.T019.format(found=name))
         if self._tokenizer is None:
             raise ValueError(Errors.T011)
+        check_values(name, id, 0.0 if prior is None else prior)
+        if prior is not None:
+            prior = float(np.float32(prior))  # as it is kept
         with self._lock:
             now = self._changes.now
             if (row := now.find(name)) >= 0:
-                found = now.id_at(row) or None
-                if id is not None and found != id:
-                    raise ValueError(Errors.T014.format(name=name, found=found, new=id))
+                _check_same(name, "id", now.id_at(row) or None, id)
+                _check_same(name, "prior", now.prior_at(row), prior)
                 return
             if (row := now.target(name)) >= 0:
                 raise ValueError(Errors.T020.format(name=name, target=now.name_at(row)))
-            check_values(name, id, prior)
             tokens = tokens_of(name, self._tokenizer)
-            self._changes.add(Added(name, id or "", float(prior), tokens))
+            self._changes.add(Added(name, id or "", prior or 0.0, tokens))
             self._view = None
 
     def add_alias(self, alias: str, name: str, *, count: int = 1) -> None:
@@ -319,3 +323,9 @@ class TitleSet:
                 raise KeyError(Errors.T010.format(name=name))
             self._changes.remove(row)
             self._view = None
+
+
+def _check_same(name: str, what: str, found: Any, new: Any) -> None:
+    """RAISES (ValueError): If a name that is there is to have something else than it has."""
+    if new is not None and new != found:
+        raise ValueError(Errors.T014.format(name=name, what=what, found=found, new=new))

@@ -494,6 +494,28 @@ def test_add(titles):
     assert len(titles) == 9
 
 
+@pytest.mark.parametrize("prior", [0.0, 0.1, 2])
+def test_adding_a_name_with_another_prior(titles, tokenizer, prior):
+    titles.add("Threads", prior=prior)
+    titles.add("Paris", prior=0)
+    for known in (titles, TitleSet.from_bytes(titles.to_bytes(), tokenizer=tokenizer)):
+        known.add("Threads")
+        known.add("Threads", prior=prior)
+        with pytest.raises(ValueError, match=r"'Threads' .* with the prior .* the prior 5\.0,"):
+            known.add("Threads", prior=5)
+        with pytest.raises(ValueError, match="prior of the name 'Threads' is 'x'"):
+            known.add("Threads", prior="x")
+        assert known.view.prior_at(known.view.find("Threads")) == np.float32(prior)
+
+
+def test_names_that_are_not_there(titles):
+    for change in (titles.remove, lambda name: titles.add_alias("it", name)):
+        with pytest.raises(
+            KeyError, match=r"'Nowhere' is not in the title set; nothing was changed"
+        ):
+            change("Nowhere")
+
+
 def test_removing_a_name_takes_its_redirects_along(titles):
     titles.remove("Albert Einstein")
     assert titles.resolve("Einstein") is None
