@@ -9,6 +9,7 @@ from wasabi import msg
 
 from ..errors import Errors
 from ..sources import Options, build_from_sources
+from ..sources.lists import problem_of
 from ..titles import TitleSet
 from ..titles.columns import MAX_COUNT
 from ..tokenization import NameTokenizer
@@ -226,24 +227,34 @@ def add_cli(
     titles: TitlesArgument,
     name: Annotated[str, typer.Argument(help="The name to add.")],
     kb_id: Annotated[Optional[str], typer.Option("--id", help="Its id.")] = None,
-    prior: Annotated[float, typer.Option(help="How common it is.")] = 0.0,
+    prior: Annotated[
+        Optional[float], typer.Option(help="How common it is. [default: 0]", show_default=False)
+    ] = None,
     alias: Annotated[
         List[str], typer.Option("--alias", help="What else it is called; may be repeated.")
     ] = [],  # noqa: B006
     model: ModelOption = None,
 ) -> None:
     """Add a name to a title set, or aliases to a name that it has."""
-    changed = _open(titles)
+    _open(titles)
     try:
-        changed.bind(_name_tokenizer(model))
-        name = name.strip()
+        if problem := problem_of({"name": name, "id": kb_id, "aliases": alias}):
+            raise ValueError(Errors.T026.format(reason=problem))
+        tokenizer = _name_tokenizer(model)
+        name, kb_id = name.strip(), kb_id and kb_id.strip()
+        changed = TitleSet.open(titles, tokenizer=tokenizer)
+        is_new = name not in changed
         changed.add(name, id=kb_id, prior=prior)
         for other in alias:
-            changed.add_alias(other, name)
-        changed.save(titles)
+            changed.add_alias(other.strip(), name)
+        if is_new or alias:
+            changed.save(titles)
     except (OSError, ValueError) as err:
         msg.fail(f"{titles} was not changed", reason_of(err), exits=1)
-    msg.good(f"{titles} has {len(changed):,} names")
+    if is_new or alias:
+        msg.good(f"{titles} has {len(changed):,} names")
+    else:
+        msg.warn(f"{titles} has {name!r} already, so nothing was changed")
 
 
 @titles_cli.command("merge")

@@ -129,14 +129,14 @@ def _objects(source: SourceFile) -> Iterator[Tuple[int, Row]]:
 def _take_all(source: SourceFile, found: Found, rows: Iterator[Tuple[int, Row]]) -> None:
     before = len(found.listed)
     for number, row in rows:
-        problem = _problem(row) or _take(row, found)
+        problem = problem_of(row) or _take(row, found)
         if problem:
             raise _error(source, number, problem)
     if len(found.listed) == before and not before:
         raise ValueError(Errors.T017.format(path=source.path))
 
 
-def _problem(row: Row) -> Optional[str]:
+def problem_of(row: Row) -> Optional[str]:
     """What is wrong with a row, taken by itself, if anything."""
     name = row.get("name")
     if not isinstance(name, str) or not name.strip():

@@ -149,6 +149,33 @@ def test_add(sets, tokenizer):
     assert sets[0].read_bytes() == before
 
 
+def test_spaces_around_what_is_added_are_left_out(sets):
+    assert run("add", sets[0], " Threads ", "--id", " Q7 ", "--alias", " the app ").exit_code == 0
+    titles = TitleSet.open(sets[0])
+    assert titles.id_of("Threads") == "Q7"
+    assert titles.candidates("the app") == [("Threads", 1)]
+    before = sets[0].read_bytes()
+    for bad in (["Rome", "--alias", " "], ["Ro\nme"]):
+        assert run("add", sets[0], *bad).exit_code == 1
+    assert sets[0].read_bytes() == before
+
+
+def test_adding_a_name_that_is_there(sets):
+    before = sets[0].read_bytes()
+    result = run("add", sets[0], "Paris", "--id", "Q90")
+    assert result.exit_code == 0
+    assert "has 'Paris' already, so nothing was changed" in " ".join(result.output.split())
+    for option, value in (("--prior", 5), ("--id", "Q1000")):
+        result = run("add", sets[0], "Paris", option, value)
+        assert result.exit_code == 1
+        message = " ".join(result.output.split())
+        assert f"already in the title set, with the {option[2:]} " in message
+        assert "merge NEW TITLES OUT" in message
+    assert sets[0].read_bytes() == before
+    assert run("add", sets[0], "Paris", "--prior", 0, "--alias", "there").exit_code == 0
+    assert TitleSet.open(sets[0]).candidates("there") == [("Paris", 1)]
+
+
 def test_merge(sets, tmp_path, tokenizer):
     out = tmp_path / "both"
     assert run("merge", *sets, out).exit_code == 0
