@@ -360,6 +360,27 @@ def test_aliases_of_a_removed_name_are_forgotten(titles):
     assert titles.candidates("the net") == []
 
 
+class Unwalked(dict):
+    """A dict in which one may look up, but not go through all there is."""
+
+    def __iter__(self):
+        raise AssertionError("all of it was gone through")
+
+    keys = values = items = __iter__
+
+
+def test_removing_a_name_does_not_look_at_all_aliases(titles):
+    titles.add_alias("the app", "Apple", count=5)
+    titles.add_alias("the app", "Paris")
+    titles.add_alias("the city", "Paris")
+    aliases = titles._changes.aliases
+    titles._changes.aliases = Unwalked(aliases)
+    titles.remove("Paris")
+    assert dict.keys(titles._changes.aliases) == {"the app"}
+    titles._changes.aliases = dict(dict.items(titles._changes.aliases))
+    assert titles.candidates("the app") == [("Apple", 5)]
+
+
 def test_aliases_and_descriptions(tokenizer):
     titles = TitleSet.build(
         ["Paris", "Paris, Texas"],
