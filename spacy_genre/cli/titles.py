@@ -11,7 +11,7 @@ from ..errors import Errors
 from ..sources import Options, build_from_sources
 from ..sources.lists import problem_of
 from ..titles import TitleSet
-from ..titles.columns import MAX_COUNT
+from ..titles.merging import merge_titles
 from ..tokenization import NameTokenizer
 from .output import reason_of, show_counts
 
@@ -187,8 +187,7 @@ def _header_rows(key: str, value: Any) -> Iterator[Tuple[str, str]]:
             yield "source", f"{source['file']} ({kind}, {n_bytes:,} bytes)"
             yield "", f"sha256 {source['sha256']}"
     elif isinstance(value, dict):
-        shown = [what if n is True else f"{what}: {_shown(n)}" for what, n in value.items() if n]
-        for i, line in enumerate(shown or ["none"]):
+        for i, line in enumerate(_items(value) or ["none"]):
             yield "" if i else key.replace("_", " "), line
     else:
         yield key, str(value)
@@ -199,7 +198,13 @@ def _is_source(value: Any) -> bool:
     return isinstance(value, dict) and {"file", "kind", "bytes", "sha256"} <= value.keys()
 
 
+def _items(values: Dict[str, Any]) -> List[str]:
+    return [what if n is True else f"{what}: {_shown(n)}" for what, n in values.items() if n]
+
+
 def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(_items(value)) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -265,7 +270,8 @@ def merge_cli(
     model: ModelOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Make a title set of all names of two. Of what they disagree on, the first one is right."""
+    """Make a title set of all names of two. Of what they disagree on, the first one is right. How
+    they were made (see `info`) is kept of both."""
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))
@@ -331,40 +337,6 @@ def check_cli(titles: TitlesArgument) -> None:
     except (OSError, ValueError) as err:
         msg.fail(f"{titles} is no good", reason_of(err), exits=1)
     msg.good(f"{titles} is as it was written: {len(checked):,} names")
-
-
-def merge_titles(first: TitleSet, second: TitleSet, tokenizer: NameTokenizer) -> TitleSet:
-    """A title set of all names, redirects and aliases of two. The first one's ids, priors and
-    descriptions win, and a name of the one beats a redirect of the other.
-
-    RAISES (ValueError): If one of them was made with another tokenizer.
-    """
-    tries = {titles.header.get("trie", "titles") for titles in (first, second)}
-    names: Dict[str, Tuple[str, float, str]] = {}
-    redirects: Dict[str, str] = {}
-    aliases: Dict[Tuple[str, str], int] = {}
-    for titles in (second, first):
-        titles.bind(tokenizer)
-        view = titles.view
-        for name in view:
-            row = view.find(name)
-            known = names.get(name, ("", 0.0, ""))
-            found = (view.id_at(row), view.prior_at(row), view.description_at(row))
-            names[name] = (found[0] or known[0], found[1] or known[1], found[2] or known[2])
-        redirects.update(view.base.redirect_items())
-        for alias, row, count in view.base.aliases.pairs():
-            pair = (alias, view.name_at(row))
-            aliases[pair] = min(aliases.get(pair, 0) + count, MAX_COUNT)
-    return TitleSet.build(
-        list(names),
-        tokenizer,
-        ids=[kb_id for kb_id, _, _ in names.values()],
-        prior=[prior for _, prior, _ in names.values()],
-        descriptions=[description for _, _, description in names.values()],
-        redirects={r: t for r, t in redirects.items() if r not in names},
-        trie="titles+redirects" if "titles+redirects" in tries else "titles",
-        aliases=aliases,
-    )
 
 
 def _open(path: Path) -> TitleSet:

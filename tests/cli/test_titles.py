@@ -187,6 +187,49 @@ def test_merge(sets, tmp_path, tokenizer):
     assert run("merge", *sets, out, "--force").exit_code == 0
 
 
+def test_how_a_merged_set_was_made(tmp_path, tokenizer):
+    """The sources of both, what both say, and what only one of them says."""
+    names = ["one", "two"]
+    for name in names:
+        (tmp_path / f"{name}.txt").write_text(f"{name}\n")
+        assert run("build", tmp_path / f"{name}.txt", tmp_path / name).exit_code == 0
+    own = {"language": "en", "date": "2026-01", "counts": {"names": 1}, "by": {"me": True}}
+    TitleSet.build(["own"], tokenizer, header=own).save(tmp_path / "own")
+    own = {"language": "en", "date": "2026-02", "counts": {"names": 1}, "sources": "mine"}
+    TitleSet.build(["other"], tokenizer, header=own).save(tmp_path / "other")
+    made = ["tokenizer", "trie", "dropped", "version"]
+
+    def merged(*sets):
+        out = tmp_path / "out"
+        assert run("merge", *(tmp_path / name for name in sets), out, "--force").exit_code == 0
+        header = TitleSet.open(out).header
+        for key in made:
+            assert header.pop(key) == TitleSet.open(tmp_path / "own").header[key]
+        return header
+
+    header = merged(*names)
+    assert [source["file"] for source in header.pop("sources")] == ["one.txt", "two.txt"]
+    assert header == {"options": TitleSet.open(tmp_path / "one").header["options"]}
+    assert merged("own", "other") == {
+        "language": "en",
+        "first_set": {"date": "2026-01", "by": {"me": True}},
+        "second_set": {"date": "2026-02", "sources": "mine"},
+    }
+    shown = run("info", tmp_path / "out").output
+    for line in (
+        r"first set +date: 2026-01 *\n",
+        r"\n +by: me *\n",
+        r"second set +date: 2026-02 *\n",
+    ):
+        assert re.search(line, shown), line
+    header = merged("one", "out")
+    assert [source["file"] for source in header["sources"]] == ["one.txt"]
+    assert header["second_set"]["second_set"] == {"date": "2026-02", "sources": "mine"}
+    assert re.search(
+        r"second_set: date: 2026-02, sources: mine", run("info", tmp_path / "out").output
+    )
+
+
 def test_merging_counts_as_large_as_can_be(sets, tmp_path):
     for path in sets:
         titles = TitleSet.open(path)
