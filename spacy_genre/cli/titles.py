@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
+from ..files import changing
 from ..sources import Options, build_from_sources
 from ..sources.lists import problem_of
 from ..titles import TitleSet
@@ -247,13 +248,14 @@ def add_cli(
             raise ValueError(Errors.T026.format(reason=problem))
         tokenizer = _name_tokenizer(model)
         name, kb_id = name.strip(), kb_id and kb_id.strip()
-        changed = TitleSet.open(titles, tokenizer=tokenizer)
-        is_new = name not in changed
-        changed.add(name, id=kb_id, prior=prior)
-        for other in alias:
-            changed.add_alias(other.strip(), name)
-        if is_new or alias:
-            changed.save(titles)
+        with changing(titles):
+            changed = TitleSet.open(titles, tokenizer=tokenizer)
+            is_new = name not in changed
+            changed.add(name, id=kb_id, prior=prior)
+            for other in alias:
+                changed.add_alias(other.strip(), name)
+            if is_new or alias:
+                changed.save(titles)
     except (OSError, ValueError) as err:
         msg.fail(f"{titles} was not changed", reason_of(err), exits=1)
     if is_new or alias:

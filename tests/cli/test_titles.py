@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 from spacy.cli._util import app
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 import spacy_genre.cli  # noqa: F401  (adds its commands to the app)
 from spacy_genre import TitleSet
+from spacy_genre.files import changing
 
 
 def run(*args):
@@ -174,6 +176,32 @@ def test_adding_a_name_that_is_there(sets):
     assert sets[0].read_bytes() == before
     assert run("add", sets[0], "Paris", "--prior", 0, "--alias", "there").exit_code == 0
     assert TitleSet.open(sets[0]).candidates("there") == [("Paris", 1)]
+
+
+def test_nothing_is_lost_if_others_add_meanwhile(sets, tmp_path, tokenizer, monkeypatch):
+    link, save = tmp_path / "link", TitleSet.save
+    link.symlink_to(sets[0])
+
+    def add():
+        with changing(sets[0]):
+            titles = TitleSet.open(sets[0], tokenizer=tokenizer)
+            titles.add("Rome")
+            save(titles, sets[0])
+
+    other = threading.Thread(target=add)
+
+    def saved(titles, path):
+        """As it is, but somebody else wants to add a name just before."""
+        other.start()
+        other.join(1)
+        save(titles, path)
+
+    monkeypatch.setattr(TitleSet, "save", saved)
+    assert run("add", link, "Bonn").exit_code == 0
+    other.join()
+    assert {"Bonn", "Rome"} < {*TitleSet.check(sets[0])}
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == sorted([*sets, link, tmp_path / ".one.lock"])
 
 
 def test_merge(sets, tmp_path, tokenizer):
