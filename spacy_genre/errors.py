@@ -26,8 +26,9 @@ class Errors:
     )
     T005 = (
         "[T005] {count} of {total} names can't be used, the first: {examples}. A name must be "
-        "valid Unicode and must become 1 to {limit} tokens. Correct or remove them, or leave "
-        'them out with on_invalid="skip" (on the command line: --skip-invalid).'
+        "valid Unicode and must become 1 to {limit} tokens, not all of which are unknown to the "
+        'model. Correct or remove them, or leave them out with on_invalid="skip" (on the command '
+        "line: --skip-invalid)."
     )
     T006 = "[T006] on_invalid must be 'raise' or 'skip', not {value!r}."
     T007 = (

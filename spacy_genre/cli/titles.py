@@ -153,10 +153,13 @@ def _report(titles: TitleSet, out: Path) -> None:
     unusable = {f"{what} that can't be used": n for what, n in header["dropped"].items()}
     left_out = {**header["left_out"], **unusable}
     show_counts("left out", {what: n for what, n in left_out.items() if n})
-    dropped = header["dropped"]["names"]
-    if dropped:
-        msg.warn(f"Left out {dropped:,} names that can't be used")
+    _warn_of_dropped(titles)
     msg.good(f"Wrote {len(titles):,} names to {out} ({out.stat().st_size:,} bytes)")
+
+
+def _warn_of_dropped(titles: TitleSet) -> None:
+    if dropped := titles.header["dropped"]["names"]:
+        msg.warn(f"Left out {dropped:,} names that can't be used")
 
 
 @titles_cli.command("info")
@@ -281,6 +284,7 @@ def merge_cli(
         merged.save(out)
     except (OSError, ValueError) as err:
         msg.fail("No title set was written", reason_of(err), exits=1)
+    _warn_of_dropped(merged)
     msg.good(f"Wrote {len(merged):,} names to {out}")
 
 

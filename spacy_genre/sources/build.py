@@ -100,7 +100,8 @@ def build_from_sources(
         redirects=redirects,
         aliases=found.aliases,
         trie=trie,
-        on_invalid="raise" if lists and not skip_invalid else "skip",
+        on_invalid="skip" if skip_invalid else "raise",
+        required={*found.listed, *found.listed_redirects},
         where=partial(find_line, lists),
         header={
             "sources": sources,

@@ -38,6 +38,7 @@ def merge_titles(first: TitleSet, second: TitleSet, tokenizer: NameTokenizer) ->
         redirects={r: t for r, t in redirects.items() if r not in names},
         trie="titles+redirects" if "titles+redirects" in tries else "titles",
         aliases=aliases,
+        on_invalid="skip",  # of older sets
         header=_merge_headers(first.header, second.header),
     )
 

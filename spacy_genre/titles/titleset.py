@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import (
     Any,
     Callable,
+    Container,
     Dict,
     Iterable,
     Iterator,
@@ -64,6 +65,7 @@ class TitleSet:
         aliases: Optional[Mapping[Tuple[str, str], int]] = None,
         trie: str = "titles",
         on_invalid: str = "raise",
+        required: Optional[Container[str]] = None,
         where: Optional[Callable[[str], str]] = None,
         header: Optional[Mapping[str, Any]] = None,
         progress: bool = False,
@@ -84,14 +86,16 @@ class TitleSet:
         trie (str): "titles", or "titles+redirects" if redirects are to be generated as well; a
             generated redirect counts as the name that it leads to.
         on_invalid (str): "raise", or "skip" to leave out names and redirects that can't be used.
+        required (Optional[Container[str]]): The names and redirects that "raise" is about; all
+            others are left out. None for all of them.
         where (Optional[Callable[[str], str]]): Tells where a name comes from (a file and line,
             say), for errors.
         header (Optional[Mapping[str, Any]]): What else is to be noted of how the set was made.
         progress (bool): Whether to show a progress bar.
         RETURNS (TitleSet): The set; `header["dropped"]` counts what was left out.
-        RAISES (ValueError): If a name can't be used: it has no tokens or too many, is not valid
-            Unicode, or has two ids; if a redirect leads to no name; or if the count of an alias is
-            no whole number, 1 or more.
+        RAISES (ValueError): If a name can't be used: it has no tokens, only unknown ones, or too
+            many, is not valid Unicode, or has two ids; if a redirect leads to no name; or if the
+            count of an alias is no whole number, 1 or more.
         """
         if isinstance(names, str):
             raise ValueError(Errors.T024.format(names=names))
@@ -106,6 +110,7 @@ class TitleSet:
             aliases=aliases or {},
             trie=trie,
             on_invalid=on_invalid,
+            required=required,
             where=where,
             progress=progress,
         )

@@ -33,7 +33,7 @@ TITLES = [
     "Semicolon; INSERT INTO `page` VALUES (1,0,'X',0)",
     "São Paulo",
     "東京",
-    "😀",
+    "😀!",
     "C++",
     "''",
 ]
@@ -205,6 +205,20 @@ def test_any_bytes_come_back(tmp_path_factory, rows, statement_bytes):
             for value, page, sort in SqlTable(source, columns)
         ]
     assert read == [(value, page, sort) for page, _, value, sort in rows]
+
+
+def test_titles_of_a_wiki_that_cannot_be_used_are_left_out(tmp_path, tables, tokenizer):
+    """Beside an own list as well, whose names must be usable."""
+    wiki, own = tmp_path / "x-all-titles-in-ns0.gz", tmp_path / "own.txt"
+    write_title_list(wiki, ["Paris", "😀"])
+    own.write_text("Rome\n")
+    titles = build_from_sources([wiki, own], tokenizer)
+    assert list(titles) == ["Paris", "Rome"]
+    assert titles.header["dropped"]["names"] == 1
+    own.write_text("Rome\n\n😀\n", encoding="utf8")
+    with pytest.raises(ValueError, match=r"1 of 3 names .* \(.*own\.txt, line 3\)"):
+        build_from_sources([wiki, own], tokenizer)
+    assert list(build_from_sources([wiki, own], tokenizer, skip_invalid=True)) == ["Paris", "Rome"]
 
 
 def test_list_of_titles(tmp_path, tokenizer):
