@@ -54,7 +54,7 @@ def make_linker(
             linker.tokenizer,
             redirects=targets,
             trie=trie,
-            on_invalid="skip" if targets else "raise",
+            on_invalid="skip",
         )
     return nlp, linker
 

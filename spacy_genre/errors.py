@@ -26,8 +26,9 @@ class Errors:
     )
     T005 = (
         "[T005] {count} of {total} names can't be used, the first: {examples}. A name must be "
-        "valid Unicode and must become 1 to {limit} tokens. Correct or remove them, or leave "
-        'them out with on_invalid="skip" (on the command line: --skip-invalid).'
+        "valid Unicode and must become 1 to {limit} tokens, not all of which are unknown to the "
+        'model. Correct or remove them, or leave them out with on_invalid="skip" (on the command '
+        "line: --skip-invalid)."
     )
     T006 = "[T006] on_invalid must be 'raise' or 'skip', not {value!r}."
     T007 = (
@@ -44,8 +45,8 @@ class Errors:
         'on_invalid="skip" (on the command line: --skip-invalid).'
     )
     T010 = (
-        "[T010] {name!r} is not in the title set, so it can't be removed. 'name in titles' tells "
-        "whether it is."
+        "[T010] {name!r} is not in the title set; nothing was changed. 'name in titles' tells "
+        "whether a name is, and titles.add(name) adds one."
     )
     T011 = (
         "[T011] To add a name, the title set needs the model's tokenizer. Take the set from the "
@@ -58,8 +59,10 @@ class Errors:
         "least one."
     )
     T014 = (
-        "[T014] {name!r} is already in the title set, with the id {found!r}. Remove it first "
-        "(titles.remove(name)) to give it the id {new!r}."
+        "[T014] {name!r} is already in the title set, with the {what} {found!r}; nothing was "
+        "changed. To give it the {what} {new!r}, remove it first (titles.remove(name), which its "
+        "redirects and aliases go with), or merge a set in which it has that: 'python -m spacy "
+        "genre titles merge NEW TITLES OUT'."
     )
     T015 = "[T015] The path {path} already exists. Give another, or --force to replace it."
     T017 = "[T017] {path} has no names that can be used. Nothing was written."
@@ -83,6 +86,7 @@ class Errors:
         "[T025] The title set is damaged. See with 'python -m spacy genre titles check', and build "
         "or copy it again."
     )
+    T026 = "[T026] This can't be added: {reason}. Correct it and try again."
 
     # Models
     M001 = (
@@ -138,7 +142,7 @@ class Errors:
         "[F004] {path} can't be read: {reason}. Nothing was written. Names are read from "
         "Wikimedia's *-page.sql.gz, *-redirect.sql.gz, *-page_props.sql.gz, "
         "*-all-titles-in-ns0.gz and *-pages-articles*.xml.bz2, and from your own lists as plain "
-        "text, TSV or JSONL."
+        "text, CSV, TSV or JSONL."
     )
     F005 = (
         "[F005] {path}, line {line}, byte {offset} of what is unpacked: {reason}. Nothing was "

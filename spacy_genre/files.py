@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
+from filelock import FileLock
+
 from .errors import Errors
 
 # A folder that is being written is `.NAME.XXXXXXXX.new`, and the one that it replaces steps aside
@@ -44,6 +46,18 @@ def _write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Read a file and write it again with nobody else doing so between: others who ask for the same
+    file wait. An empty `.NAME.lock` stays beside it, since others may be waiting for that.
+
+    RAISES (OSError): If nothing can be written beside the file.
+    """
+    target = path.resolve()
+    with FileLock(target.with_name(f".{target.name}.lock")):
+        yield
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from itertools import count, islice
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from . import ragged
@@ -126,6 +127,32 @@ class NameTokenizer:
             result[starts + i], own[starts + i] = token, False
         result[own] = flat
         return result, whole
+
+    @cached_property
+    def says_nothing(self) -> Tuple[int, ...]:
+        """The ids of the unknown token, if there is one, and of a lone space beside it, which
+        SentencePiece has."""
+        unknown = self.hf.unk_token_id
+        if unknown is None:
+            return ()
+        return unknown, self.hf.convert_tokens_to_ids("\u2581")
+
+    def unreadable(self, flat: IntArray, lengths: IntArray) -> NDArray[np.bool_]:
+        """Which names are only unknown tokens: all of these are written alike.
+
+        flat, lengths (Tuple[IntArray, IntArray]): What `encode_ragged` gave for N names.
+        RETURNS (bool): [N].
+        """
+        if not self.says_nothing or not (unknown := flat == self.says_nothing[0]).any():
+            return np.zeros(len(lengths), bool)
+        ends = np.cumsum(lengths)
+
+        def count(tokens: NDArray[np.bool_]) -> IntArray:
+            names = np.searchsorted(ends, np.flatnonzero(tokens), side="right")
+            return np.bincount(names, minlength=len(lengths))
+
+        n_silent = count(np.isin(flat, self.says_nothing))
+        return (count(unknown) > 0) & (n_silent + len(self.prefix) == lengths)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -109,3 +109,16 @@ def test_which_tokenizers_write_word_by_word(hf_tokenizer):
     pieces = Tokenizer(models.Unigram([("a", 0.0), ("▁", 0.0)]))
     pieces.pre_tokenizer = pre_tokenizers.Metaspace()
     assert space_between_words(PreTrainedTokenizerFast(tokenizer_object=pieces)) is None
+
+
+def test_names_that_are_unknown_to_sentencepiece():
+    """Its space stands by itself before what is unknown."""
+    pieces = [("<unk>", 0.0), ("\u2581", -1.0), ("a", -1.0), ("\u2581a", -1.0)]
+    backend = Tokenizer(models.Unigram(pieces, unk_id=0))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    hf = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", eos_token="a")
+    names = ["x", "x y", "", "a", "xa", "x a", "\u2581", "a x"]
+    tokenizer = NameTokenizer(hf, bos=False)
+    assert tokenizer.encode(["x y"]) == [[1, 0, 1, 0]]
+    unreadable = tokenizer.unreadable(*tokenizer.encode_ragged(names))
+    assert unreadable.tolist() == [True, True, *[False] * 6]

@@ -1,8 +1,20 @@
 """What the commands print alike."""
 
+import io
+import sys
 from typing import Mapping
 
+import wasabi.util
 from wasabi import msg
+
+
+def print_anything() -> None:
+    """Let names be printed where the output's encoding does not have their characters: these are
+    escaped then ("\\u6771")."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    # wasabi encodes a message's title by itself, and decodes it as UTF-8 whatever it was.
+    wasabi.util.ENCODING = "utf8"
 
 
 def reason_of(err: Exception) -> str:

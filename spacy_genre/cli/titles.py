@@ -8,9 +8,11 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
+from ..files import changing
 from ..sources import Options, build_from_sources
+from ..sources.lists import problem_of
 from ..titles import TitleSet
-from ..titles.columns import MAX_COUNT
+from ..titles.merging import merge_titles
 from ..tokenization import NameTokenizer
 from .output import reason_of, show_counts
 
@@ -105,9 +107,9 @@ def build_cli(
 
     - *-pages-articles*.xml.bz2: titles, redirects, and what links call them, how often.
 
-    - your own list: plain text, one name a line; TSV with the columns name, id, aliases, redirects
-    (separated by |), description, count; or JSONL with the same keys, where aliases and redirects
-    are lists.
+    - your own list: plain text, one name a line; TSV or CSV with the columns name, id, aliases,
+    redirects (separated by |), description, count; or JSONL with the same keys, where aliases and
+    redirects are lists.
 
     The English Wikipedia with Wikidata's ids:
 
@@ -151,10 +153,13 @@ def _report(titles: TitleSet, out: Path) -> None:
     unusable = {f"{what} that can't be used": n for what, n in header["dropped"].items()}
     left_out = {**header["left_out"], **unusable}
     show_counts("left out", {what: n for what, n in left_out.items() if n})
-    dropped = header["dropped"]["names"]
-    if dropped:
-        msg.warn(f"Left out {dropped:,} names that can't be used")
+    _warn_of_dropped(titles)
     msg.good(f"Wrote {len(titles):,} names to {out} ({out.stat().st_size:,} bytes)")
+
+
+def _warn_of_dropped(titles: TitleSet) -> None:
+    if dropped := titles.header["dropped"]["names"]:
+        msg.warn(f"Left out {dropped:,} names that can't be used")
 
 
 @titles_cli.command("info")
@@ -186,8 +191,7 @@ def _header_rows(key: str, value: Any) -> Iterator[Tuple[str, str]]:
             yield "source", f"{source['file']} ({kind}, {n_bytes:,} bytes)"
             yield "", f"sha256 {source['sha256']}"
     elif isinstance(value, dict):
-        shown = [what if n is True else f"{what}: {_shown(n)}" for what, n in value.items() if n]
-        for i, line in enumerate(shown or ["none"]):
+        for i, line in enumerate(_items(value) or ["none"]):
             yield "" if i else key.replace("_", " "), line
     else:
         yield key, str(value)
@@ -198,7 +202,13 @@ def _is_source(value: Any) -> bool:
     return isinstance(value, dict) and {"file", "kind", "bytes", "sha256"} <= value.keys()
 
 
+def _items(values: Dict[str, Any]) -> List[str]:
+    return [what if n is True else f"{what}: {_shown(n)}" for what, n in values.items() if n]
+
+
 def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(_items(value)) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -226,24 +236,35 @@ def add_cli(
     titles: TitlesArgument,
     name: Annotated[str, typer.Argument(help="The name to add.")],
     kb_id: Annotated[Optional[str], typer.Option("--id", help="Its id.")] = None,
-    prior: Annotated[float, typer.Option(help="How common it is.")] = 0.0,
+    prior: Annotated[
+        Optional[float], typer.Option(help="How common it is. [default: 0]", show_default=False)
+    ] = None,
     alias: Annotated[
         List[str], typer.Option("--alias", help="What else it is called; may be repeated.")
     ] = [],  # noqa: B006
     model: ModelOption = None,
 ) -> None:
     """Add a name to a title set, or aliases to a name that it has."""
-    changed = _open(titles)
+    _open(titles)
     try:
-        changed.bind(_name_tokenizer(model))
-        name = name.strip()
-        changed.add(name, id=kb_id, prior=prior)
-        for other in alias:
-            changed.add_alias(other, name)
-        changed.save(titles)
+        if problem := problem_of({"name": name, "id": kb_id, "aliases": alias}):
+            raise ValueError(Errors.T026.format(reason=problem))
+        tokenizer = _name_tokenizer(model)
+        name, kb_id = name.strip(), kb_id and kb_id.strip()
+        with changing(titles):
+            changed = TitleSet.open(titles, tokenizer=tokenizer)
+            is_new = name not in changed
+            changed.add(name, id=kb_id, prior=prior)
+            for other in alias:
+                changed.add_alias(other.strip(), name)
+            if is_new or alias:
+                changed.save(titles)
     except (OSError, ValueError) as err:
         msg.fail(f"{titles} was not changed", reason_of(err), exits=1)
-    msg.good(f"{titles} has {len(changed):,} names")
+    if is_new or alias:
+        msg.good(f"{titles} has {len(changed):,} names")
+    else:
+        msg.warn(f"{titles} has {name!r} already, so nothing was changed")
 
 
 @titles_cli.command("merge")
@@ -254,7 +275,8 @@ def merge_cli(
     model: ModelOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Make a title set of all names of two. Of what they disagree on, the first one is right."""
+    """Make a title set of all names of two. Of what they disagree on, the first one is right. How
+    they were made (see `info`) is kept of both."""
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))
@@ -262,6 +284,7 @@ def merge_cli(
         merged.save(out)
     except (OSError, ValueError) as err:
         msg.fail("No title set was written", reason_of(err), exits=1)
+    _warn_of_dropped(merged)
     msg.good(f"Wrote {len(merged):,} names to {out}")
 
 
@@ -320,40 +343,6 @@ def check_cli(titles: TitlesArgument) -> None:
     except (OSError, ValueError) as err:
         msg.fail(f"{titles} is no good", reason_of(err), exits=1)
     msg.good(f"{titles} is as it was written: {len(checked):,} names")
-
-
-def merge_titles(first: TitleSet, second: TitleSet, tokenizer: NameTokenizer) -> TitleSet:
-    """A title set of all names, redirects and aliases of two. The first one's ids, priors and
-    descriptions win, and a name of the one beats a redirect of the other.
-
-    RAISES (ValueError): If one of them was made with another tokenizer.
-    """
-    tries = {titles.header.get("trie", "titles") for titles in (first, second)}
-    names: Dict[str, Tuple[str, float, str]] = {}
-    redirects: Dict[str, str] = {}
-    aliases: Dict[Tuple[str, str], int] = {}
-    for titles in (second, first):
-        titles.bind(tokenizer)
-        view = titles.view
-        for name in view:
-            row = view.find(name)
-            known = names.get(name, ("", 0.0, ""))
-            found = (view.id_at(row), view.prior_at(row), view.description_at(row))
-            names[name] = (found[0] or known[0], found[1] or known[1], found[2] or known[2])
-        redirects.update(view.base.redirect_items())
-        for alias, row, count in view.base.aliases.pairs():
-            pair = (alias, view.name_at(row))
-            aliases[pair] = min(aliases.get(pair, 0) + count, MAX_COUNT)
-    return TitleSet.build(
-        list(names),
-        tokenizer,
-        ids=[kb_id for kb_id, _, _ in names.values()],
-        prior=[prior for _, prior, _ in names.values()],
-        descriptions=[description for _, _, description in names.values()],
-        redirects={r: t for r, t in redirects.items() if r not in names},
-        trie="titles+redirects" if "titles+redirects" in tries else "titles",
-        aliases=aliases,
-    )
 
 
 def _open(path: Path) -> TitleSet:

@@ -12,7 +12,7 @@ from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
 from ..tokenization import NameTokenizer
 from .formats import kind_of
 from .found import Found
-from .lists import find_line, read_jsonl, read_lines, read_tsv
+from .lists import find_line, read_csv, read_jsonl, read_lines, read_tsv
 from .mediawiki import DISAMBIGUATION_SUFFIX
 from .opening import SourceFile, open_source
 from .tables import read_page, read_page_props, read_redirect, read_title_list
@@ -21,6 +21,7 @@ LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
 LISTS: Dict[str, Callable[[SourceFile, Found], None]] = {
     "lines": read_lines,
     "tsv": read_tsv,
+    "csv": read_csv,
     "jsonl": read_jsonl,
 }
 # In the order in which they must be read: what names pages by number after what numbers them, and
@@ -99,7 +100,8 @@ def build_from_sources(
         redirects=redirects,
         aliases=found.aliases,
         trie=trie,
-        on_invalid="raise" if lists and not skip_invalid else "skip",
+        on_invalid="skip" if skip_invalid else "raise",
+        required={*found.listed, *found.listed_redirects},
         where=partial(find_line, lists),
         header={
             "sources": sources,

@@ -1,21 +1,30 @@
 """What kind of source a file is, by its content."""
 
+import re
 from pathlib import Path
 
 from ..errors import Errors
-from .lists import COLUMNS
+from .lists import delimiter_of
 from .opening import open_source
 from .sql import table_name
 from .tables import TABLES
 
 # So much of a file tells what it is.
 START = 1 << 16
+# Names may begin with these brackets, too ("<3 (album)", "{{citation}}"), so more must be there: of
+# XML an attribute or a tag that closes, of JSON a key or a list's first text.
+XML = re.compile(
+    rb"<[?!]|<[a-z_][\w:.-]*(\s+[\w:.-]+\s*=|\s*/>|\s*>.*</)", re.IGNORECASE | re.DOTALL
+)
+KEY = rb"""\{\s*(["'])[^"'\n]*\1\s*:"""
+JSON_OBJECT = re.compile(KEY + rb"|\{\s*\}\s*$")
+JSON_ARRAY = re.compile(rb"\[\s*(?:" + KEY + rb"""|"(?:[^"\\\n]|\\.)*"\s*[,\]]|\]\s*$)""")
 
 
 def kind_of(path: Path) -> str:
     """The kind of a source: "page", "redirect", "page_props" (tables of MediaWiki's database),
-    "titles" (its list of all titles), "articles" (its XML), or the user's own "jsonl", "tsv" or
-    "lines".
+    "titles" (its list of all titles), "articles" (its XML), or the user's own "jsonl", "tsv",
+    "csv" or "lines".
 
     RAISES (OSError, ValueError): If it can't be read or is none of these.
     """
@@ -25,34 +34,35 @@ def kind_of(path: Path) -> str:
 
 
 def _kind(path: Path, start: bytes) -> str:
-    lines = start.removeprefix(b"\xef\xbb\xbf").lstrip().splitlines() or [b""]
-    first = lines[0].strip()
-    low = start[:2000].lower()
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    first = (text.splitlines() or [b""])[0].strip()
     if table := table_name(start):
         if table not in TABLES:
             raise ValueError(Errors.F008.format(path=path, table=table))
         return table
-    if b"<mediawiki" in low:
-        return "articles"
-    if b"<!doctype html" in low or b"<html" in low:
-        raise ValueError(Errors.F003.format(path=path))
-    if first.startswith(b"<"):
-        reason = "it is XML or HTML, but no dump of MediaWiki's"
-        raise ValueError(Errors.F004.format(path=path, reason=reason))
+    if XML.match(text):
+        return _kind_of_xml(path, text[:2000].lower())
     if first.startswith((b"-- MySQL dump", b"-- MariaDB dump", b"/*M!")):
         reason = "it is a database dump without a table, or one that is cut"
         raise ValueError(Errors.F004.format(path=path, reason=reason))
     if first in (b"page_title", b"page_namespace\tpage_title"):
         return "titles"
-    if first.startswith(b"{"):
+    if JSON_OBJECT.match(text):
         return "jsonl"
-    if first in (b"[", b"[]") or first.startswith((b"[{", b'["')):
+    if JSON_ARRAY.match(text):
         reason = "it is one JSON array; write one object a line (JSONL)"
         raise ValueError(Errors.F004.format(path=path, reason=reason))
     if b"\t" in first or first == b"name":
         return "tsv"
-    columns = {column.strip() for column in first.decode("utf8", "replace").split(",")}
-    if "name" in columns and columns <= {*COLUMNS}:
-        reason = "it is CSV; put tabs between the columns (TSV)"
-        raise ValueError(Errors.F004.format(path=path, reason=reason))
+    if delimiter_of(first.decode("utf8", "replace")):
+        return "csv"
     return "lines"
+
+
+def _kind_of_xml(path: Path, text: bytes) -> str:
+    if b"<mediawiki" in text:
+        return "articles"
+    if b"<!doctype html" in text or b"<html" in text:
+        raise ValueError(Errors.F003.format(path=path))
+    reason = "it is XML or HTML, but no dump of MediaWiki's"
+    raise ValueError(Errors.F004.format(path=path, reason=reason))

@@ -1,7 +1,9 @@
-"""Reading the user's own lists of names: plain text, TSV or JSONL."""
+"""Reading the user's own lists of names: plain text, CSV, TSV or JSONL."""
 
+import csv
 import json
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -12,7 +14,7 @@ from .found import Found
 from .opening import SourceFile, open_source
 
 COLUMNS = ("name", "id", "aliases", "redirects", "description", "count")
-# Between several aliases in one cell of a TSV.
+# Between several aliases in one cell of a table.
 SEPARATOR = "|"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Row = Dict[str, Any]
@@ -25,20 +27,74 @@ def read_lines(source: SourceFile, found: Found) -> None:
 
 def read_tsv(source: SourceFile, found: Found) -> None:
     """A table with tabs, its columns named in the first line; nothing is quoted."""
-    lines = _lines(source)
-    _, header = next(lines)
-    columns = header.split("\t")
-    if set(columns) - set(COLUMNS) or "name" not in columns or len(set(columns)) < len(columns):
-        reason = f"the columns are {', '.join(columns)}; there must be 'name', and there may be "
-        raise _error(source, 1, reason + f"{', '.join(COLUMNS[1:])}, each once")
-    _take_all(source, found, _cells(source, lines, columns))
+    _take_table(source, found, ((number, line.split("\t")) for number, line in _lines(source)))
 
 
-def _cells(
-    source: SourceFile, lines: Iterator[Tuple[int, str]], columns: List[str]
+def read_csv(source: SourceFile, found: Found) -> None:
+    """A table with commas or semicolons, its columns named in the first line; quotes around a cell
+    are none of it."""
+    _take_table(source, found, _csv_cells(source))
+
+
+def delimiter_of(header: str) -> Optional[str]:
+    """What stands between the columns that a line names, or None if it is not the first one of a
+    CSV file. Names may have commas, semicolons and quotes in them, so a column "name" must be
+    there; in capitals, only beside others that are ours."""
+    for delimiter in ",;":
+        try:
+            (cells,) = csv.reader([header], **_dialect(delimiter))
+        except csv.Error:
+            continue
+        columns = [cell.strip() for cell in cells]
+        if "name" in columns or (len(columns) > 1 and _are_ours(columns)):
+            return delimiter
+    return None
+
+
+def _are_ours(columns: List[str]) -> bool:
+    """Whether columns are ours but for capitals, that of names among them."""
+    lower = {column.lower() for column in columns}
+    return "name" in lower and lower <= {*COLUMNS}
+
+
+def _dialect(delimiter: str) -> Dict[str, Any]:
+    return {"delimiter": delimiter, "skipinitialspace": True, "strict": True}
+
+
+def _csv_cells(source: SourceFile) -> Iterator[Tuple[int, List[str]]]:
+    """The cells of each row, with the number of the line on which it begins."""
+    texts = _texts(source)
+    first, header = next((number, text) for number, text in texts if text.strip())
+    lines = chain([header], (text for _, text in texts))
+    rows = csv.reader((line + "\n" for line in lines), **_dialect(delimiter_of(header) or ","))
+    start = first
+    try:
+        for cells in rows:
+            if any(map(str.strip, cells)):
+                yield start, cells
+            start = first + rows.line_num
+    except csv.Error as err:
+        reason = f"the row that begins here is not CSV ({err}); a cell with quotes in it is "
+        raise _error(source, start, reason + 'written "with ""them"" doubled"') from err
+
+
+def _take_table(source: SourceFile, found: Found, cells: Iterator[Tuple[int, List[str]]]) -> None:
+    """Note the rows below a header."""
+    number, header = next(cells)
+    columns = [column.strip() for column in header]
+    unknown = [repr(column) for column in columns if column not in COLUMNS]
+    if unknown or "name" not in columns or len(set(columns)) < len(columns):
+        reason = f"the columns are {', '.join(columns)}"
+        reason += f", and {', '.join(unknown)} is unknown" if unknown else ""
+        reason += f"; there must be 'name', and there may be {', '.join(COLUMNS[1:])}, each once"
+        raise _error(source, number, reason)
+    _take_all(source, found, _rows(source, cells, columns))
+
+
+def _rows(
+    source: SourceFile, rows: Iterator[Tuple[int, List[str]]], columns: List[str]
 ) -> Iterator[Tuple[int, Row]]:
-    for number, line in lines:
-        cells = line.split("\t")
+    for number, cells in rows:
         if len(cells) > len(columns):
             reason = f"there are {len(cells)} cells below {len(columns)} columns"
             raise _error(source, number, reason)
@@ -73,14 +129,14 @@ def _objects(source: SourceFile) -> Iterator[Tuple[int, Row]]:
 def _take_all(source: SourceFile, found: Found, rows: Iterator[Tuple[int, Row]]) -> None:
     before = len(found.listed)
     for number, row in rows:
-        problem = _problem(row) or _take(row, found)
+        problem = problem_of(row) or _take(row, found)
         if problem:
             raise _error(source, number, problem)
     if len(found.listed) == before and not before:
         raise ValueError(Errors.T017.format(path=source.path))
 
 
-def _problem(row: Row) -> Optional[str]:
+def problem_of(row: Row) -> Optional[str]:
     """What is wrong with a row, taken by itself, if anything."""
     name = row.get("name")
     if not isinstance(name, str) or not name.strip():
@@ -140,6 +196,11 @@ def _take(row: Row, found: Found) -> Optional[str]:
 
 def _lines(source: SourceFile) -> Iterator[Tuple[int, str]]:
     """The lines that have any text, with their numbers."""
+    return ((number, text) for number, text in _texts(source) if text.strip())
+
+
+def _texts(source: SourceFile) -> Iterator[Tuple[int, str]]:
+    """All lines, with their numbers."""
     for number, line in enumerate(source.stream, start=1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf8").strip("\r\n")
@@ -147,8 +208,7 @@ def _lines(source: SourceFile) -> Iterator[Tuple[int, str]]:
             raise _error(source, number, f"byte {err.start} of the line is not UTF-8") from err
         if "\0" in text:
             raise _error(source, number, "it has a zero byte, so it is no text file")
-        if text.strip():
-            yield number, text
+        yield number, text
 
 
 def _error(source: SourceFile, line: int, reason: str) -> ValueError:
@@ -157,8 +217,9 @@ def _error(source: SourceFile, line: int, reason: str) -> ValueError:
 
 def find_line(paths: Sequence[Path], name: str) -> str:
     """Where a name stands in some lists, for an error: "FILE, line N", or "" if it is in none."""
-    # As it is, or with the escapes of JSON.
-    written = (name.encode("utf8", "surrogatepass"), json.dumps(name).encode())
+    # As it is, with the escapes of JSON, or with the doubled quotes of CSV.
+    doubled = name.replace('"', '""')
+    written = [text.encode("utf8", "surrogatepass") for text in (name, json.dumps(name), doubled)]
     for path in paths:
         with open_source(path) as source:
             for number, line in enumerate(source.stream, start=1):

@@ -1,7 +1,7 @@
 """From names to the rows that a title set's tables are made of."""
 
 from operator import index
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Container, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -26,6 +26,7 @@ def make_rows(
     aliases: Mapping[Tuple[str, str], int],
     trie: str,
     on_invalid: str,
+    required: Optional[Container[str]],
     where: Optional[Callable[[str], str]],
     progress: bool,
 ) -> Tuple[Rows, Dict[str, int]]:
@@ -53,11 +54,13 @@ def make_rows(
         generated, unwritable = _usable(sorted(rows.redirects), tokenizer, progress)
         for redirect in unwritable:
             del rows.redirects[redirect]
-            lost[redirect] = "it has no tokens, or too many"
+            lost[redirect] = "it has no tokens, only unknown ones, or too many"
         rows.redirect_tokens = generated
     rows.aliases, n_aliases = _resolve_aliases(aliases, kept, rows.redirects)
     if on_invalid == "raise":
-        complain(bad, len(rows.names) + len(bad), lost, tokenizer, where)
+        missed = [name for name in bad if required is None or name in required]
+        astray = {text: lost[text] for text in lost if required is None or text in required}
+        complain(missed, len(rows.names) + len(bad), astray, tokenizer, where)
     return rows, {"names": len(bad), "redirects": len(lost), "aliases": n_aliases}
 
 
@@ -166,6 +169,7 @@ def _usable(
     readable = [name for name in names if _is_unicode(name)] if bad else names
     flat, lengths = tokenizer.encode_ragged(readable, progress)
     good = (lengths > 0) & (lengths <= tokenizer.max_tokens)
+    good &= ~tokenizer.unreadable(flat, lengths)
     if not good.all():
         bad += [readable[int(i)] for i in np.flatnonzero(~good)]
         flat, lengths = flat[np.repeat(good, lengths)], lengths[good]

@@ -22,6 +22,7 @@ class Changes:
         self.added: Dict[int, Added] = {}
         self.removed: Set[int] = set()
         self.aliases: Dict[str, Dict[int, int]] = {}
+        self.aliases_of: Dict[int, Set[str]] = {}  # the same by row
         self.rows: Dict[str, int] = {}  # of the added names
         self.next_row = len(base.names) + len(base.redirects)
         # To look names up between changes; views for others to keep are copies.
@@ -46,7 +47,7 @@ class Changes:
             for node, spelling in self._base_spellings(row):
                 path = self.base.trie.path(node)
                 self.editor.remove(path, spelling, self.base.spellings_at)
-        for alias in [alias for alias, counts in self.aliases.items() if row in counts]:
+        for alias in self.aliases_of.pop(row, ()):
             del self.aliases[alias][row]
             if not self.aliases[alias]:
                 del self.aliases[alias]
@@ -68,6 +69,7 @@ class Changes:
     def add_alias(self, alias: str, row: int, count: int) -> None:
         counts = self.aliases.setdefault(alias, {})
         counts[row] = min(counts.get(row, 0) + count, MAX_COUNT)
+        self.aliases_of.setdefault(row, set()).add(alias)
 
     def view(self) -> TitleView:
         """The title set as it is now."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import (
     Any,
     Callable,
+    Container,
     Dict,
     Iterable,
     Iterator,
@@ -16,6 +17,8 @@ from typing import (
     Tuple,
     Union,
 )
+
+import numpy as np
 
 from ..errors import Errors
 from ..files import write_whole
@@ -62,6 +65,7 @@ class TitleSet:
         aliases: Optional[Mapping[Tuple[str, str], int]] = None,
         trie: str = "titles",
         on_invalid: str = "raise",
+        required: Optional[Container[str]] = None,
         where: Optional[Callable[[str], str]] = None,
         header: Optional[Mapping[str, Any]] = None,
         progress: bool = False,
@@ -82,14 +86,16 @@ class TitleSet:
         trie (str): "titles", or "titles+redirects" if redirects are to be generated as well; a
             generated redirect counts as the name that it leads to.
         on_invalid (str): "raise", or "skip" to leave out names and redirects that can't be used.
+        required (Optional[Container[str]]): The names and redirects that "raise" is about; all
+            others are left out. None for all of them.
         where (Optional[Callable[[str], str]]): Tells where a name comes from (a file and line,
             say), for errors.
         header (Optional[Mapping[str, Any]]): What else is to be noted of how the set was made.
         progress (bool): Whether to show a progress bar.
         RETURNS (TitleSet): The set; `header["dropped"]` counts what was left out.
-        RAISES (ValueError): If a name can't be used: it has no tokens or too many, is not valid
-            Unicode, or has two ids; if a redirect leads to no name; or if the count of an alias is
-            no whole number, 1 or more.
+        RAISES (ValueError): If a name can't be used: it has no tokens, only unknown ones, or too
+            many, is not valid Unicode, or has two ids; if a redirect leads to no name; or if the
+            count of an alias is no whole number, 1 or more.
         """
         if isinstance(names, str):
             raise ValueError(Errors.T024.format(names=names))
@@ -104,6 +110,7 @@ class TitleSet:
             aliases=aliases or {},
             trie=trie,
             on_invalid=on_invalid,
+            required=required,
             where=where,
             progress=progress,
         )
@@ -263,31 +270,33 @@ class TitleSet:
 
     # Changing it
 
-    def add(self, name: str, *, id: Optional[str] = None, prior: float = 0.0) -> None:
+    def add(self, name: str, *, id: Optional[str] = None, prior: Optional[float] = None) -> None:
         """Add a name: from now on it can be generated.
 
-        name (str): The name. Nothing happens if it is in the set with the same id.
+        name (str): The name. Nothing happens if it is in the set with the same id and prior.
         id (Optional[str]): What it leads to, for components with kb_id = "id".
-        prior (float): How common it is, in the unit of the other names' priors.
-        RAISES (ValueError): If it is in the set with another id, is a redirect, or can't be
-            used; and if the set knows no tokenizer (see `bind`).
+        prior (Optional[float]): How common it is, in the unit of the other names' priors; None for
+            0, or for what it has.
+        RAISES (ValueError): If it is in the set with another id or prior, is a redirect, or can't
+            be used; and if the set knows no tokenizer (see `bind`).
         """
         if not isinstance(name, str) or not name:
             raise ValueError(Errors.T019.format(found=name))
         if self._tokenizer is None:
             raise ValueError(Errors.T011)
+        check_values(name, id, 0.0 if prior is None else prior)
+        if prior is not None:
+            prior = float(np.float32(prior))  # as it is kept
         with self._lock:
             now = self._changes.now
             if (row := now.find(name)) >= 0:
-                found = now.id_at(row) or None
-                if id is not None and found != id:
-                    raise ValueError(Errors.T014.format(name=name, found=found, new=id))
+                _check_same(name, "id", now.id_at(row) or None, id)
+                _check_same(name, "prior", now.prior_at(row), prior)
                 return
             if (row := now.target(name)) >= 0:
                 raise ValueError(Errors.T020.format(name=name, target=now.name_at(row)))
-            check_values(name, id, prior)
             tokens = tokens_of(name, self._tokenizer)
-            self._changes.add(Added(name, id or "", float(prior), tokens))
+            self._changes.add(Added(name, id or "", prior or 0.0, tokens))
             self._view = None
 
     def add_alias(self, alias: str, name: str, *, count: int = 1) -> None:
@@ -319,3 +328,9 @@ class TitleSet:
                 raise KeyError(Errors.T010.format(name=name))
             self._changes.remove(row)
             self._view = None
+
+
+def _check_same(name: str, what: str, found: Any, new: Any) -> None:
+    """RAISES (ValueError): If a name that is there is to have something else than it has."""
+    if new is not None and new != found:
+        raise ValueError(Errors.T014.format(name=name, what=what, found=found, new=new))

@@ -1,6 +1,11 @@
+import io
+import sys
+
 import pytest
+import wasabi.util
 from typer.testing import CliRunner
 
+from spacy_genre import TitleSet
 from spacy_genre.cli import genre_cli
 from spacy_genre.cli.output import reason_of
 from spacy_genre.files import write_whole
@@ -34,3 +39,28 @@ def test_errors_name_the_file_once(tmp_path):
     assert reason_of(caught.value).count(str(folder)) == 1
     ours = FileNotFoundError("[F001] Can't read x: there is no such file.")
     assert reason_of(ours) == str(ours)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin1", "utf8"])
+def test_output_that_can_t_show_all_characters(tmp_path, monkeypatch, tokenizer, encoding):
+    one, other = tmp_path / "one", tmp_path / "other"
+    TitleSet.build(["Zürich", "東京"], tokenizer).save(one)
+    TitleSet.build(["Bern"], tokenizer).save(other)
+
+    def printed(*args):
+        output = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output, encoding))
+        monkeypatch.setattr(wasabi.util, "ENCODING", encoding)  # as it is set at the start
+        with pytest.raises(SystemExit):
+            genre_cli(["titles", *map(str, args)])
+        sys.stdout.flush()
+        return output.getvalue().decode(encoding)
+
+    zurich, tokyo = (
+        name.encode(encoding, "backslashreplace").decode(encoding) for name in ("Zürich", "東京")
+    )
+    assert zurich in printed("search", one, "Z")
+    assert tokyo in printed("search", one, "東")
+    for missing, shown in (("Zürich", zurich), ("東京", tokyo)):
+        assert f"No name starts with '{shown}'" in printed("search", other, missing)
+    assert printed("diff", one, other).splitlines() == ["+ Bern", f"- {zurich}", f"- {tokyo}"]

@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 from spacy.cli._util import app
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 import spacy_genre.cli  # noqa: F401  (adds its commands to the app)
 from spacy_genre import TitleSet
+from spacy_genre.files import changing
 
 
 def run(*args):
@@ -149,6 +151,59 @@ def test_add(sets, tokenizer):
     assert sets[0].read_bytes() == before
 
 
+def test_spaces_around_what_is_added_are_left_out(sets):
+    assert run("add", sets[0], " Threads ", "--id", " Q7 ", "--alias", " the app ").exit_code == 0
+    titles = TitleSet.open(sets[0])
+    assert titles.id_of("Threads") == "Q7"
+    assert titles.candidates("the app") == [("Threads", 1)]
+    before = sets[0].read_bytes()
+    for bad in (["Rome", "--alias", " "], ["Ro\nme"]):
+        assert run("add", sets[0], *bad).exit_code == 1
+    assert sets[0].read_bytes() == before
+
+
+def test_adding_a_name_that_is_there(sets):
+    before = sets[0].read_bytes()
+    result = run("add", sets[0], "Paris", "--id", "Q90")
+    assert result.exit_code == 0
+    assert "has 'Paris' already, so nothing was changed" in " ".join(result.output.split())
+    for option, value in (("--prior", 5), ("--id", "Q1000")):
+        result = run("add", sets[0], "Paris", option, value)
+        assert result.exit_code == 1
+        message = " ".join(result.output.split())
+        assert f"already in the title set, with the {option[2:]} " in message
+        assert "merge NEW TITLES OUT" in message
+    assert sets[0].read_bytes() == before
+    assert run("add", sets[0], "Paris", "--prior", 0, "--alias", "there").exit_code == 0
+    assert TitleSet.open(sets[0]).candidates("there") == [("Paris", 1)]
+
+
+def test_nothing_is_lost_if_others_add_meanwhile(sets, tmp_path, tokenizer, monkeypatch):
+    link, save = tmp_path / "link", TitleSet.save
+    link.symlink_to(sets[0])
+
+    def add():
+        with changing(sets[0]):
+            titles = TitleSet.open(sets[0], tokenizer=tokenizer)
+            titles.add("Rome")
+            save(titles, sets[0])
+
+    other = threading.Thread(target=add)
+
+    def saved(titles, path):
+        """As it is, but somebody else wants to add a name just before."""
+        other.start()
+        other.join(1)
+        save(titles, path)
+
+    monkeypatch.setattr(TitleSet, "save", saved)
+    assert run("add", link, "Bonn").exit_code == 0
+    other.join()
+    assert {"Bonn", "Rome"} < {*TitleSet.check(sets[0])}
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == sorted([*sets, link, tmp_path / ".one.lock"])
+
+
 def test_merge(sets, tmp_path, tokenizer):
     out = tmp_path / "both"
     assert run("merge", *sets, out).exit_code == 0
@@ -158,6 +213,49 @@ def test_merge(sets, tmp_path, tokenizer):
     assert titles.candidates("the city") == [("Paris", 3)]
     assert run("merge", *sets, out).exit_code == 1
     assert run("merge", *sets, out, "--force").exit_code == 0
+
+
+def test_how_a_merged_set_was_made(tmp_path, tokenizer):
+    """The sources of both, what both say, and what only one of them says."""
+    names = ["one", "two"]
+    for name in names:
+        (tmp_path / f"{name}.txt").write_text(f"{name}\n")
+        assert run("build", tmp_path / f"{name}.txt", tmp_path / name).exit_code == 0
+    own = {"language": "en", "date": "2026-01", "counts": {"names": 1}, "by": {"me": True}}
+    TitleSet.build(["own"], tokenizer, header=own).save(tmp_path / "own")
+    own = {"language": "en", "date": "2026-02", "counts": {"names": 1}, "sources": "mine"}
+    TitleSet.build(["other"], tokenizer, header=own).save(tmp_path / "other")
+    made = ["tokenizer", "trie", "dropped", "version"]
+
+    def merged(*sets):
+        out = tmp_path / "out"
+        assert run("merge", *(tmp_path / name for name in sets), out, "--force").exit_code == 0
+        header = TitleSet.open(out).header
+        for key in made:
+            assert header.pop(key) == TitleSet.open(tmp_path / "own").header[key]
+        return header
+
+    header = merged(*names)
+    assert [source["file"] for source in header.pop("sources")] == ["one.txt", "two.txt"]
+    assert header == {"options": TitleSet.open(tmp_path / "one").header["options"]}
+    assert merged("own", "other") == {
+        "language": "en",
+        "first_set": {"date": "2026-01", "by": {"me": True}},
+        "second_set": {"date": "2026-02", "sources": "mine"},
+    }
+    shown = run("info", tmp_path / "out").output
+    for line in (
+        r"first set +date: 2026-01 *\n",
+        r"\n +by: me *\n",
+        r"second set +date: 2026-02 *\n",
+    ):
+        assert re.search(line, shown), line
+    header = merged("one", "out")
+    assert [source["file"] for source in header["sources"]] == ["one.txt"]
+    assert header["second_set"]["second_set"] == {"date": "2026-02", "sources": "mine"}
+    assert re.search(
+        r"second_set: date: 2026-02, sources: mine", run("info", tmp_path / "out").output
+    )
 
 
 def test_merging_counts_as_large_as_can_be(sets, tmp_path):

@@ -33,7 +33,7 @@ TITLES = [
     "Semicolon; INSERT INTO `page` VALUES (1,0,'X',0)",
     "São Paulo",
     "東京",
-    "😀",
+    "😀!",
     "C++",
     "''",
 ]
@@ -207,6 +207,20 @@ def test_any_bytes_come_back(tmp_path_factory, rows, statement_bytes):
     assert read == [(value, page, sort) for page, _, value, sort in rows]
 
 
+def test_titles_of_a_wiki_that_cannot_be_used_are_left_out(tmp_path, tables, tokenizer):
+    """Beside an own list as well, whose names must be usable."""
+    wiki, own = tmp_path / "x-all-titles-in-ns0.gz", tmp_path / "own.txt"
+    write_title_list(wiki, ["Paris", "😀"])
+    own.write_text("Rome\n")
+    titles = build_from_sources([wiki, own], tokenizer)
+    assert list(titles) == ["Paris", "Rome"]
+    assert titles.header["dropped"]["names"] == 1
+    own.write_text("Rome\n\n😀\n", encoding="utf8")
+    with pytest.raises(ValueError, match=r"1 of 3 names .* \(.*own\.txt, line 3\)"):
+        build_from_sources([wiki, own], tokenizer)
+    assert list(build_from_sources([wiki, own], tokenizer, skip_invalid=True)) == ["Paris", "Rome"]
+
+
 def test_list_of_titles(tmp_path, tokenizer):
     path = tmp_path / "x-all-titles-in-ns0.gz"
     write_title_list(path, TITLES)
@@ -349,6 +363,64 @@ def test_a_table_of_names_alone(tmp_path, tokenizer):
     titles = build_from_sources([path], tokenizer)
     assert list(titles) == ["Chicago", "Paris"]
     assert titles.header["sources"][0]["kind"] == "tsv"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'id,name,aliases\nQ1,"Paris, Texas",The \'Texas Paris\'|P;T\nQ2,"""X"" (film)"\n',
+        '\ufeff"id", "name", "aliases"\r\n\r\nQ1, "Paris, Texas",\r\nQ2, """X"" (film)"\r\n,\r\n',
+        'id;name;aliases\nQ1;Paris, Texas;\nQ2;"""X"" (film)";\n',
+        '"aliases";"name";"id"\n"";Paris, Texas;Q1\n;"""X"" (film)";Q2',
+    ],
+)
+def test_csv(tmp_path, tokenizer, content):
+    path = tmp_path / "own.csv"
+    path.write_text(content, encoding="utf8", newline="")
+    titles = build_from_sources([path], tokenizer)
+    assert {name: titles.id_of(name) for name in titles} == {
+        "Paris, Texas": "Q1",
+        '"X" (film)': "Q2",
+    }
+    if "P;T" in content:
+        assert titles.candidates("P;T") == [("Paris, Texas", 1)]
+    assert titles.header["sources"][0]["kind"] == "csv"
+
+
+def test_a_quoted_column_of_names(tmp_path, tokenizer):
+    path = tmp_path / "own.csv"
+    path.write_text('"name"\n"Paris, Texas"\nRome\n')
+    assert list(build_from_sources([path], tokenizer)) == ["Paris, Texas", "Rome"]
+
+
+def test_where_a_name_of_a_csv_stands(tmp_path, tokenizer):
+    path = tmp_path / "own.csv"
+    path.write_text(f'name,id\nRome,\n"""{"x " * 2000}""",\n')
+    with pytest.raises(ValueError, match=r"own\.csv, line 3"):
+        build_from_sources([path], tokenizer)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        *(
+            "Paris, Texas",
+            '"Weird Al" Yankovic',
+            '"Heroes", live',
+            "Steins;Gate",
+            '"name',
+            "names,id",
+        ),
+        *("<3 (album)", "<Love Is>: Live", "{{citation}}", "{Awayland}", '{"Heroes"}', "[{x}]"),
+        *('["Pop" album]', "[untitled]", "<", "{", "[", "{}", "[]", "<Love>", "<html is no name"),
+        *("Name, image and likeness", "What's in a name, Romeo?", "id;aliases", "Name", '"Name"'),
+    ],
+)
+def test_a_plain_list_may_begin_with_any_name(tmp_path, tokenizer, first):
+    path = tmp_path / "own.txt"
+    path.write_text(f'{first}\nParis\n"Rome", open city\nname,id\n')
+    expected = {first, "Paris", '"Rome", open city', "name,id"}
+    assert set(build_from_sources([path], tokenizer)) == expected
 
 
 def test_spaces_around_what_a_list_says_are_left_out(tmp_path, tokenizer):
