@@ -14,7 +14,8 @@ START = 1 << 16
 # Names may begin with these brackets, too ("<3 (album)", "{{citation}}"), so more must be there: of
 # XML an attribute or a tag that closes, of JSON a key or a list's first text.
 XML = re.compile(
-    rb"<[?!]|<[a-z_][\w:.-]*(\s+[\w:.-]+\s*=|\s*/>|\s*>.*</)", re.IGNORECASE | re.DOTALL
+    rb"<\?xml\b|<!--|<!doctype\b|<[a-z_][\w:.-]*(\s+[\w:.-]+\s*=|\s*/>|\s*>.*</)",
+    re.IGNORECASE | re.DOTALL,
 )
 KEY = rb"""\{\s*(["'])[^"'\n]*\1\s*:"""
 JSON_OBJECT = re.compile(KEY + rb"|\{\s*\}\s*$")
