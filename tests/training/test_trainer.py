@@ -303,6 +303,22 @@ def test_wrong_settings(settings):
 # In a component
 
 
+def test_predicted_entities_are_learnt_from_where_they_are_gold_ones(nlp):
+    """With use_gold_ents = false; whatever their labels are, since those of links mean little."""
+    linker = nlp.get_pipe("genre_linker")
+    linker.use_gold_ents = False
+    reference = nlp.make_doc("Paris and Chicago and Einstein")
+    reference.ents = [
+        Span(reference, 0, 1, label="ENTITY", kb_id="Paris"),
+        Span(reference, 2, 3, label="ENTITY", kb_id="Chicago"),
+        Span(reference, 4, 5, label="ENTITY"),
+    ]
+    predicted = nlp.make_doc(reference.text)
+    predicted.ents = [Span(predicted, i, i + 1, label="GPE") for i in (0, 4)]
+    (pair,) = linker._pairs([Example(predicted, reference)])
+    assert pair.name == linker.shim.name_tokenizer.encode(["Paris"])[0]
+
+
 def example(nlp, kb_id="Apple Inc."):
     doc = nlp.make_doc("He works for Apple.")
     doc.ents = [Span(doc, 3, 4, "ORG", kb_id=kb_id)]
