@@ -76,7 +76,7 @@ class Training:
                 if time.monotonic() - saved >= self.seconds:
                     save_checkpoint(self.nlp, self.out / CHECKPOINT, self.progress)
                     saved = time.monotonic()
-                if 0 < settings["patience"] <= self.progress.step - self.progress.best_step:
+                if self.progress.is_stuck(settings):
                     break
         finally:
             finish()

@@ -34,12 +34,13 @@ class Progress:
     def is_over(self, settings: Mapping[str, Any]) -> bool:
         """Whether a limit of a training is reached: `max_steps`, `max_epochs` or `patience`; those
         of 0 and below are none."""
-        done = {
-            "max_steps": self.step,
-            "max_epochs": self.epoch,
-            "patience": self.step - self.best_step,
-        }
-        return any(0 < settings[key] <= n for key, n in done.items())
+        done = {"max_steps": self.step, "max_epochs": self.epoch}
+        limits = any(0 < settings[key] <= n for key, n in done.items())
+        return limits or self.is_stuck(settings)
+
+    def is_stuck(self, settings: Mapping[str, Any]) -> bool:
+        """Whether `patience` steps have brought nothing better."""
+        return bool(0 < settings["patience"] <= self.step - self.best_step)
 
     def take_best(self, path: Path, weights: Mapping[str, Optional[float]]) -> None:
         """Take up the score of the best pipeline so far. If there is none, or its score is not
