@@ -21,9 +21,9 @@ from spacy.training.loop import train
 from spacy.util import load_config
 
 from spacy_genre import TitleSet
-from spacy_genre.loading import load_name_tokenizer
-from spacy_genre.training.evaluation import Seen, evaluate
-from spacy_genre.training.readers import texts_in
+from spacy_genre.corpora.readers import texts_in
+from spacy_genre.evaluation.linking import Seen, evaluate
+from spacy_genre.model.loading import load_name_tokenizer
 
 CONFIG = Path(__file__).parents[1] / "configs" / "finetune.cfg"
 WORDS = (

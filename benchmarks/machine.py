@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from spacy_genre.decoding.linear import Linear
+from spacy_genre.decoding.bart.layers import Linear
 
 # What torch calls the operations that multiply matrices.
 MATMULS = ("mm", "linear", "attention")

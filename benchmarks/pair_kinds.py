@@ -23,9 +23,9 @@ import typer
 from accelerate import Accelerator
 from spacy.util import load_config
 
-from spacy_genre.training.evaluation import Seen, evaluate
-from spacy_genre.training.parallel import ParallelTraining
-from spacy_genre.training.readers import texts_in
+from spacy_genre.corpora.readers import texts_in
+from spacy_genre.evaluation.linking import Seen, evaluate
+from spacy_genre.training.distributed import DistributedTraining
 
 CONFIG = Path(__file__).parents[1] / "configs" / "small.cfg"
 OPTIONS = ["--copies", "0.3", "--lists", "0.9", "--dev", "0.06", "--force"]
@@ -101,7 +101,7 @@ def trained(build: Path, folder: Path, steps: int) -> spacy.language.Language:
     }
     config = load_config(CONFIG, overrides=overrides, interpolate=True)
     accelerator = Accelerator(cpu=True)
-    ParallelTraining(config, folder, accelerator, batch_size=96, minutes=60)()
+    DistributedTraining(config, folder, accelerator, batch_size=96, minutes=60)()
     return spacy.load(folder / "model-last")
 
 

@@ -30,8 +30,8 @@ from search_systems import DTYPES, System, Task, make_systems, mini_task, random
 from transformers.utils import logging
 
 from spacy_genre.decoding import constrained_search
-from spacy_genre.decoding.packed import PackedDecoder, Rows
-from spacy_genre.decoding.packed_steps import PackedSteps
+from spacy_genre.decoding.bart.kv_cache import PackedDecoder, Rows
+from spacy_genre.decoding.bart.stepper import PackedSteps
 
 logging.set_verbosity_error()
 Times = Dict[str, List[float]]

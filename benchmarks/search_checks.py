@@ -10,7 +10,7 @@ from search_systems import Answers, DictTrie, System, Task, by_generate, random_
 
 from spacy_genre import TokenTrie
 from spacy_genre.decoding import constrained_search
-from spacy_genre.decoding.packed_steps import PackedSteps
+from spacy_genre.decoding.bart.stepper import PackedSteps
 
 TOLERANCE = 1e-4  # of scores in float32
 V = 40  # tokens of the small models

@@ -14,7 +14,7 @@ from transformers import BartConfig, BartForConditionalGeneration
 
 from spacy_genre import TokenTrie
 from spacy_genre.decoding import constrained_search, score_sets
-from spacy_genre.model import pad
+from spacy_genre.model.seq2seq import pad
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SIZES = {"base": (768, 6, 12, 3072), "large": (1024, 12, 16, 4096)}

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from spacy_genre import TitleSet
-from spacy_genre.loading import load_name_tokenizer
+from spacy_genre.model.loading import load_name_tokenizer
 
 app = typer.Typer()
 

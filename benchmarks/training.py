@@ -30,10 +30,10 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging
 
 from spacy_genre import TitleSet
-from spacy_genre.loading import load_name_tokenizer, load_pretrained
-from spacy_genre.model import IGNORED, pad
+from spacy_genre.corpora.readers import Corpus_v1, texts_in
+from spacy_genre.model.loading import load_name_tokenizer, load_pretrained
+from spacy_genre.model.seq2seq import IGNORED, pad
 from spacy_genre.training.pairs import Pair
-from spacy_genre.training.readers import Corpus_v1, texts_in
 
 logging.set_verbosity_error()
 CONFIG = Path(__file__).parents[1] / "configs" / "small.cfg"

@@ -15,8 +15,8 @@ import torch
 import typer
 from transformers import AutoConfig
 
-from spacy_genre.files import whole_folder
-from spacy_genre.loading import load_pretrained
+from spacy_genre.atomic import atomic_folder
+from spacy_genre.model.loading import load_pretrained
 
 
 def main(
@@ -36,7 +36,7 @@ def main(
         for name, weight in model.named_parameters():  # each once, also if it is tied to others
             weight.lerp_(old[name], embeddings if weight is words else share)
     model.to(AutoConfig.from_pretrained(after, local_files_only=True).torch_dtype)
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         shutil.copytree(after, folder, dirs_exist_ok=True)
         model.save_pretrained(folder, safe_serialization=True)
 

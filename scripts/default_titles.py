@@ -29,7 +29,7 @@ from urllib.parse import unquote
 import srsly
 import typer
 
-from spacy_genre.files import write_whole
+from spacy_genre.atomic import write_atomically
 from spacy_genre.sources.mediawiki import NOT_IN_TITLES, clean_title
 
 
@@ -85,11 +85,11 @@ def main(
         dump = read_member(wheels or Path(downloaded), DUMP)
     write_rows(folder / "vital.jsonl", ({"name": title, "count": VITAL_COUNT} for title in vital))
     write_rows(folder / "companies.jsonl", ({"name": title} for title in companies))
-    write_whole(folder / "enwiki-sample.xml.bz2", dump)
+    write_atomically(folder / "enwiki-sample.xml.bz2", dump)
 
 
 def write_rows(path: Path, rows: Iterable[Dict[str, Any]]) -> None:
-    write_whole(path, "".join(f"{srsly.json_dumps(row)}\n" for row in rows).encode("utf8"))
+    write_atomically(path, "".join(f"{srsly.json_dumps(row)}\n" for row in rows).encode("utf8"))
 
 
 def download_wheels(folder: Path) -> None:

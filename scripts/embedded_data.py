@@ -32,9 +32,9 @@ import srsly
 import typer
 from same_titles import find_redirects
 
-from spacy_genre.files import write_whole
+from spacy_genre.atomic import write_atomically
+from spacy_genre.corpora.texts import ALIAS, DESCRIPTION, GoldMention, GoldText
 from spacy_genre.titles.redirects import resolve_redirects
-from spacy_genre.training.gold import ALIAS, DESCRIPTION, GoldMention, GoldText
 
 Anchors = Dict[str, List[Tuple[str, int]]]
 QUALIFIED = re.compile(r"(.+?)(?: \(([^()]+)\)|, (.+))")
@@ -118,11 +118,11 @@ def main(
         if benchmark
         else []
     )
-    write_whole(out / "excluded.txt", "\n".join(pages).encode("utf8"))
+    write_atomically(out / "excluded.txt", "\n".join(pages).encode("utf8"))
     chance = Random(seed)
     write(out / "names.jsonl", name_rows(names, targets))
     table = "".join(f"{redirect}\t{target}\n" for redirect, target in targets.items())
-    write_whole(out / "redirects.tsv.gz", gzip.compress(table.encode("utf8"), mtime=0))
+    write_atomically(out / "redirects.tsv.gz", gzip.compress(table.encode("utf8"), mtime=0))
     write(out / "vital.jsonl", vital_pages(vital))
     write(out / "described.jsonl", described(vital, anchors, chance))
     rows = list(bare(names, anchors, chance))
@@ -285,7 +285,7 @@ def mention_row(before: str, mention: str, after: str, title: str, kind: str) ->
 
 def write(path: Path, rows: Iterable[Dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, "".join(f"{srsly.json_dumps(row)}\n" for row in rows).encode("utf8"))
+    write_atomically(path, "".join(f"{srsly.json_dumps(row)}\n" for row in rows).encode("utf8"))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import spacy
 import typer
 from transformers import GenerationConfig
 
-from spacy_genre.files import write_whole
+from spacy_genre.atomic import write_atomically
 
 
 def main(
@@ -39,7 +39,7 @@ def main(
         module.save_pretrained(folder, safe_serialization=True)
         linker.tokenizer.save_pretrained(folder)
         for file in sorted(Path(folder).iterdir()):
-            write_whole(out / file.name, file.read_bytes())
+            write_atomically(out / file.name, file.read_bytes())
     print(f"Wrote {out}, {size_of(out) / 1e6:.1f} MB")
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from spacy_genre.files import write_whole
+from spacy_genre.atomic import write_atomically
 
 DUMP = "test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 END = b"</page>"
@@ -29,7 +29,7 @@ def main(
     if pages:
         first = bz2.decompress(content).split(END)[:pages]
         content = bz2.compress(END.join([*first, b"\n</mediawiki>\n"]))
-    write_whole(out, content)
+    write_atomically(out, content)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ import srsly
 import typer
 from embedded_data import split_title, write
 
-from spacy_genre.training.gold import ALIAS, LINK, GoldMention, GoldText
-from spacy_genre.training.readers import texts_in
+from spacy_genre.corpora.readers import texts_in
+from spacy_genre.corpora.texts import ALIAS, LINK, GoldMention, GoldText
 
 # So many names take the place of a mention at most.
 MAX_SWAPS = 10

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Tuple
 
+# The kb_id of a mention that is linked to no entity, as in spaCy's EntityLinker.
+NIL = "NIL"
+
 
 @dataclass(frozen=True)
 class Mention:

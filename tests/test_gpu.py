@@ -6,14 +6,15 @@ from functools import partial
 import pytest
 import spacy
 import torch
-from conftest import ENTS, TEXT, make_bart, make_doc, make_mbart
 from decoding.test_devices import BEAMS, INPUTS, TRIE, V, assert_same, beam, exact, sets
+from helpers.docs import ENTS, TEXT, make_doc
+from helpers.models import make_bart, make_mbart
 from spacy.training import Example
 from thinc.api import Adam, require_cpu, require_gpu
 from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre.decoding import constrained_search
-from spacy_genre.decoding.packed_steps import PackedSteps
+from spacy_genre.decoding.bart.stepper import PackedSteps
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 

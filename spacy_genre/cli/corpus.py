@@ -84,8 +84,8 @@ def build_cli(
     reader spacy_genre.Corpus.v1.
     """
     # Only when they are needed, since they take seconds.
-    from ..training.articles import ArticleOptions
-    from ..training.corpus import CorpusOptions, build_corpus, work_folder
+    from ..corpora.articles import ArticleOptions
+    from ..corpora.building import CorpusOptions, build_corpus, work_folder
 
     try:
         if out.exists() and not force:

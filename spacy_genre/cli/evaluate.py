@@ -8,9 +8,9 @@ from typing import Annotated, Any, Dict, List, Optional, Tuple
 import typer
 from wasabi import msg
 
+from ..atomic import write_atomically
 from ..errors import Errors
-from ..files import write_whole
-from ..training.charts import TABLES, VARIANTS
+from ..evaluation.charts import TABLES, VARIANTS
 from .output import reason_of
 
 COLUMNS = ("mentions", "in_set", "micro_f", "accuracy_in_set")
@@ -74,10 +74,10 @@ def evaluate_cli(
     import spacy
     import srsly
 
-    from ..training.charts import check_can_draw, draw_charts
-    from ..training.evaluation import Seen
-    from ..training.readers import texts_in
-    from ..training.report import make_page
+    from ..corpora.readers import texts_in
+    from ..evaluation.charts import check_can_draw, draw_charts
+    from ..evaluation.linking import Seen
+    from ..evaluation.report import make_page
 
     try:
         if plots is not None:
@@ -100,9 +100,9 @@ def evaluate_cli(
             results[str(path)] = all_found = {**found.pop(""), **found}
             _show(path, all_found)
         if out is not None:
-            write_whole(out, srsly.json_dumps(results, indent=2).encode("utf8"))
+            write_atomically(out, srsly.json_dumps(results, indent=2).encode("utf8"))
         if html is not None:
-            write_whole(html, make_page(results, about).encode("utf8"))
+            write_atomically(html, make_page(results, about).encode("utf8"))
         if plots is not None:
             draw_charts(results, plots)
     except (OSError, ValueError, ImportError) as err:
@@ -137,7 +137,7 @@ def _about(linker: Any, name: Optional[str]) -> Dict[str, str]:
 def _ways(linker: Any, candidates: Optional[str], free: bool) -> Dict[str, Any]:
     """What to evaluate, by the key of the figures; for each the linker's setting `candidates`, or
     `FREE`."""
-    from ..pipeline.choices import AliasCandidates_v1, GivenCandidates_v1
+    from ..tasks.linker.candidate_generators import AliasCandidates_v1, GivenCandidates_v1
 
     ways: Dict[Optional[str], Dict[str, Any]] = {
         None: {"": linker.candidates},
@@ -155,9 +155,9 @@ def _evaluate(
     nlp: Any, linker: Any, way: Any, path: Path, seen: Any, limit: int, batch_size: int
 ) -> Dict[str, Any]:
     """The figures of a data set."""
-    from ..training.evaluation import evaluate
-    from ..training.readers import texts_in
-    from ..training.unconstrained import link_unconstrained
+    from ..corpora.readers import texts_in
+    from ..evaluation.linking import evaluate
+    from ..evaluation.unconstrained import link_unconstrained
 
     if way == FREE:
         link = partial(link_unconstrained, linker=linker, batch_size=batch_size)

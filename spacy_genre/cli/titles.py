@@ -7,8 +7,8 @@ from typing import Annotated, Any, Dict, Iterator, List, Optional, Tuple
 import typer
 from wasabi import msg
 
+from ..atomic import changing
 from ..errors import Errors
-from ..files import changing
 from ..sources import Options, build_from_sources
 from ..sources.lists import problem_of
 from ..titles import TitleSet
@@ -222,7 +222,7 @@ def search_cli(
     is 1 if there are none."""
     view = _open(titles).view
     found = [(name, view.id_at(view.find(name))) for name in view.starting_with(prefix, limit)]
-    stands_for = [(view.name_at(row), count) for row, count in view.candidates(prefix)]
+    stands_for = [(view.name_at(row), count) for row, count in view.get_candidates(prefix)]
     if found:
         msg.table(found, header=("name", "id"))
     if stands_for:
@@ -355,6 +355,6 @@ def _open(path: Path) -> TitleSet:
 
 def _name_tokenizer(model: Optional[str]) -> NameTokenizer:
     # Only when it is needed, since it takes seconds: torch and transformers.
-    from ..loading import load_name_tokenizer
+    from ..model.loading import load_name_tokenizer
 
     return load_name_tokenizer(model)

@@ -28,7 +28,7 @@ def warm_start_cli(
     Its encoder computes what ENCODER does; its decoder has to be trained: see configs/small.cfg.
     """
     # Only when it is needed, since it takes seconds.
-    from ..training.warm_start import warm_start
+    from ..model.warm_start import warm_start
 
     try:
         if out.exists() and not force:

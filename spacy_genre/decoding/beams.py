@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..ragged import IntArray
 from ..titles.overlay import AnyTrie
-from .edges import Edges
+from .continuations import Edges
 
 EarlyStopping = Union[bool, str]
 FloatArray = NDArray[np.floating]

@@ -1,20 +1,24 @@
-"""What a GPU wants otherwise than a CPU."""
+"""What differs between devices: dtypes, copies, attention kernels."""
 
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any, ContextManager, Iterator
 
 import torch
 from numpy.typing import NDArray
 
+from ..errors import Errors
 
-def on_device(array: NDArray[Any], device: torch.device) -> Any:
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+def to_device(array: NDArray[Any], device: torch.device) -> Any:
     """An array as a tensor on a device. On a GPU nobody waits for it: what is sent there is copied
     first, so that the array may change at once."""
     return torch.from_numpy(array).to(device, non_blocking=device.type == "cuda")
 
 
 @contextmanager
-def without_plans(device: torch.device) -> Iterator[None]:
+def without_cudnn_attention(device: torch.device) -> Iterator[None]:
     """While it lasts, torch computes attention without cuDNN.
 
     cuDNN makes a plan for each shape that it has not met yet, and texts have all lengths: on an
@@ -30,3 +34,32 @@ def without_plans(device: torch.device) -> Iterator[None]:
     finally:
         if before:
             settings.enable_cudnn_sdp(True)
+
+
+def torch_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """What to compute in on a device.
+
+    dtype (str): One of `DTYPES`. "auto" is bfloat16 where the device multiplies it fast, and
+        float32 elsewhere.
+    RAISES (ValueError): For float16 on a CPU.
+    """
+    on_gpu = device.type == "cuda"
+    if dtype == "auto":
+        fast = torch.cuda.is_bf16_supported() if on_gpu else cpu_has_bfloat16()
+        dtype = "bfloat16" if fast else "float32"
+    if dtype == "float16" and not on_gpu:
+        raise ValueError(Errors.C003)
+    return getattr(torch, dtype)
+
+
+def autocast(dtype: torch.dtype, device: torch.device) -> ContextManager:
+    """A context in which a float32 module computes in a dtype, and its weights stay as they are."""
+    lower = dtype != torch.float32
+    return torch.autocast(device.type, dtype if lower else None, enabled=lower)
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16: by AVX512-BF16 or AMX."""
+    # Not torch's public functions, so they may go.
+    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, test, bool)() for test in tests)

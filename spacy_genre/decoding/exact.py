@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ragged import IntArray
-from .bart import Bart
+from .bart.kv_cache import PackedDecoder, Rows, rank_in_group
+from .bart.model import Bart
 from .beams import Path, top_per_group
-from .edges import Edges, Goal, check_finite
-from .packed import PackedDecoder, Rows, rank_in_group
-from .whole import REACHED, count_nodes, score_all
+from .continuations import Edges, Goal, check_finite
+from .exhaustive import REACHED, count_nodes, score_all
 
 FloatArray = NDArray[np.floating]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..ragged import IntArray
-from .devices import on_device
+from .devices import to_device
 
 # Of so many logits at a time the logarithm of the summed exponentials is taken: 4 MB in float32,
 # which stay in the cache.
@@ -53,7 +53,7 @@ class LogProbs:
         return logits - self.norm[at, None], which
 
     def _tensor(self, array: IntArray) -> Tensor:
-        return on_device(array, self.logits.device)
+        return to_device(array, self.logits.device)
 
 
 def _log_sum_exp(logits: Tensor) -> Tensor:

@@ -8,14 +8,14 @@ import torch
 from ..errors import Errors
 from ..ragged import IntArray
 from ..titles.trie import TokenTrie
-from .bart import Bart
+from .bart.model import Bart
+from .bart.weights import packed
+from .beam_search import check_options, check_vocabulary
 from .beams import Path
-from .devices import without_plans
-from .edges import Goal
+from .continuations import Goal
+from .devices import without_cudnn_attention
 from .exact import Wanted, batches, paths_of
-from .models import packed
-from .search import check_options, check_vocabulary
-from .whole import score_all
+from .exhaustive import score_all
 
 # Tries with at most so many nodes are computed whole: about a dozen names. That takes a row for
 # each node, where five beams take about forty, but one pass where these take one for each token. In
@@ -56,7 +56,7 @@ def score_sets(
         raise ValueError(Errors.S004.format(tries=len(tries), mentions=len(inputs)))
     found: List[List[Path]] = [[] for _ in inputs]
     n_rows: IntArray = np.asarray([trie.n_nodes if len(trie) else 0 for trie in tries], np.int64)
-    with torch.inference_mode(), without_plans(module.device):
+    with torch.inference_mode(), without_cudnn_attention(module.device):
         bart = packed(module, dtype)
         is_small = (n_rows > 0) & (n_rows <= (SMALL if bart is not None else 0))
         for batch in batches(np.flatnonzero(is_small), inputs, n_rows, batch_tokens):

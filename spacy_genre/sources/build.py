@@ -10,15 +10,15 @@ from ..errors import Errors
 from ..titles import TitleSet
 from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
 from ..tokenization import NameTokenizer
+from .files import SourceFile, open_source
 from .formats import kind_of
-from .found import Found
 from .lists import find_line, read_csv, read_jsonl, read_lines, read_tsv
 from .mediawiki import DISAMBIGUATION_SUFFIX
-from .opening import SourceFile, open_source
+from .source_data import SourceData
 from .tables import read_page, read_page_props, read_redirect, read_title_list
 
 LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
-LISTS: Dict[str, Callable[[SourceFile, Found], None]] = {
+LISTS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
     "lines": read_lines,
     "tsv": read_tsv,
     "csv": read_csv,
@@ -26,7 +26,7 @@ LISTS: Dict[str, Callable[[SourceFile, Found], None]] = {
 }
 # In the order in which they must be read: what names pages by number after what numbers them, and
 # the user's own lists at the end.
-READERS: Dict[str, Callable[[SourceFile, Found], None]] = {
+READERS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
     "page": read_page,
     "articles": lambda source, found: None,  # see `_reader`
     "titles": read_title_list,
@@ -82,7 +82,7 @@ def build_from_sources(
     RETURNS (TitleSet): The set; its header tells the sources, options and counts.
     RAISES (OSError, ValueError): If a file can't be read, has an error or contradicts another.
     """
-    found = Found(shared_ids=options.shared_ids)
+    found = SourceData(shared_ids=options.shared_ids)
     sources = read_sources(paths, found, options, n_process=n_process, progress=progress)
     names, redirects = settle(found, options)
     if not names:
@@ -114,7 +114,7 @@ def build_from_sources(
 
 
 def read_sources(
-    paths: Sequence[Path], found: Found, options: Options, *, n_process: int, progress: bool
+    paths: Sequence[Path], found: SourceData, options: Options, *, n_process: int, progress: bool
 ) -> List[Dict[str, Any]]:
     """Read files into `found`.
 
@@ -140,19 +140,21 @@ def read_sources(
     return sources
 
 
-def _reader(kind: str, options: Options, n_process: int) -> Callable[[SourceFile, Found], None]:
+def _reader(
+    kind: str, options: Options, n_process: int
+) -> Callable[[SourceFile, SourceData], None]:
     if kind != "articles":
         return READERS[kind]
     # Only when it is needed: the packages that read it are an extra.
-    from .articles import read_articles
+    from .xml_dump import read_articles
 
     return partial(read_articles, links=options.links, anchors=options.anchors, n_process=n_process)
 
 
-def settle(found: Found, options: Options) -> Tuple[List[str], Dict[str, str]]:
+def settle(found: SourceData, options: Options) -> Tuple[List[str], Dict[str, str]]:
     """Decide what is a name, and where redirects lead; see `Options`.
 
-    found (Found): All that the sources say. What is left out is counted in it, and the counts of
+    found (SourceData): All that the sources say. What is left out is counted in it, and the counts of
         redirects are added to those of their names.
     RETURNS (Tuple[List[str], Dict[str, str]]): The names, and redirect to name.
     """
@@ -179,7 +181,7 @@ def settle(found: Found, options: Options) -> Tuple[List[str], Dict[str, str]]:
     return list(names), {**redirects, **found.listed_redirects}
 
 
-def _why_not(title: str, found: Found, options: Options) -> Optional[str]:
+def _why_not(title: str, found: SourceData, options: Options) -> Optional[str]:
     """Why a title of a wiki is no name, or None if it is one."""
     if title in found.listed_redirects:
         return "redirects of own lists"
@@ -197,7 +199,7 @@ def _why_not(title: str, found: Found, options: Options) -> Optional[str]:
 
 
 def _counts(
-    found: Found, names: List[str], redirects: Dict[str, str], ids: Dict[str, str]
+    found: SourceData, names: List[str], redirects: Dict[str, str], ids: Dict[str, str]
 ) -> Dict[str, int]:
     return {
         "names": len(names),

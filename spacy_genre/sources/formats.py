@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from ..errors import Errors
+from .files import open_source
 from .lists import delimiter_of
-from .opening import open_source
 from .sql import table_name
 from .tables import TABLES
 

@@ -10,8 +10,8 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 import srsly
 
 from ..errors import Errors
-from .found import Found
-from .opening import SourceFile, open_source
+from .files import SourceFile, open_source
+from .source_data import SourceData
 
 COLUMNS = ("name", "id", "aliases", "redirects", "description", "count")
 # Between several aliases in one cell of a table.
@@ -20,17 +20,17 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Row = Dict[str, Any]
 
 
-def read_lines(source: SourceFile, found: Found) -> None:
+def read_lines(source: SourceFile, found: SourceData) -> None:
     """A name a line. Blank lines are passed over."""
     _take_all(source, found, ((number, {"name": line}) for number, line in _lines(source)))
 
 
-def read_tsv(source: SourceFile, found: Found) -> None:
+def read_tsv(source: SourceFile, found: SourceData) -> None:
     """A table with tabs, its columns named in the first line; nothing is quoted."""
     _take_table(source, found, ((number, line.split("\t")) for number, line in _lines(source)))
 
 
-def read_csv(source: SourceFile, found: Found) -> None:
+def read_csv(source: SourceFile, found: SourceData) -> None:
     """A table with commas or semicolons, its columns named in the first line; quotes around a cell
     are none of it."""
     _take_table(source, found, _csv_cells(source))
@@ -78,7 +78,9 @@ def _csv_cells(source: SourceFile) -> Iterator[Tuple[int, List[str]]]:
         raise _error(source, start, reason + 'written "with ""them"" doubled"') from err
 
 
-def _take_table(source: SourceFile, found: Found, cells: Iterator[Tuple[int, List[str]]]) -> None:
+def _take_table(
+    source: SourceFile, found: SourceData, cells: Iterator[Tuple[int, List[str]]]
+) -> None:
     """Note the rows below a header."""
     number, header = next(cells)
     columns = [column.strip() for column in header]
@@ -110,7 +112,7 @@ def _rows(
         yield number, {key: value for key, value in row.items() if value}
 
 
-def read_jsonl(source: SourceFile, found: Found) -> None:
+def read_jsonl(source: SourceFile, found: SourceData) -> None:
     """An object a line, with "name" and what else is known of it."""
     _take_all(source, found, _objects(source))
 
@@ -126,7 +128,7 @@ def _objects(source: SourceFile) -> Iterator[Tuple[int, Row]]:
         yield number, row
 
 
-def _take_all(source: SourceFile, found: Found, rows: Iterator[Tuple[int, Row]]) -> None:
+def _take_all(source: SourceFile, found: SourceData, rows: Iterator[Tuple[int, Row]]) -> None:
     before = len(found.listed)
     for number, row in rows:
         problem = problem_of(row) or _take(row, found)
@@ -165,7 +167,7 @@ def _stem(key: str) -> str:
     return key.strip().lower().rstrip("es")
 
 
-def _take(row: Row, found: Found) -> Optional[str]:
+def _take(row: Row, found: SourceData) -> Optional[str]:
     """Note a row, unless it contradicts another; returns what is wrong then."""
     name, kb_id = row["name"].strip(), row.get("id")
     if kb_id:

@@ -8,7 +8,7 @@ import re
 from typing import Generator, Iterator, Sequence, Tuple
 
 from ..errors import Errors
-from .opening import BLOCK, SourceFile
+from .files import BLOCK, SourceFile
 
 # A longer row than this is none.
 MAX_ROW = 64 * BLOCK

@@ -4,16 +4,16 @@ the plain list of titles (`all-titles-in-ns0`)."""
 from typing import Callable, Dict
 
 from ..errors import Errors
-from .found import OTHER_NAMESPACE, Found
+from .files import SourceFile
 from .mediawiki import title_of_key
-from .opening import SourceFile
+from .source_data import OTHER_NAMESPACE, SourceData
 from .sql import SqlTable, unquoted
 
 # Of the properties of a page those that a title set can hold.
 PROPERTIES = (b"'wikibase_item'", b"'wikibase-shortdesc'", b"'disambiguation'")
 
 
-def read_page(source: SourceFile, found: Found) -> None:
+def read_page(source: SourceFile, found: SourceData) -> None:
     """The table of pages: titles, and which of them are redirects (not where to)."""
     columns = ("page_id", "page_namespace", "page_title", "page_is_redirect")
     table = SqlTable(source, columns)
@@ -32,7 +32,7 @@ def read_page(source: SourceFile, found: Found) -> None:
     found.dropped[OTHER_NAMESPACE] += n_others
 
 
-def read_redirect(source: SourceFile, found: Found) -> None:
+def read_redirect(source: SourceFile, found: SourceData) -> None:
     """The table of redirects: where each leads to."""
     columns = ("rd_from", "rd_namespace", "rd_title", "rd_interwiki")
     table = SqlTable(source, columns)
@@ -46,7 +46,7 @@ def read_redirect(source: SourceFile, found: Found) -> None:
             found.redirects[title] = title_of_key(_decoded(unquoted(key), table))
 
 
-def read_page_props(source: SourceFile, found: Found) -> None:
+def read_page_props(source: SourceFile, found: SourceData) -> None:
     """The table of page properties: Wikidata's ids, short descriptions, and which pages are
     disambiguation pages."""
     table = SqlTable(source, ("pp_page", "pp_propname", "pp_value"))
@@ -63,7 +63,7 @@ def read_page_props(source: SourceFile, found: Found) -> None:
             known[title] = _decoded(unquoted(value), table)
 
 
-def read_title_list(source: SourceFile, found: Found) -> None:
+def read_title_list(source: SourceFile, found: SourceData) -> None:
     """The list of all titles of the main namespace, one a line below a header; redirects are among
     them. Also the longer list with the number of the namespace in front."""
     stream = source.stream
@@ -93,7 +93,7 @@ def _decoded(value: bytes, table: SqlTable) -> str:
         raise table.error(f"{value[:60]!a} is not UTF-8") from err
 
 
-TABLES: Dict[str, Callable[[SourceFile, Found], None]] = {
+TABLES: Dict[str, Callable[[SourceFile, SourceData], None]] = {
     "page": read_page,
     "redirect": read_redirect,
     "page_props": read_page_props,

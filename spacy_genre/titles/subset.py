@@ -9,7 +9,7 @@ from .view import TitleView
 
 
 @dataclass(frozen=True, eq=False)
-class Subset:
+class NameSubset:
     """Some names of a title set. It answers what a `TitleView` answers of the names in its trie.
 
     view (TitleView): The title set.
@@ -22,7 +22,7 @@ class Subset:
     rows: Tuple[int, ...]
 
     @classmethod
-    def of(cls, view: TitleView, rows: Sequence[int], tokenizer: NameTokenizer) -> "Subset":
+    def of(cls, view: TitleView, rows: Sequence[int], tokenizer: NameTokenizer) -> "NameSubset":
         """Make a subset.
 
         rows (Sequence[int]): The rows of the names, each once.
@@ -47,4 +47,4 @@ class Subset:
 
 
 # What may be generated for a mention.
-AnyNames = Union[TitleView, Subset]
+SearchableNames = Union[TitleView, NameSubset]

@@ -20,10 +20,10 @@ from typing import (
 
 import numpy as np
 
+from ..atomic import write_atomically
 from ..errors import Errors
-from ..files import write_whole
+from ..titles import storage
 from ..tokenization import NameTokenizer
-from . import storage
 from .building import check_alias, check_values, make_rows, tokens_of
 from .changes import Changes
 from .folding import fold
@@ -148,7 +148,7 @@ class TitleSet:
 
     def save(self, path: Union[str, Path]) -> None:
         """Write the set to a file, whole or not at all. A file that is there is replaced."""
-        write_whole(Path(path).expanduser(), self.to_bytes())
+        write_atomically(Path(path).expanduser(), self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """The content of the file that `save` would write; changes are folded in."""
@@ -258,11 +258,11 @@ class TitleSet:
         view = self.view
         return [view.name_at(row) for row in view.rows_of_id(kb_id)]
 
-    def candidates(self, mention: str) -> List[Tuple[str, int]]:
+    def get_candidates(self, mention: str) -> List[Tuple[str, int]]:
         """The names that a mention may stand for, and how often it was seen to, as an alias, a
         redirect or a name; the most frequent first, then the one with the highest prior."""
         view = self.view
-        return [(view.name_at(row), count) for row, count in view.candidates(mention)]
+        return [(view.name_at(row), count) for row, count in view.get_candidates(mention)]
 
     def starting_with(self, prefix: str, limit: Optional[int] = None) -> List[str]:
         """The names that start with a prefix, sorted; at most `limit` of them."""

@@ -104,7 +104,7 @@ class TitleView:
         new = [row for row, added in self.added.items() if kb_id and added.id == kb_id]
         return [row for row in rows if row not in self.removed] + new
 
-    def candidates(self, mention: str) -> List[Tuple[int, int]]:
+    def get_candidates(self, mention: str) -> List[Tuple[int, int]]:
         """The rows that a mention may stand for and how often it was seen to: as an alias, a
         redirect or a name (0 times if it was never counted), the most frequent first; of those that
         were as often seen, the one with the highest prior."""

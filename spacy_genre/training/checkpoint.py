@@ -6,10 +6,10 @@ from typing import Any, List, Tuple
 import srsly
 from spacy.language import Language
 
+from ..atomic import atomic_folder
 from ..errors import Errors
-from ..files import whole_folder
-from ..loading import load_pretrained
-from ..model import shim_of
+from ..model.loading import load_pretrained
+from ..model.seq2seq import shim_of
 from .progress import Progress
 from .trainer import Trainer
 
@@ -23,7 +23,7 @@ MODEL = "model"
 def save_checkpoint(nlp: Language, path: Path, progress: Progress) -> None:
     """Write the weights and the optimizer's state of the components that generate names, and how
     far they are, whole or not at all."""
-    with whole_folder(path) as folder:
+    with atomic_folder(path) as folder:
         srsly.write_json(folder / PROGRESS, {"step": progress.step, "epoch": progress.epoch})
         for name, pipe in trained(nlp):
             trainer: Trainer = pipe.trainer

@@ -20,7 +20,7 @@ from spacy.training.loop import (
 )
 from spacy.util import fix_random_seed, registry, resolve_dot_names
 
-from ..files import settle_folder, whole_folder
+from ..atomic import atomic_folder, clean_up_folder
 from .checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from .progress import BEST, LAST, check_evaluation
 
@@ -40,7 +40,7 @@ class Training:
     def __init__(self, nlp: Language, out: Path, minutes: float = 10.0) -> None:
         self.nlp, self.out, self.seconds = nlp, out, 60 * minutes
         for name in (CHECKPOINT, BEST, LAST):
-            settle_folder(out / name)  # if it was killed while it wrote one
+            clean_up_folder(out / name)  # if it was killed while it wrote one
         self.progress = load_checkpoint(nlp, out / CHECKPOINT)
         config = _with_another_seed(nlp.config, self.progress.step).interpolate()
         self.settings: Dict[str, Any] = registry.resolve(
@@ -138,7 +138,7 @@ class Training:
             update_meta(self.settings, self.nlp, info)
         self._write_last()
         if is_best:
-            with whole_folder(self.out / BEST) as folder:
+            with atomic_folder(self.out / BEST) as folder:
                 shutil.copytree(self.out / LAST, folder, dirs_exist_ok=True)
         info["output_path"] = str(self.out / LAST)
 

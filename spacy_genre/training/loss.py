@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import BartForConditionalGeneration, MBartForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
-from ..model import IGNORED, Seq2SeqBatch
+from ..model.seq2seq import IGNORED, Seq2SeqBatch
 from .pairs import Pair
 
 # Inputs whose lengths differ by less may be padded to one, so that names of one length meet.
@@ -33,7 +33,7 @@ def smoothed_loss(module: Any, batch: Seq2SeqBatch, label_smoothing: float) -> T
     return F.cross_entropy(logits.float(), labels, reduction="sum", label_smoothing=label_smoothing)
 
 
-def contrasted_loss(
+def hard_negative_loss(
     module: Any,
     batch: Seq2SeqBatch,
     label_smoothing: float,
@@ -41,8 +41,8 @@ def contrasted_loss(
     length_penalty: float,
     temperature: float,
 ) -> Tuple[Tensor, Tensor]:
-    """The loss of the gold names, and how likely they are among their rivals: the negative
-    log-likelihood of each, where its score and those of its rivals, divided by the temperature, are
+    """The loss of the gold names, and how likely they are among their negatives: the negative
+    log-likelihood of each, where its score and those of its negatives, divided by the temperature, are
     what the softmax is of ("SeqNLL" of Edunov et al., NAACL 2018, arXiv 1711.04956, section 3.2).
 
     batch (Seq2SeqBatch): B inputs with R names; the first one of each is gold.
@@ -61,7 +61,7 @@ def contrasted_loss(
     smooth = (1 - label_smoothing) * logprob + label_smoothing * logprobs.mean(1)
     sums = logprob.new_zeros(len(owners)).index_add(0, row, logprob)
     scores = sums / where.sum(1) ** length_penalty / temperature
-    # Where an input has fewer rivals than another, there is none.
+    # Where an input has fewer negatives than another, there is none.
     table = scores.new_full((len(batch.input_ids), int(rank.max()) + 1), -torch.inf)
     table = table.index_put((owners, rank), scores)
     return -smooth[is_gold].sum(), -F.log_softmax(table, dim=1)[:, 0].sum()
@@ -125,7 +125,7 @@ class _Pack:
     n_tokens: int = 0
 
     def plus(self, pair: Pair) -> "_Pack":
-        lengths = [len(name) + 1 for name in (pair.name, *pair.rivals)]
+        lengths = [len(name) + 1 for name in (pair.name, *pair.negatives)]
         return _Pack(
             [*self.pairs, pair],
             max(self.input_width, len(pair.input)),

@@ -5,9 +5,9 @@ from typing import List
 
 import torch
 
-from ..encoding import delimiters
 from ..errors import Errors
-from ..model import Seq2SeqShim
+from ..model.seq2seq import Seq2SeqShim
+from ..tasks.linker.encoding import delimiters
 from ..tokenization import find_part
 
 

@@ -8,13 +8,13 @@ from typing import Any, Dict, Iterable, Iterator, List
 import numpy as np
 import srsly
 
+from ..atomic import write_atomically
+from ..corpora.readers import SUFFIXES
 from ..errors import Errors
-from ..files import write_whole
 from ..ragged import flatten
 from ..titles.folding import fold
 from ..titles.storage import checksum
 from .pairs import Pair
-from .readers import SUFFIXES
 
 MANIFEST = "manifest.json"
 # So many pairs are in a file.
@@ -65,7 +65,7 @@ def signature_of(config: Dict[str, Any], corpus: str, linker: Any) -> Dict[str, 
 
     config (Dict[str, Any]): The pipeline's config, filled and interpolated.
     corpus (str): The corpus in it: "corpora.train".
-    linker (LearningPipe): What encodes.
+    linker (TrainableGenreComponent): What encodes.
     """
     block, titles, shim = _block(config, corpus), linker.titles, linker.shim
     settings = linker.settings()
@@ -117,7 +117,7 @@ def finish_pairs(folder: Path, signature: Dict[str, Any]) -> None:
     """Say that a folder of pairs is whole, and what they were made of."""
     parts = sorted(path.name.removesuffix("-names.npy") for path in folder.glob("*-names.npy"))
     manifest = {"signature": signature, "parts": parts}
-    write_whole(folder / MANIFEST, srsly.json_dumps(manifest).encode("utf8"))
+    write_atomically(folder / MANIFEST, srsly.json_dumps(manifest).encode("utf8"))
 
 
 def is_whole(folder: Path, signature: Dict[str, Any]) -> bool:

@@ -7,11 +7,10 @@ from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 from spacy.tokens import Span
 from spacy.training import Example
 
+from ..corpora.examples import spans_and_about
 from ..errors import Warnings
 from ..tokenization import NameTokenizer
-from .examples import spans_and_about
-
-NIL = "NIL"
+from ..types import NIL
 
 
 @dataclass(frozen=True)
@@ -21,13 +20,13 @@ class Pair:
     input (List[int]): The encoder's token ids.
     name (List[int]): The name's token ids, without the end token.
     shown (str): The pair as a person reads it, for errors.
-    rivals (Tuple[List[int], ...]): Other names, which the model should find less likely.
+    negatives (Tuple[List[int], ...]): Other names, which the model should find less likely.
     """
 
     input: List[int]
     name: List[int]
     shown: str
-    rivals: Tuple[List[int], ...] = ()
+    negatives: Tuple[List[int], ...] = ()
 
 
 # For a gold kb_id its name in the title set; None if there is nothing to learn.

@@ -7,8 +7,8 @@ from typing import Any, Callable, Dict, Mapping, Optional
 import srsly
 from spacy.language import Language
 
+from ..atomic import atomic_folder
 from ..errors import Errors
-from ..files import whole_folder
 
 # Where training keeps the pipelines, in its output folder.
 BEST, LAST = "model-best", "model-last"
@@ -67,7 +67,7 @@ class Progress:
     def write(self, nlp: Language, path: Path) -> None:
         """Write the pipeline, whole or not at all, with the number of steps that it was trained."""
         nlp.meta[STEP] = self.step
-        with whole_folder(path) as folder:
+        with atomic_folder(path) as folder:
             nlp.to_disk(folder)
 
 

@@ -29,7 +29,7 @@ class TrainingSettings:
         the tokenizer's mask token, drawn anew each time. With dropout, it keeps a model from
         learning a small corpus by heart; 0.15 is usual.
     contrast (float): The weight of a second loss beside the cross entropy, which tells the gold
-        name from those that the search finds for the same input (see `Contrast`); 0 for none. It
+        name from those that the search finds for the same input (see `HardNegatives`); 0 for none. It
         makes a trained model better, for twice the time; not one that has yet to learn to write.
     missing (str): What to do with gold entities that are not in the title set: "skip" or "fail".
     """

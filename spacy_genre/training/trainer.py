@@ -10,14 +10,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from thinc.api import Model, Optimizer
 
-from ..decoding.devices import without_plans
+from ..atomic import write_atomically
+from ..decoding.devices import without_cudnn_attention
 from ..errors import Errors
-from ..files import write_whole
-from ..model import make_batch, shim_of
-from .contrast import Contrast
-from .loss import contrasted_loss, packs, smoothed_loss
+from ..model.seq2seq import make_batch, shim_of
+from .cpu import faster_on_cpu
+from .hard_negatives import HardNegatives
+from .loss import hard_negative_loss, packs, smoothed_loss
 from .masking import ContextMask
-from .on_cpu import faster_on_cpu
 from .pairs import Pair
 from .settings import TrainingSettings
 
@@ -31,12 +31,12 @@ class Trainer:
 
     model (Model): The model, loaded.
     settings (TrainingSettings): How it is trained.
-    contrast (Optional[Contrast]): Finds the rivals of gold names; needed if `settings.contrast`.
+    contrast (Optional[HardNegatives]): Finds the negatives of gold names; needed if `settings.contrast`.
     n_steps (int): How often the weights were changed.
     """
 
     def __init__(
-        self, model: Model, settings: TrainingSettings, contrast: Optional[Contrast] = None
+        self, model: Model, settings: TrainingSettings, contrast: Optional[HardNegatives] = None
     ) -> None:
         settings.check()
         assert contrast is not None or not settings.contrast
@@ -77,7 +77,7 @@ class Trainer:
         if self.mask is not None:
             pairs = [replace(pair, input=self.mask(pair.input)) for pair in pairs]
         if self.contrast is not None:
-            pairs = self.contrast.add_rivals(pairs)
+            pairs = self.contrast.add_negatives(pairs)
         self.module.train()
         total = 0.0
         with dropout_rate(self.module, drop):
@@ -94,7 +94,7 @@ class Trainer:
     ) -> float:
         # The backward pass as well: with checkpoints it computes what a layer gave once more.
         width = max(len(pair.input) for pair in pack)
-        with faster_on_cpu(self.module, width), without_plans(self.module.device):
+        with faster_on_cpu(self.module, width), without_cudnn_attention(self.module.device):
             with precision():
                 loss = self._loss(pack, n_tokens, n_pairs)
             if not torch.isfinite(loss):
@@ -107,11 +107,11 @@ class Trainer:
         if self.contrast is None:
             batch = make_batch(self.model, inputs, [pair.name for pair in pack])
             return smoothed_loss(self.module, batch, smoothing) / n_tokens
-        named = [(i, name) for i, p in enumerate(pack) for name in (p.name, *p.rivals)]
+        named = [(i, name) for i, p in enumerate(pack) for name in (p.name, *p.negatives)]
         batch = make_batch(
             self.model, inputs, [name for _, name in named], [owner for owner, _ in named]
         )
-        gold, contrast = contrasted_loss(
+        gold, contrast = hard_negative_loss(
             self.module,
             batch,
             smoothing,
@@ -172,7 +172,7 @@ class Trainer:
         for name, weight in self.module.named_parameters():
             for key, value in states.get(weight, {}).items():
                 tensors[f"{name}/{key}"] = value.contiguous()
-        write_whole(path, save(tensors, metadata={"n_steps": str(self.n_steps)}))
+        write_atomically(path, save(tensors, metadata={"n_steps": str(self.n_steps)}))
 
     def load(self, path: Path) -> None:
         """Take up what `save` wrote.

@@ -6,9 +6,9 @@ import wasabi.util
 from typer.testing import CliRunner
 
 from spacy_genre import TitleSet
+from spacy_genre.atomic import write_atomically
 from spacy_genre.cli import genre_cli
 from spacy_genre.cli.output import reason_of
-from spacy_genre.files import write_whole
 
 
 def fails(*args):
@@ -35,7 +35,7 @@ def test_errors_name_the_file_once(tmp_path):
     folder = tmp_path / "file" / "below"
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="F011") as caught:
-        write_whole(folder, b"")
+        write_atomically(folder, b"")
     assert reason_of(caught.value).count(str(folder)) == 1
     ours = FileNotFoundError("[F001] Can't read x: there is no such file.")
     assert reason_of(ours) == str(ours)

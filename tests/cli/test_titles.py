@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import spacy_genre.cli  # noqa: F401  (adds its commands to the app)
 from spacy_genre import TitleSet
-from spacy_genre.files import changing
+from spacy_genre.atomic import changing
 
 
 def run(*args):
@@ -137,11 +137,11 @@ def test_add(sets, tokenizer):
     assert run(*args, "--alias", "threads.net").exit_code == 0
     titles = TitleSet.open(sets[0], tokenizer=tokenizer)
     assert titles.id_of("Threads (social network)") == "Q7"
-    assert titles.candidates("threads.net") == [("Threads (social network)", 1)]
+    assert titles.get_candidates("threads.net") == [("Threads (social network)", 1)]
     assert run("add", sets[0], " Spaced ", "--alias", "Space").exit_code == 0
     titles = TitleSet.open(sets[0], tokenizer=tokenizer)
     assert list(titles)[-2:] == ["Spaced", "Threads (social network)"]
-    assert titles.candidates("Space") == [("Spaced", 1)]
+    assert titles.get_candidates("Space") == [("Spaced", 1)]
     before = sets[0].read_bytes()
     assert run("add", sets[0], " ").exit_code == 1
     result = run("add", sets[0], "Paris", "--id", "Q1000")
@@ -155,7 +155,7 @@ def test_spaces_around_what_is_added_are_left_out(sets):
     assert run("add", sets[0], " Threads ", "--id", " Q7 ", "--alias", " the app ").exit_code == 0
     titles = TitleSet.open(sets[0])
     assert titles.id_of("Threads") == "Q7"
-    assert titles.candidates("the app") == [("Threads", 1)]
+    assert titles.get_candidates("the app") == [("Threads", 1)]
     before = sets[0].read_bytes()
     for bad in (["Rome", "--alias", " "], ["Ro\nme"]):
         assert run("add", sets[0], *bad).exit_code == 1
@@ -175,7 +175,7 @@ def test_adding_a_name_that_is_there(sets):
         assert "merge NEW TITLES OUT" in message
     assert sets[0].read_bytes() == before
     assert run("add", sets[0], "Paris", "--prior", 0, "--alias", "there").exit_code == 0
-    assert TitleSet.open(sets[0]).candidates("there") == [("Paris", 1)]
+    assert TitleSet.open(sets[0]).get_candidates("there") == [("Paris", 1)]
 
 
 def test_nothing_is_lost_if_others_add_meanwhile(sets, tmp_path, tokenizer, monkeypatch):
@@ -210,7 +210,7 @@ def test_merge(sets, tmp_path, tokenizer):
     titles = TitleSet.open(out, tokenizer=tokenizer)
     assert list(titles) == ["Chicago", "Lutetia", "Paris", "Paris, Texas"]
     assert [titles.id_of(name) for name in titles] == ["Q1297", "Q2", "Q90", "Q1"]
-    assert titles.candidates("the city") == [("Paris", 3)]
+    assert titles.get_candidates("the city") == [("Paris", 3)]
     assert run("merge", *sets, out).exit_code == 1
     assert run("merge", *sets, out, "--force").exit_code == 0
 
@@ -265,7 +265,7 @@ def test_merging_counts_as_large_as_can_be(sets, tmp_path):
         titles.save(path)
     assert run("merge", *sets, tmp_path / "both").exit_code == 0
     both = TitleSet.open(tmp_path / "both")
-    assert both.candidates("the city") == [("Paris", 2**32 - 1)]
+    assert both.get_candidates("the city") == [("Paris", 2**32 - 1)]
 
 
 def test_diff(sets):

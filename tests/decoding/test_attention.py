@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 
-from spacy_genre.decoding.attention import BLOCKS, Grid, attend, blocks
+from spacy_genre.decoding.bart.attention import BLOCKS, Grid, attend, blocks
 from spacy_genre.decoding.logprobs import PIECE, LogProbs
 
 CPU, HEADS, HEAD = torch.device("cpu"), 2, 8

@@ -8,13 +8,13 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from conftest import make_bart, make_mbart
-from device import OtherDevice, move
+from helpers.device import OtherDevice, move
+from helpers.models import make_bart, make_mbart
 from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
-from spacy_genre.decoding import constrained_search, exact_search, score_sets, steps
-from spacy_genre.decoding.devices import without_plans
+from spacy_genre.decoding import constrained_search, exact_search, score_sets, step_decoder as steps
+from spacy_genre.decoding.devices import without_cudnn_attention
 
 V, BEAMS = 40, 5
 random = np.random.default_rng(0)
@@ -92,10 +92,10 @@ def test_no_plans_for_each_shape_on_a_gpu(chosen):
     before = settings.cudnn_sdp_enabled()
     settings.enable_cudnn_sdp(chosen)
     try:
-        with without_plans(torch.device("cuda")):
+        with without_cudnn_attention(torch.device("cuda")):
             assert not settings.cudnn_sdp_enabled()
         assert settings.cudnn_sdp_enabled() == chosen
-        with without_plans(torch.device("cpu")):
+        with without_cudnn_attention(torch.device("cpu")):
             assert settings.cudnn_sdp_enabled() == chosen
     finally:
         settings.enable_cudnn_sdp(before)

@@ -2,13 +2,13 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
+from helpers.reference import path_score
 from hypothesis import HealthCheck, given, settings
-from reference import path_score
 from test_search import INPUTS, MODELS, NAMES, PREFIXED, named, random_names
 from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
-from spacy_genre.decoding import exact, exact_search, search
+from spacy_genre.decoding import beam_search as search, exact, exact_search
 
 
 def all_scores(model, ids, names, penalty):

@@ -6,15 +6,15 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from conftest import make_bart, make_mbart
+from helpers.models import make_bart, make_mbart
+from helpers.reference import generate
 from hypothesis import HealthCheck, given, settings
-from reference import generate
 from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
 from spacy_genre.decoding import constrained_search, exact_search
-from spacy_genre.decoding.packed_steps import PackedSteps
-from spacy_genre.decoding.steps import ModuleSteps
+from spacy_genre.decoding.bart.stepper import PackedSteps
+from spacy_genre.decoding.step_decoder import ModuleSteps
 from spacy_genre.titles.overlay import TrieEditor
 
 V, BOS, EOS, PAD = 40, 0, 2, 1

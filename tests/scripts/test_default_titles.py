@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import srsly
-from wikimedia import articles_xml
+from helpers.wikimedia import articles_xml
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "default_titles.py"
 

@@ -1,14 +1,10 @@
 """The sentences that the embedded model is trained on beside Wikipedia's."""
 
-import sys
-from pathlib import Path
 from random import Random
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 from embedded_data import N_SENTENCES, everyday, in_context
 
-from spacy_genre.training.gold import ALIAS
+from spacy_genre.corpora.texts import ALIAS
 
 TURNS = [
     {"id": "1-1", "text": "I like wine. ", "mentions": [{"start": 7, "end": 11, "title": "Wine"}]},

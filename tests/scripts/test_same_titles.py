@@ -1,10 +1,5 @@
 """Redirects that lists of titles, links and ids tell of."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-
 from same_titles import find_redirects, plain
 
 SEEN_IN = {

@@ -1,13 +1,9 @@
-import sys
-from pathlib import Path
 from random import Random
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 import srsly
 from swapped_names import MAX_SWAPS, main, places_of, swapped
 
-from spacy_genre.training.gold import ALIAS, GoldMention, GoldText
+from spacy_genre.corpora.texts import ALIAS, GoldMention, GoldText
 
 TEXT = "In 1975 Queen toured with another band; Queen came from London."
 QUEEN = GoldMention(8, 13, "Queen (band)")

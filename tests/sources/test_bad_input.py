@@ -13,9 +13,9 @@ import time
 from contextlib import suppress
 
 import pytest
+from helpers.wikimedia import articles_xml, page_row, redirect_row, write_table
 from spacy.cli._util import app
 from typer.testing import CliRunner
-from wikimedia import articles_xml, page_row, redirect_row, write_table
 
 import spacy_genre.cli  # noqa: F401  (adds its commands to the app)
 from spacy_genre import TitleSet

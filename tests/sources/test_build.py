@@ -10,15 +10,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from helpers.wikimedia import articles_xml, page_row, redirect_row, write_table, write_title_list
 from hypothesis import given
 from hypothesis import strategies as st
-from wikimedia import articles_xml, page_row, redirect_row, write_table, write_title_list
 
 from spacy_genre import TitleSet
 from spacy_genre.sources import Options, build_from_sources
 from spacy_genre.sources.build import read_sources, settle
-from spacy_genre.sources.found import Found
-from spacy_genre.sources.opening import open_source
+from spacy_genre.sources.files import open_source
+from spacy_genre.sources.source_data import SourceData
 from spacy_genre.sources.sql import SqlTable, unquoted
 from spacy_genre.titles.loaders import EMBEDDED
 
@@ -241,7 +241,7 @@ def test_articles(tmp_path):
     # In many streams, as the files for random access are.
     xml = articles_xml(PAGES)
     path.write_bytes(bz2.compress(xml[:3000]) + bz2.compress(xml[3000:]))
-    found = Found()
+    found = SourceData()
     read_sources([path], found, Options(), n_process=1, progress=False)
     assert list(found.titles) == ["Anarchism", "Ada"]
     assert found.disambiguations == {"Ada"}
@@ -285,10 +285,10 @@ def test_linked_titles_are_names_if_wanted(tmp_path, tokenizer):
     # Links to the redirect count for the article.
     row = titles.view.find("Computer accessibility")
     assert titles.view.prior_at(row) == 2
-    assert titles.candidates("Kropotkin") == [("Peter Kropotkin", 1)]
-    assert titles.candidates("Accessible") == [("Computer accessibility", 1)]
+    assert titles.get_candidates("Kropotkin") == [("Peter Kropotkin", 1)]
+    assert titles.get_candidates("Accessible") == [("Computer accessibility", 1)]
     without = Options(linked=True, anchors=False)
-    assert build_from_sources([path], tokenizer, without).candidates("Kropotkin") == []
+    assert build_from_sources([path], tokenizer, without).get_candidates("Kropotkin") == []
     without = Options(links=False)
     assert list(build_from_sources([path], tokenizer, without)) == ["Ada", "Anarchism"]
 
@@ -297,7 +297,7 @@ def test_articles_in_processes(tmp_path):
     path = tmp_path / "pages-articles.xml"
     pages = [(f"Page {i}", 0, None, f"[[Page {i + 1}|next]] {ANARCHISM}") for i in range(120)]
     path.write_bytes(articles_xml(pages))
-    founds = [Found(), Found()]
+    founds = [SourceData(), SourceData()]
     for n_process, found in enumerate(founds, start=1):
         read_sources([path], found, Options(), n_process=n_process, progress=False)
     assert founds[0] == founds[1]
@@ -336,7 +336,7 @@ def test_own_lists(tmp_path, tables, tokenizer):
     assert titles.id_of("Acme Corporation") == "C1"
     assert titles.description_of("Acme Corporation") == "Maker of anvils"
     assert titles.resolve("Acme Corp.") == "Acme Corporation"
-    assert titles.candidates("Acme") == [("Acme Corporation", 1), ("Acme Hotels", 1)]
+    assert titles.get_candidates("Acme") == [("Acme Corporation", 1), ("Acme Hotels", 1)]
     assert titles.id_of("Acme Hotels") == "C3"
     assert titles.id_of("Acme Ltd") is None
     assert "Acme Inn" in titles
@@ -383,7 +383,7 @@ def test_csv(tmp_path, tokenizer, content):
         '"X" (film)': "Q2",
     }
     if "P;T" in content:
-        assert titles.candidates("P;T") == [("Paris, Texas", 1)]
+        assert titles.get_candidates("P;T") == [("Paris, Texas", 1)]
     assert titles.header["sources"][0]["kind"] == "csv"
 
 
@@ -441,7 +441,7 @@ def test_spaces_around_what_a_list_says_are_left_out(tmp_path, tokenizer):
     titles = build_from_sources([path], tokenizer)
     assert list(titles) == ["Paris"]
     assert titles.resolve("Lutetia") == "Paris"
-    assert titles.candidates("City of Light") == [("Paris", 1)]
+    assert titles.get_candidates("City of Light") == [("Paris", 1)]
 
 
 def test_keys_that_mean_nothing_here_are_passed_over(tmp_path, tokenizer):
@@ -461,7 +461,7 @@ def test_real_dump():
     """The sample in gensim, against an independent reading of it with regular expressions."""
     package = Path(importlib.util.find_spec("gensim").origin).parent
     (path,) = (package / "test" / "test_data").glob("enwiki-latest-pages-articles1*.bz2")
-    found = Found()
+    found = SourceData()
     read_sources([path], found, Options(), n_process=2, progress=False)
     xml = bz2.decompress(path.read_bytes()).decode()
     pages = re.findall(r"<page>.*?</page>", xml, re.DOTALL)
@@ -490,7 +490,7 @@ def test_real_dump():
 
 
 def test_settle_adds_the_counts_of_redirects():
-    found = Found(
+    found = SourceData(
         titles={"B": None},
         redirects={"A": "B", "C": "A", "X": ""},
         counts=Counter({"A": 2, "B": 3, "C": 1, "D": 4}),
@@ -501,7 +501,7 @@ def test_settle_adds_the_counts_of_redirects():
 
 
 def test_settle_takes_redirects_of_own_lists_for_what_a_wiki_says():
-    found = Found(
+    found = SourceData(
         listed={"N": None},
         listed_redirects={"T": "N"},
         titles={"T": None, "B": None},

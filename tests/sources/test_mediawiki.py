@@ -2,12 +2,12 @@ import io
 
 import mwxml
 import pytest
+from helpers.wikimedia import articles_xml
 from hypothesis import given
 from hypothesis import strategies as st
-from wikimedia import articles_xml
 
-from spacy_genre.sources.articles import wiki_of
 from spacy_genre.sources.mediawiki import NotAnArticle, Wiki, title_of_key
+from spacy_genre.sources.xml_dump import wiki_of
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from contextlib import suppress
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from conftest import NAMES
+from helpers.docs import NAMES
 from hypothesis import given, settings
 from safetensors.numpy import save_file
 
@@ -16,10 +16,10 @@ from spacy_genre import TitleSet
 from spacy_genre.ragged import Edit
 from spacy_genre.titles import titleset
 from spacy_genre.titles.changes import Changes
-from spacy_genre.titles.choice import choose_name
 from spacy_genre.titles.folding import fold
+from spacy_genre.titles.spellings import best_name_at
 from spacy_genre.titles.strings import StringTable
-from spacy_genre.titles.subset import Subset
+from spacy_genre.titles.subset import NameSubset
 from spacy_genre.tokenization import NameTokenizer
 
 NAME = st.text(min_size=1, max_size=30).filter(lambda name: name.strip(string.whitespace))
@@ -69,7 +69,8 @@ def test_names_with_the_same_tokens_share_an_end(tokenizer):
     titles = TitleSet.build(["US", "us", "Us"], tokenizer, prior=[5, 1, 7])
     (node,) = np.unique(titles.trie.entry_nodes)
     chosen = {
-        s: titles.view.name_at(choose_name(titles.view, int(node), s)) for s in ["US", "us", "U.S."]
+        s: titles.view.name_at(best_name_at(titles.view, int(node), s))
+        for s in ["US", "us", "U.S."]
     }
     assert chosen == {"US": "US", "us": "us", "U.S.": "Us"}
 
@@ -77,7 +78,7 @@ def test_names_with_the_same_tokens_share_an_end(tokenizer):
 def test_without_priors_the_choice_is_fixed(tokenizer):
     titles = TitleSet.build(["us", "US", "Us"], tokenizer)
     (node,) = np.unique(titles.trie.entry_nodes)
-    assert titles.view.name_at(choose_name(titles.view, int(node), "U.S.")) == "US"
+    assert titles.view.name_at(best_name_at(titles.view, int(node), "U.S.")) == "US"
 
 
 def test_a_word_in_small_letters_is_no_acronym(tokenizer):
@@ -85,7 +86,7 @@ def test_a_word_in_small_letters_is_no_acronym(tokenizer):
     (node,) = set(titles.view.trie.entry_nodes.tolist())
 
     def chosen(surface):
-        return titles.view.name_at(choose_name(titles.view, node, surface))
+        return titles.view.name_at(best_name_at(titles.view, node, surface))
 
     assert [chosen(s) for s in ("integrals", "INTEGRAL", "ESA's INTEGRAL", "")] == [
         *("Integral", "INTEGRAL", "INTEGRAL", "Integral")
@@ -200,7 +201,7 @@ class Plain:
         self.redirects = {r: t for r, t in self.redirects.items() if t != name}
         self.aliases = {pair: n for pair, n in self.aliases.items() if pair[1] != name}
 
-    def candidates(self, mention):
+    def get_candidates(self, mention):
         counts = {name: n for (alias, name), n in self.aliases.items() if alias == mention}
         if self.target(mention) is not None:
             counts.setdefault(self.target(mention), 0)
@@ -233,7 +234,7 @@ def everything(titles, questions):
         "resolve": [titles.resolve(name) for name in questions],
         "id_of": [titles.id_of(name) for name in questions],
         "names_of": [sorted(titles.names_of(kb_id)) for kb_id in ("", "Q1", "Q2", "C-3")],
-        "candidates": [titles.candidates(name) for name in questions],
+        "candidates": [titles.get_candidates(name) for name in questions],
         "starting_with": [titles.starting_with(name[:3], 4) for name in questions],
         "has_ids": titles.has_ids,
     }
@@ -287,7 +288,9 @@ def test_changes_agree_with_plain_dicts(tokenizer, names, redirects, aliases, ch
     assert [titles.id_of(q) for q in questions] == [
         plain.ids.get(plain.target(q)) or None for q in questions
     ]
-    assert [titles.candidates(q) for q in questions] == [plain.candidates(q) for q in questions]
+    assert [titles.get_candidates(q) for q in questions] == [
+        plain.get_candidates(q) for q in questions
+    ]
 
 
 KNOWN = st.fixed_dictionaries(
@@ -340,7 +343,7 @@ def test_a_view_stays_as_it_was(titles):
     titles.add_alias("City of Light", "Chicago")
     assert before.find("Paris") >= 0
     assert before.find("Paris Hilton") == -1
-    assert before.candidates("City of Light") == []
+    assert before.get_candidates("City of Light") == []
     assert len(before) == len(list(before)) == len(titles) == 8
 
 
@@ -362,8 +365,8 @@ def test_changes_make_no_view_until_it_is_asked_for(titles, monkeypatch):
             refused("Paris")
     assert not made
     assert len(titles) == len(NAMES) + 18
-    assert len(titles.candidates("name")) == 19
-    assert titles.candidates("he") == [("Albert Einstein", 20)]
+    assert len(titles.get_candidates("name")) == 19
+    assert titles.get_candidates("he") == [("Albert Einstein", 20)]
     assert len(made) == 1
 
 
@@ -395,8 +398,8 @@ def test_aliases_of_a_removed_name_are_forgotten(titles):
     titles.remove("Threads")
     assert titles.view.aliases == {"the app": {titles.view.find("Apple"): 1}}
     titles.add("Threads")
-    assert titles.candidates("the app") == [("Apple", 1)]
-    assert titles.candidates("the net") == []
+    assert titles.get_candidates("the app") == [("Apple", 1)]
+    assert titles.get_candidates("the net") == []
 
 
 class Unwalked(dict):
@@ -417,7 +420,7 @@ def test_removing_a_name_does_not_look_at_all_aliases(titles):
     titles.remove("Paris")
     assert dict.keys(titles._changes.aliases) == {"the app"}
     titles._changes.aliases = dict(dict.items(titles._changes.aliases))
-    assert titles.candidates("the app") == [("Apple", 5)]
+    assert titles.get_candidates("the app") == [("Apple", 5)]
 
 
 def test_aliases_and_descriptions(tokenizer):
@@ -428,14 +431,14 @@ def test_aliases_and_descriptions(tokenizer):
         redirects={"Lutetia": "Paris"},
         aliases={("Paris", "Paris"): 90, ("Paris", "Paris, Texas"): 2, ("Lutèce", "Lutetia"): 1},
     )
-    assert titles.candidates("Paris") == [("Paris", 90), ("Paris, Texas", 2)]
-    assert titles.candidates("Lutetia") == [("Paris", 0)]
-    assert titles.candidates("Lutèce") == [("Paris", 1)]
-    assert titles.candidates("Berlin") == []
+    assert titles.get_candidates("Paris") == [("Paris", 90), ("Paris, Texas", 2)]
+    assert titles.get_candidates("Lutetia") == [("Paris", 0)]
+    assert titles.get_candidates("Lutèce") == [("Paris", 1)]
+    assert titles.get_candidates("Berlin") == []
     assert titles.description_of("Lutetia") == "capital of France"
     assert titles.description_of("Paris, Texas") is None
     titles.add_alias("the city", "Lutetia", count=3)
-    assert titles.candidates("the city") == [("Paris", 3)]
+    assert titles.get_candidates("the city") == [("Paris", 3)]
     with pytest.raises(KeyError, match="Nowhere"):
         titles.add_alias("the city", "Nowhere")
 
@@ -446,7 +449,7 @@ def test_counts_of_aliases_that_cannot_be_kept(titles, tokenizer, count):
         titles.add_alias("x", "Paris", count=count)
     with pytest.raises(ValueError, match=r"T022.*'x'"):
         TitleSet.build(["Paris"], tokenizer, aliases={("x", "Paris"): count})
-    assert titles.candidates("x") == []
+    assert titles.get_candidates("x") == []
 
 
 @pytest.mark.parametrize("alias", ["", "\ud800", "x\udfff", None, 5, b"x"])
@@ -460,7 +463,7 @@ def test_aliases_in_what_is_built(tokenizer):
     aliases = {("\ud800", "a"): 1, ("", "a"): 1, ("x", "nowhere"): 1, ("x", "a"): 1}
     titles = TitleSet.build(["a"], tokenizer, aliases=aliases)
     assert titles.header["dropped"]["aliases"] == 3
-    assert titles.candidates("x") == [("a", 1)]
+    assert titles.get_candidates("x") == [("a", 1)]
     for alias in (5, b"x"):
         with pytest.raises(ValueError, match="T022"):
             TitleSet.build(["a"], tokenizer, aliases={(alias, "a"): 1})
@@ -471,8 +474,8 @@ def test_counts_may_be_numpy_s(tokenizer, kind):
     titles = TitleSet.build(["a"], tokenizer, aliases={("x", "a"): kind(200)})
     titles.add_alias("x", "a", count=kind(200))
     titles.add_alias("x", "a", count=kind(200))
-    assert titles.candidates("x") == [("a", 600)]
-    assert TitleSet.from_bytes(titles.to_bytes()).candidates("x") == [("a", 600)]
+    assert titles.get_candidates("x") == [("a", 600)]
+    assert TitleSet.from_bytes(titles.to_bytes()).get_candidates("x") == [("a", 600)]
 
 
 def test_counts_end_where_they_can_be_saved(tokenizer):
@@ -483,13 +486,13 @@ def test_counts_end_where_they_can_be_saved(tokenizer):
         redirects={"A": "a"},
         aliases={("x", "a"): most, ("x", "A"): 1, ("y", "a"): most - 1},
     )
-    assert titles.candidates("x") == [("a", most)]
+    assert titles.get_candidates("x") == [("a", most)]
     titles.add_alias("x", "a")
     titles.add_alias("y", "A", count=most)
     titles.add_alias("z", "b", count=most)
     titles.add_alias("z", "b", count=2)
     for known in (titles, TitleSet.from_bytes(titles.to_bytes())):
-        assert [known.candidates(alias) for alias in "xyz"] == [
+        assert [known.get_candidates(alias) for alias in "xyz"] == [
             [("a", most)], [("a", most)], [("b", most)]
         ]  # fmt: skip
 
@@ -498,7 +501,7 @@ def test_redirects_can_be_generated(tokenizer):
     names, redirects = ["European Union", "EU (film)"], {"EU": "European Union"}
     titles = TitleSet.build(names, tokenizer, redirects=redirects, trie="titles+redirects")
     node = titles.trie.find(tokenizer.encode(["EU"])[0])
-    assert titles.view.name_at(choose_name(titles.view, node, "EU")) == "European Union"
+    assert titles.view.name_at(best_name_at(titles.view, node, "EU")) == "European Union"
     assert len(titles.trie) == 3
     assert len(titles) == 2
     with pytest.raises(ValueError, match="'titles' or 'titles\\+redirects'"):
@@ -775,7 +778,7 @@ def ask(titles):
     view = titles.view
     answers = [list(view), len(view), titles.header, titles.names_of("Q1"), titles.has_ids]
     for name in ("Paris", "Lutetia", "Nothing"):
-        answers += [titles.resolve(name), titles.id_of(name), titles.candidates(name)]
+        answers += [titles.resolve(name), titles.id_of(name), titles.get_candidates(name)]
     for node in walk(view.trie):
         answers.append((view.trie.path(node), view.spellings_at(node)))
     return answers
@@ -894,7 +897,7 @@ def test_a_subset_answers_as_the_set_but_of_its_names_only(tokenizer):
     titles.add("Zürich", id="Q72")
     view = titles.view
     rows = [view.target(name) for name in ("Zürich", "US", "Roma", "Us")]
-    subset = Subset.of(view, rows, tokenizer)
+    subset = NameSubset.of(view, rows, tokenizer)
     assert sorted(map(subset.name_at, subset.rows)) == ["Rome", "US", "Us", "Zürich"]
     ends = {tuple(subset.trie.path(node)): node for node in walk(subset.trie)}
     assert sorted(ends) == sorted(
@@ -903,6 +906,6 @@ def test_a_subset_answers_as_the_set_but_of_its_names_only(tokenizer):
     node = ends[tuple(tokenizer.encode(["us"])[0])]
     assert sorted(subset.spellings_at(node)) == [("US", rows[1]), ("Us", rows[3])]
     for surface, name in (("US", "US"), ("us", "Us")):  # the prior of "us" itself is higher
-        assert subset.name_at(choose_name(subset, node, surface)) == name
+        assert subset.name_at(best_name_at(subset, node, surface)) == name
     assert subset.id_at(rows[0]) == "Q72"
-    assert len(Subset.of(view, [], tokenizer).trie) == 0
+    assert len(NameSubset.of(view, [], tokenizer).trie) == 0

@@ -2,20 +2,20 @@ import contextlib
 
 import pytest
 import torch
-from conftest import make_bart
+from helpers.models import make_bart
 from spacy_transformers.data_classes import HFObjects
 from transformers import PreTrainedTokenizerFast
 
-from spacy_genre.encoding import MentionEncoder
-from spacy_genre.model import Seq2Seq_v1, shim_of
-from spacy_genre.settings import GenreSettings
+from spacy_genre.model.seq2seq import Seq2Seq_v1, shim_of
+from spacy_genre.model.settings import GenreSettings
+from spacy_genre.tasks.linker.encoding import MentionEncoder
 from spacy_genre.training.masking import ContextMask
 from spacy_genre.training.pairs import Pair
 from spacy_genre.training.settings import TrainingSettings
 from spacy_genre.training.trainer import Trainer
 from spacy_genre.types import Mention
 
-LEFT, RIGHT = "he was the first head of the old firm", "until it was sold to its rivals"
+LEFT, RIGHT = "he was the first head of the old firm", "until it was sold to its negatives"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import spacy
 import torch
 import torch.nn.functional as F
-from conftest import make_bart
+from helpers.models import make_bart
 from spacy.tokens import Span
 from spacy.training import Example
 from spacy_transformers.data_classes import HFObjects
@@ -14,11 +14,10 @@ from thinc.api import SGD, Adam
 from thinc.schedules import warmup_linear
 from transformers import T5Config, T5ForConditionalGeneration
 
-from spacy_genre.decoding.precision import precision
-from spacy_genre.model import Seq2Seq_v1, make_batch, shim_of
-from spacy_genre.training.examples import ABOUT
+from spacy_genre.decoding.devices import autocast
+from spacy_genre.model.seq2seq import Seq2Seq_v1, make_batch, shim_of
+from spacy_genre.training.cpu import CheapDropout
 from spacy_genre.training.loss import packs, smoothed_loss
-from spacy_genre.training.on_cpu import CheapDropout
 from spacy_genre.training.pairs import Pair
 from spacy_genre.training.settings import Training_v1, TrainingSettings
 from spacy_genre.training.trainer import Trainer, dropout_rate, part_of
@@ -104,7 +103,7 @@ def test_neither_packing_nor_checkpointing_changes_the_gradient(model, settings)
 def test_bfloat16(model):
     trained = trainer(model)
     exact = trained.accumulate(PAIRS, contextlib.nullcontext)
-    rough = trained.accumulate(PAIRS, partial(precision, torch.bfloat16, torch.device("cpu")))
+    rough = trained.accumulate(PAIRS, partial(autocast, torch.bfloat16, torch.device("cpu")))
     assert rough == pytest.approx(exact, rel=0.05)
     assert rough != exact
     assert {gradient.dtype for gradient in gradients(trained).values()} == {torch.float32}
@@ -173,7 +172,7 @@ def test_checkpointing_drops_the_same_again(model, monkeypatch):
         trained.accumulate(PAIRS, contextlib.nullcontext, drop=0.3)
         found.append(gradients(trained))
         # With checkpoints it is torch's own dropout: so compare with that.
-        monkeypatch.setattr("spacy_genre.training.on_cpu.CheapDropout", contextlib.nullcontext)
+        monkeypatch.setattr("spacy_genre.training.cpu.CheapDropout", contextlib.nullcontext)
     for name, gradient in found[1].items():
         torch.testing.assert_close(gradient, found[0][name], atol=1e-5, rtol=1e-3)
 
@@ -188,7 +187,7 @@ def test_attention_is_eager_on_a_cpu_while_it_trains(model, monkeypatch):
     before = config._attn_implementation
     losses = []
     for longest in (256, 1):
-        monkeypatch.setattr("spacy_genre.training.on_cpu.EAGER_UP_TO", longest)
+        monkeypatch.setattr("spacy_genre.training.cpu.EAGER_UP_TO", longest)
         losses.append(trained.accumulate(PAIRS, contextlib.nullcontext))
     assert seen == ["eager", before]
     assert config._attn_implementation == before == "sdpa"
@@ -333,7 +332,7 @@ def test_pairs_of_a_component(nlp):
     assert read(pair.name) == "[CLS] apple inc."
     assert pair.shown == "'Apple' -> 'Apple Inc.'"
     about = example(nlp, "Nobody")
-    about.reference.user_data[ABOUT] = "Einstein"
+    about.reference._.genre_gold_title = "Einstein"
     (pair,) = linker._pairs([about])
     assert read(pair.input) == "[CLS] he works for apple. [SEP]"
     assert pair.shown.endswith("-> 'Albert Einstein'")

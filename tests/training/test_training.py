@@ -10,16 +10,16 @@ import pytest
 import spacy
 import srsly
 import torch
-from conftest import NAMES
+from helpers.docs import NAMES
 from safetensors.torch import load_file
 from spacy.util import load_config, registry
 from typer.testing import CliRunner
 
 from spacy_genre import TitleSet
 from spacy_genre.cli import genre_cli
+from spacy_genre.corpora.readers import Corpus_v1
 from spacy_genre.training.checkpoint import save_checkpoint
 from spacy_genre.training.progress import Progress
-from spacy_genre.training.readers import Corpus_v1
 from spacy_genre.training.trainer import Trainer, part_of
 
 WEIGHTS = "model.safetensors"

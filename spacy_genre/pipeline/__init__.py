@@ -1,1 +1,0 @@
-"""The components. Each module is loaded when its factory is first used."""

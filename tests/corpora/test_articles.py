@@ -1,0 +1,98 @@
+from spacy_genre.corpora.articles import ArticleOptions, page_texts
+from spacy_genre.sources.pages import Page, Paragraph, TextLink
+
+
+def paragraph(text, links=(), is_list=False):
+    found = []
+    for surface, title in links:
+        start = text.index(surface)
+        found.append(TextLink(start, start + len(surface), title))
+    return Paragraph(text, tuple(found), is_list)
+
+
+def mentions(page, **options):
+    return [
+        (text.text[m.start : m.end], m.title, m.kind)
+        for text in page_texts(page, ArticleOptions(**options))
+        for m in text.mentions
+    ]
+
+
+PAGE = Page(
+    "Hope (town)",
+    [
+        paragraph("* nav", is_list=True),
+        paragraph("Hope is where Bill Clinton was born in 1946.", [
+            ("Bill Clinton", "Bill Clinton"), ("1946", "1946")
+        ]),
+        paragraph("Clinton left Hope. Hillary Clinton and Clinton Street, the Clintons; "
+                  "Bill Clinton."),
+        paragraph("Arkansas", [("Arkansas", "Arkansas")], is_list=True),
+    ],
+)  # fmt: skip
+LINKS = [("Bill Clinton", "Bill Clinton", "link"), ("Arkansas", "Arkansas", "link")]
+
+
+def test_later_paragraphs_know_how_the_page_begins():
+    def openings(share):
+        texts = page_texts(PAGE, ArticleOptions(own_title=True, lists=1, openings=share))
+        return [text.opening for text in texts]
+
+    # The list item before the first paragraph is none of the text.
+    assert openings(1) == ["", PAGE.paragraphs[1].text, PAGE.paragraphs[1].text]
+    assert openings(0) == ["", "", ""]
+    long = Page("P", [paragraph("word " * 100), paragraph("Arkansas", [("Arkansas", "A")])])
+    (text,) = page_texts(long, ArticleOptions(openings=1))
+    assert text.opening == ("word " * 40).strip()
+
+
+def test_links_alone():
+    assert mentions(PAGE, lists=1, years=0) == LINKS
+    assert ("1946", "1946", "link") in mentions(PAGE, years=1)
+    assert mentions(PAGE, lists=0, years=0) == LINKS[:1]
+    assert mentions(PAGE, lists=1, years=1, copies=0) == []
+    (text,) = page_texts(PAGE, ArticleOptions(lists=0, years=0))
+    assert (text.page, text.about) == ("Hope (town)", "")
+
+
+def test_own_title():
+    found = mentions(PAGE, own_title=True, lists=0, years=0)
+    assert found.count(("Hope", "Hope (town)", "own title")) == len(found) - 1 == 2
+
+
+def test_repeats():
+    found = mentions(PAGE, repeats=True, lists=0, years=0)
+    assert found == [*LINKS[:1], ("Bill Clinton", "Bill Clinton", "repeat")]
+
+
+def test_short_forms():
+    """Neither a part of a longer name nor a part of a word."""
+    found = mentions(PAGE, short_forms=True, lists=0, years=0)
+    assert found.count(("Clinton", "Bill Clinton", "short form")) == len(found) - 1 == 1
+
+
+def test_leads():
+    texts = page_texts(PAGE, ArticleOptions(leads=True, lists=0, years=0))
+    assert [(text.about, text.text[:4]) for text in texts] == [("Hope (town)", "Hope")]
+
+
+def test_what_means_two_things_on_a_page_is_not_repeated():
+    page = Page(
+        "Page",
+        [
+            paragraph("The Bulls won.", [("Bulls", "Chicago Bulls")]),
+            paragraph("The Bulls lost.", [("Bulls", "Durham Bulls")]),
+            paragraph("The Bulls played."),
+        ],
+    )
+    assert [kind for *_, kind in mentions(page, repeats=True)] == ["link", "link"]
+
+
+def test_chance_is_the_same_for_a_page():
+    many = [paragraph(f"x{i}", [(f"x{i}", f"X{i}")], is_list=True) for i in range(200)]
+    first = mentions(Page("Page", many), lists=0.5)
+    assert (
+        first == mentions(Page("Page", many), lists=0.5) != mentions(Page("Other", many), lists=0.5)
+    )
+    assert 60 < len(first) < 140
+    assert page_texts(Page("Page", many, is_disambiguation=True), ArticleOptions()) == []

@@ -1,0 +1,34 @@
+"""Names, docs, and what is computed from candidates."""
+
+import math
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+NAMES = [
+    "Albert Einstein",
+    "Apple",
+    "Apple Inc.",
+    "Chicago",
+    "Germany",
+    "Nobel Prize",
+    "Paris",
+    "Paris, Texas",
+]
+TEXT = "Einstein was a German physicist who received the Nobel Prize."
+ENTS = [(0, 1, "PERSON"), (3, 4, "NORP"), (8, 10, "WORK_OF_ART")]
+
+
+def make_doc(nlp: Language, text: str = TEXT, ents=ENTS) -> Doc:
+    """A doc with entities set, as an entity recognizer would leave it."""
+    doc = nlp.make_doc(text)
+    doc.ents = [spacy.tokens.Span(doc, start, end, label) for start, end, label in ents]
+    return doc
+
+
+def nil_share(linker, candidate) -> float:
+    """How likely it is that no candidate is right, by what a candidate says."""
+    model = linker.shim.settings
+    more = (model.nil_score - candidate.score) / model.temperature
+    return candidate.probability * math.exp(more)

@@ -1,0 +1,116 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spacy_genre.atomic import atomic_folder, clean_up_folder
+
+# Fills a folder, and is killed at one of its renames.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from spacy_genre.atomic import atomic_folder
+
+number, rename = int(sys.argv[2]), Path.rename
+
+def renamed(self, target):
+    global number
+    if number == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    number -= 1
+    return rename(self, target)
+
+Path.rename = renamed
+with atomic_folder(Path(sys.argv[1])) as folder:
+    (folder / "file").write_text("new")
+"""
+
+
+def fill(path, content):
+    with atomic_folder(path) as folder:
+        (folder / "file").write_text(content)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_is_whole_or_as_it_was(tmp_path):
+    path = tmp_path / "out"
+    with pytest.raises(KeyError), atomic_folder(path):
+        raise KeyError
+    assert names(tmp_path) == []
+    fill(path, "old")
+    with pytest.raises(KeyError), atomic_folder(path) as folder:
+        raise KeyError((folder / "file").write_text("new"))
+    assert (path / "file").read_text() == "old"
+    fill(path, "new")
+    assert (path / "file").read_text() == "new"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_folder_that_cant_be_replaced_stays(tmp_path, monkeypatch):
+    path = tmp_path / "out"
+    fill(path, "old")
+    rename = Path.rename
+
+    def renamed(self, target):
+        if self.name.endswith(".new"):
+            raise OSError("the disk is gone")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    with pytest.raises(OSError, match="the disk is gone"):
+        fill(path, "new")
+    assert names(tmp_path) == ["out"]
+    assert (path / "file").read_text() == "old"
+
+
+@pytest.mark.parametrize(("killed_at", "content"), [(0, "old"), (1, "old"), (2, "new")])
+def test_what_a_kill_leaves_is_settled(tmp_path, killed_at, content):
+    path = tmp_path / "out"
+    fill(path, "old")
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(path), str(killed_at)])
+    assert ended.returncode == -9
+    assert path.exists() == (killed_at != 1)
+    clean_up_folder(path)
+    assert names(tmp_path) == ["out"]
+    assert (path / "file").read_text() == content
+
+
+def test_the_next_folder_settles_what_was_left(tmp_path):
+    path = tmp_path / "out"
+    for name in (".out.abcd_123.new", ".out.abcd_123.old", ".out.zzzzzzzz.new"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".out.abcd_123.old" / "file").write_text("old")
+    with pytest.raises(KeyError), atomic_folder(path):
+        raise KeyError
+    assert names(tmp_path) == ["out"]
+    assert (path / "file").read_text() == "old"
+
+
+def test_nothing_else_is_removed(tmp_path):
+    others = [
+        ".out.original", ".out.original.old2", ".out.unfinished", ".out.abcd_123",
+        ".out.ABCD_123.new", ".out-2.abcd_123.new", ".out.2.abcd_123.old",
+        ".o-t.abcd_123.new", "out.abcd_123.old",
+    ]  # fmt: skip
+    for name in others:
+        (tmp_path / name).mkdir()
+    (tmp_path / ".out.abcd_123.new").write_text("a file")
+    clean_up_folder(tmp_path / "out")
+    clean_up_folder(tmp_path / "o.t")
+    assert names(tmp_path) == sorted([*others, ".out.abcd_123.new"])
+    clean_up_folder(tmp_path / "missing" / "out")
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_link_to_a_folder_stays(tmp_path):
+    (tmp_path / "disk" / "best").mkdir(parents=True)
+    (tmp_path / "best").symlink_to(tmp_path / "disk" / "best")
+    with atomic_folder(tmp_path / "best") as folder:
+        (folder / "new").touch()
+    assert (tmp_path / "best").is_symlink()
+    assert [path.name for path in (tmp_path / "disk" / "best").iterdir()] == ["new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "disk"]
