@@ -212,8 +212,8 @@ class Errors:
         'pipeline is loaded, or set dtype to "auto", "float32" or "bfloat16".'
     )
     C004 = (
-        "[C004] The function in the setting 'candidates' gave {found!r} for the entity {ent!r}. It "
-        "must give a list of names, or None to search the whole title set."
+        "[C004] The function in the setting 'get_candidates' gave {found!r} for the entity {ent!r}. "
+        "It must give a list of names, or None to search the whole title set."
     )
 
     # Data for training and evaluation
@@ -334,4 +334,9 @@ class Warnings:
     W004 = (
         "[W004] Of the mentions in {path} these were left out: {lost}. (Entities of a Doc can't "
         "overlap, and begin and end where tokens do.)"
+    )
+    W005 = (
+        "[W005] The config of {component!r} has settings of an earlier version: {changes}. To "
+        "remove this warning, remove them from the config, or save the pipeline again with "
+        "nlp.to_disk()."
     )
