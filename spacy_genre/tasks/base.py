@@ -121,7 +121,7 @@ class GenreComponent(TrainablePipe):
     # The task
 
     def get_spans(self, doc: Doc) -> List[Span]:
-        """The spans of a Doc that become inputs of the model: entities, windows, or the whole Doc."""
+        """The spans of a Doc that become inputs: entities, windows, or the whole Doc."""
         raise NotImplementedError
 
     def encode(self, spans: Sequence[Span]) -> List[Optional[List[int]]]:
@@ -134,7 +134,7 @@ class GenreComponent(TrainablePipe):
         raise NotImplementedError
 
     def get_names(self, spans: Sequence[Span], view: TitleView) -> List[SearchableNames]:
-        """The names that may be generated for each of N spans: all, unless a task restricts them."""
+        """The names that may be generated for each of N spans: by default, all."""
         return [view] * len(spans)
 
     def make_constraint(self, inputs: Sequence[List[int]], view: TitleView) -> Constraint:

@@ -17,9 +17,9 @@ def clean_pipeline_config(folder: Path) -> None:
     need any more: the title set's path and the model's folder, since the saved pipeline brings both
     with it, and the settings of earlier versions.
 
-    `nlp.to_disk` writes the config before the components, so each component calls this. All
-    components in the config are cleaned: the name of a component that is sourced by another pipeline
-    is not the one that it has here.
+    `nlp.to_disk` writes the config before the components, so each component calls this. It cleans
+    all components in the config, since a component does not know its name there: spaCy renames one
+    that another pipeline sources.
 
     folder (Path): The folder of a component. Nothing is done if it is not part of a saved pipeline
         whose config.cfg is as spaCy has written it.

@@ -173,7 +173,9 @@ def _in_words(type_: Any, limits: Sequence[Any]) -> List[str]:
         low = next((limit.ge for limit in limits if hasattr(limit, "ge")), None)
         high = next((limit.le for limit in limits if hasattr(limit, "le")), None)
         number = "a whole number" if type_ is int else "a number"
-        return [f"{number} from {low} to {high}" if high is not None else f"{number}, {low} or more"]
+        return [
+            f"{number} from {low} to {high}" if high is not None else f"{number}, {low} or more"
+        ]
     return ["a list of texts" if get_origin(type_) is list else "a function"]
 
 

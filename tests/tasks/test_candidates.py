@@ -123,7 +123,9 @@ def test_all_names_of_a_few_are_scored(nlp, linker):
 
 
 def test_settings_work_as_without(nlp, linker):
-    linker.get_candidates = partial(fixed, names={"Einstein": ["Paris", "Albert Einstein", "Apple"]})
+    linker.get_candidates = partial(
+        fixed, names={"Einstein": ["Paris", "Albert Einstein", "Apple"]}
+    )
     linker.top_k, linker.kb_id = 2, "id"
     doc = nlp(make_doc(nlp))
     assert doc.ents[0].kb_id_ == doc.ents[0]._.genre_candidates[0].kb_id == "Q0"

@@ -167,16 +167,16 @@ def test_a_sourced_component_holds_no_path_of_this_machine(titles, tmp_path):
         assert kb_ids(again.pipe(make_docs(again))) == kb_ids(pipeline.pipe(make_docs(pipeline)))
 
 
-@Language.factory("tests.with_titles")
+@Language.factory("tests_with_titles")
 def make_with_titles(nlp, name, titles):
     return lambda doc: doc
 
 
 def test_components_of_others_keep_their_config(nlp, tmp_path):
     block = {"@misc": "spacy_genre.TitleSet.v1", "path": str(tmp_path / "titles")}
-    nlp.add_pipe("tests.with_titles", config={"titles": block})
+    nlp.add_pipe("tests_with_titles", config={"titles": block})
     nlp.to_disk(tmp_path / "nlp")
-    assert component_block(tmp_path / "nlp", "tests.with_titles")["titles"] == block
+    assert component_block(tmp_path / "nlp", "tests_with_titles")["titles"] == block
 
 
 # Pipelines that earlier versions saved

@@ -134,9 +134,7 @@ class GenreLinker(TrainableGenreComponent):
         links = map(self._link, results)
         discarded = self.settings.labels_discard
         return [
-            LinkedSpan(ent.start, ent.end, self.NIL, ())
-            if ent.label_ in discarded
-            else next(links)
+            LinkedSpan(ent.start, ent.end, self.NIL, ()) if ent.label_ in discarded else next(links)
             for ent in doc.ents
         ]
 

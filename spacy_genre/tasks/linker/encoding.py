@@ -103,7 +103,7 @@ class MentionEncoder:
         self.opening_tokens = settings.opening_tokens
         self.separator = tokenizer.pieces([SEPARATOR])[0]
         self.prefix, self.suffix = tokenizer.before, tokenizer.after
-        # Some tokenizers write a delimiter differently at the beginning of a text and after a space.
+        # At the beginning of a text, some tokenizers write a delimiter differently.
         self.start_of_text = self._delimiter(settings.start_delimiter, "")
         self.start = self._delimiter(settings.start_delimiter, " ")
         self.end = self._delimiter(settings.end_delimiter, " ")

@@ -55,7 +55,7 @@ class LinkerSettings(SearchSettings):
     )
     longest_forms: List[str] = Field(
         default_factory=lambda: ["PERSON", "PER"],
-        description='Entities with these labels are linked by the longest name in the document '
+        description="Entities with these labels are linked by the longest name in the document "
         'that ends with the same words: "Clinton" as "Bill Clinton", if that is an entity with '
         "the same label.",
     )
