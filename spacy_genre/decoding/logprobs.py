@@ -12,8 +12,8 @@ from .devices import to_device
 # The log-sum-exp is computed over this many logits at a time: 4 MB in float32, which stay in the
 # processor's cache.
 PIECE = 2**20
-# Each thread's scratch memory for it. Memory allocated for each piece would come from the system each
-# time, and the page faults would cost more than the arithmetic.
+# Each thread's scratch memory for it. Memory allocated for each piece would come from the system
+# each time, and the page faults would cost more than the arithmetic.
 _memory = threading.local()
 
 
