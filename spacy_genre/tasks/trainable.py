@@ -1,23 +1,29 @@
 """How the components are trained and evaluated: with spaCy's Examples."""
 
 import math
+import warnings
 from functools import partial
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
+import numpy as np
+from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Optimizer
 
+from ..corpora.examples import spans_and_about
 from ..decoding.devices import autocast, torch_dtype
-from ..errors import Errors
+from ..errors import Errors, Warnings
 from ..extensions import copy_gold_candidates
 from ..titles import TitleSet
+from ..titles.folding import fold
 from ..titles.spellings import best_name_at
+from ..titles.storage import checksum
 from ..titles.view import TitleView
-from ..training.hard_negatives import HardNegatives
-from ..training.pairs import Pair, make_pairs, warn_of_no_names
+from ..tokenization import NameTokenizer, find_part
+from ..training.pairs import Pair
 from ..training.settings import TrainingSettings
 from ..training.trainer import Trainer
 from ..types import NIL
@@ -25,6 +31,85 @@ from .base import GenreComponent
 
 # Names less than so many times as likely as the best one are no negatives worth their time.
 MIN_SHARE = 0.01
+
+
+# For a gold kb_id its name in the title set; None if there is nothing to learn.
+GoldName = Callable[[str], Optional[str]]
+
+
+def pairs_of_examples(
+    examples: Iterable[Example],
+    *,
+    gold_name: GoldName,
+    encode: Callable[[Sequence[Span]], List[Optional[List[int]]]],
+    tokenizer: NameTokenizer,
+    max_length: int,
+    use_gold_ents: bool,
+    labels_discard: Sequence[str],
+) -> List[Pair]:
+    """The pairs that some examples hold: one for each entity with a gold name, and one for each
+    text that should lead to a page.
+
+    gold_name (GoldName): Finds names.
+    encode (Callable[[Sequence[Span]], List[Optional[List[int]]]]): The model's input for
+        entities; None for one that it can't read.
+    tokenizer (NameTokenizer): How the model writes names.
+    max_length (int): The longest input of the model, in tokens. Longer texts are cut; mentions
+        have a context window.
+    use_gold_ents (bool): Whether to take the entities of the reference, rather than those of the
+        prediction that are the same.
+    labels_discard (Sequence[str]): Entities with these labels are passed over.
+    """
+    spans: List[Tuple[Span, str]] = []
+    texts: List[Tuple[str, str]] = []
+    for eg in examples:
+        for span, kb_id in _gold_spans(eg, use_gold_ents):
+            name = gold_name(kb_id) if span.label_ not in labels_discard else None
+            if name is not None:
+                spans.append((span, name))
+        about = spans_and_about(eg.reference)[1]
+        if about and (name := gold_name(about)) is not None:
+            texts.append((eg.reference.text, name))
+    inputs = encode([span for span, _ in spans])
+    inputs += _encode_texts([text for text, _ in texts], tokenizer, max_length)
+    named = [(span.text, name) for span, name in spans] + texts
+    names = tokenizer.encode([name for _, name in named])
+    return [
+        Pair(ids, name_ids, f"{text[:60]!r} -> {name!r}")
+        for ids, name_ids, (text, name) in zip(inputs, names, named, strict=True)
+        if ids is not None
+    ]
+
+
+def warn_of_no_names(component: str, examples: Iterable[Example], gold_name: GoldName) -> None:
+    """Warn if some examples have gold kb_ids, and none of them leads to a name."""
+    gold = [span.kb_id_ for eg in examples for span in spans_and_about(eg.reference)[0]]
+    gold = [kb_id for kb_id in gold if kb_id != NIL]
+    if gold and not any(map(gold_name, gold)):
+        shown = ", ".join(map(repr, gold[:3]))
+        message = Warnings.W002.format(component=component, count=len(gold), examples=shown)
+        warnings.warn(message, stacklevel=3)
+
+
+def _gold_spans(example: Example, use_gold_ents: bool) -> Iterator[Tuple[Span, str]]:
+    if use_gold_ents:
+        for span in spans_and_about(example.reference)[0]:
+            yield span, span.kb_id_
+    else:
+        kb_ids = example.get_aligned("ENT_KB_ID", as_string=True)
+        # Whatever their labels are: data with links often has none.
+        for span in example.get_matching_ents(check_label=False):
+            if kb_ids[span.start]:
+                yield span, kb_ids[span.start]
+
+
+def _encode_texts(
+    texts: Sequence[str], tokenizer: NameTokenizer, max_length: int
+) -> List[Optional[List[int]]]:
+    room = max_length - len(tokenizer.before) - len(tokenizer.after)
+    return [
+        [*tokenizer.before, *pieces[:room], *tokenizer.after] for pieces in tokenizer.pieces(texts)
+    ]
 
 
 class TrainableGenreComponent(GenreComponent):
@@ -100,7 +185,7 @@ class TrainableGenreComponent(GenreComponent):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "GenreLinker.update")
-        if pairs := self._pairs(examples):
+        if pairs := self.make_pairs(examples):
             device = self.shim.device
             context = partial(autocast, torch_dtype(self.training.dtype, device), device)
             losses[self.name] += self.trainer.accumulate(pairs, context, drop=drop)
@@ -117,12 +202,10 @@ class TrainableGenreComponent(GenreComponent):
         """What trains the model as it is loaded now."""
         module = self.shim.transformer
         if self._trainer is None or self._trainer.module is not module:
-            temperature = self.shim.settings.temperature
-            contrast = HardNegatives(self._find_negatives, self.length_penalty, temperature)
-            self._trainer = Trainer(self.model, self.training, contrast)
+            self._trainer = Trainer(self.model, self.training, self)
         return self._trainer
 
-    def _find_negatives(self, pairs: Sequence[Pair]) -> List[List[List[int]]]:
+    def find_negatives(self, pairs: Sequence[Pair]) -> List[List[List[int]]]:
         """The names other than the gold one that are found for each input and not all too unlikely,
         as token ids. (A redirect of it may stand in the trie as well.)"""
         view, temperature = self._searchable(), self.shim.settings.temperature
@@ -136,9 +219,9 @@ class TrainableGenreComponent(GenreComponent):
             negatives.append([view.trie.path(node) for node in others])
         return negatives
 
-    def _pairs(self, examples: Iterable[Example]) -> List[Pair]:
+    def make_pairs(self, examples: Iterable[Example]) -> List[Pair]:
         """What can be learnt from some examples."""
-        return make_pairs(
+        return pairs_of_examples(
             examples,
             gold_name=self._gold_name,
             encode=self._encode,
@@ -147,6 +230,38 @@ class TrainableGenreComponent(GenreComponent):
             use_gold_ents=self.use_gold_ents,
             labels_discard=self.labels_discard,
         )
+
+    @property
+    def temperature(self) -> float:
+        """The temperature of the model's probabilities."""
+        return self.shim.settings.temperature
+
+    def maskable_tokens(self, tokens: Sequence[int]) -> NDArray[np.bool_]:
+        """Which tokens of an input are context."""
+        from .linker.encoding import delimiters
+
+        tokenizer = self.shim.name_tokenizer
+        *starts, end = delimiters(tokenizer, self.shim.settings)
+        maskable = np.ones(len(tokens), bool)
+        maskable[: len(tokenizer.before)] = False
+        maskable[len(tokens) - len(tokenizer.after) :] = False
+        start = max(find_part(tokens, start) for start in starts)
+        if start >= 0:
+            maskable[start : find_part(tokens, end) + len(end)] = False
+        return maskable
+
+    def pair_settings(self) -> Dict[str, Any]:
+        """All on which the pairs depend."""
+        titles, shim, settings = self.titles, self.shim, self.settings()
+        linker = ("context_tokens", "kb_id", "labels_discard", "use_gold_ents", "longest_forms")
+        model = ("start_delimiter", "end_delimiter", "name_bos", "context_tokens", "opening_tokens")
+        return {
+            "title set": checksum(fold(titles.view).to_arrays(), titles.header),
+            "tokenizer": shim.name_tokenizer.fingerprint,
+            "longest input": self.max_length,
+            **{key: settings[key] for key in linker},
+            **{f"the model's {key}": getattr(shim.settings, key) for key in model},
+        }
 
     def _gold_name(self, kb_id: str) -> Optional[str]:
         if not kb_id or kb_id == self.NIL:
