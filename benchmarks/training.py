@@ -198,7 +198,7 @@ def main(
     examples = [*islice((eg for eg in reader if eg.reference.ents), n_texts)]
     batches = [examples[i : i + texts] for i in range(0, len(examples), texts)]
     linker = make_linker(titles, "float32")
-    pairs = [linker.make_pairs(batch) for batch in batches]
+    pairs = [linker._pairs(batch) for batch in batches]
     config = linker.shim.transformer.config
     del linker
     n_pairs = sum(map(len, pairs))
