@@ -173,9 +173,7 @@ def _in_words(type_: Any, limits: Sequence[Any]) -> List[str]:
         low = next((limit.ge for limit in limits if hasattr(limit, "ge")), None)
         high = next((limit.le for limit in limits if hasattr(limit, "le")), None)
         number = "a whole number" if type_ is int else "a number"
-        return [
-            f"{number} from {low} to {high}" if high is not None else f"{number}, {low} or more"
-        ]
+        return [f"{number}, {low} or more" if high is None else f"{number} from {low} to {high}"]
     return ["a list of texts" if get_origin(type_) is list else "a function"]
 
 
@@ -221,7 +219,7 @@ def with_settings(
 
 def _plain(annotation: Any) -> Any:
     """An annotation with the types of a `Literal`'s values in its place."""
-    types = []
+    types: List[Any] = []
     for type_ in _alternatives(annotation):
         is_literal = get_origin(type_) is Literal
         types += map(type, get_args(type_)) if is_literal else [type_]

@@ -4,7 +4,7 @@ import pytest
 import spacy
 import srsly
 import torch
-from helpers.docs import LINKS, kb_ids, make_doc, make_docs
+from helpers.docs import kb_ids, make_doc, make_docs
 from spacy.language import Language
 from thinc.api import Config
 
