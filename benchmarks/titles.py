@@ -24,7 +24,7 @@ from dbpedia_names import read_names
 from tries import DictTrie, FlatTrie, MarisaTrie, Trie, look_up_nodes
 
 from spacy_genre import TitleSet, TokenTrie
-from spacy_genre.ragged import take
+from spacy_genre.ragged import take_rows
 
 SIZES = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
 MILLION = 1_000_000
@@ -145,7 +145,7 @@ def measure_look_ups(trie: TokenTrie) -> Figures:
 def beside_a_million(trie: TokenTrie, rng: np.random.Generator) -> float:
     """How much longer a look-up takes in a trie than in one of a million sequences less."""
     fewer = np.sort(rng.permutation(len(trie))[MILLION:])
-    small, _ = TokenTrie.from_ragged(*take(*trie.sequences(), fewer))
+    small, _ = TokenTrie.from_ragged(*take_rows(*trie.sequences(), fewer))
     few = rng.integers(1, small.n_nodes, N_NODES)
     many = np.asarray([trie.find(small.path(int(node))) for node in few])
     seconds, _ = in_turns(

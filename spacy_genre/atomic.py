@@ -27,14 +27,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         target = path.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(target, content)
+        _write_and_replace(target, content)
     except OSError as err:
         reason = err.strerror or str(err)
         message = Errors.F011.format(path=path, reason=reason, size=len(content))
         raise type(err)(err.errno, message) from err
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def _write_and_replace(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -49,7 +49,7 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def changing(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Read a file and write it again with nobody else doing so between: others who ask for the same
     file wait. An empty `.NAME.lock` stays beside it, since others may be waiting for that.
 

@@ -22,7 +22,7 @@ def flatten(sequences: Iterable[Sequence[int]]) -> Tuple[IntArray, IntArray]:
     return np.asarray(flat, np.uint32), np.asarray(lengths, np.int64)
 
 
-def take(flat: IntArray, lengths: IntArray, rows: IntArray) -> Tuple[IntArray, IntArray]:
+def take_rows(flat: IntArray, lengths: IntArray, rows: IntArray) -> Tuple[IntArray, IntArray]:
     """Some of the sequences, in any order and any number of times.
 
     flat, lengths (IntArray): N sequences.
@@ -36,7 +36,7 @@ def take(flat: IntArray, lengths: IntArray, rows: IntArray) -> Tuple[IntArray, I
 
 
 @dataclass(frozen=True, eq=False)
-class Edit:
+class RowEdit:
     """What becomes of N rows when some of them go and A others come in between.
 
     keep (bool): [N], which rows stay; K of them do.
@@ -44,36 +44,36 @@ class Edit:
     """
 
     keep: NDArray[np.bool_]
-    at: IntArray
+    insert_at: IntArray
 
     @classmethod
-    def between(cls, keep: NDArray[np.bool_], before: Sequence[int]) -> "Edit":
+    def between(cls, keep: NDArray[np.bool_], before: Sequence[int]) -> "RowEdit":
         """before (Sequence[int]): [A], before which of all N rows each new one comes, ascending."""
         n_kept = np.concatenate([[0], np.cumsum(keep)])
         return cls(keep, n_kept[np.asarray(before, np.int64)])
 
-    def column(self, old: NDArray, new: Union[NDArray, Sequence[Any]]) -> NDArray:
+    def apply(self, old: NDArray, new: Union[NDArray, Sequence[Any]]) -> NDArray:
         """The K + A items of a column of N items, old, and A items, new."""
-        return np.insert(old[self.keep], self.at, new)
+        return np.insert(old[self.keep], self.insert_at, new)
 
-    def sequences(
+    def apply_ragged(
         self, old: Tuple[NDArray, IntArray], new: Tuple[NDArray, IntArray]
     ) -> Tuple[NDArray, IntArray]:
         """The K + A sequences of N, old, and A, new; all as items and lengths."""
         (flat, lengths), (new_flat, new_lengths) = old, new
         kept = lengths[self.keep]
         starts = np.cumsum(np.concatenate([[0], kept]))
-        places = np.repeat(starts[self.at], new_lengths)
+        places = np.repeat(starts[self.insert_at], new_lengths)
         flat = np.insert(flat[np.repeat(self.keep, lengths)], places, new_flat)
-        return flat, np.insert(kept, self.at, new_lengths)
+        return flat, np.insert(kept, self.insert_at, new_lengths)
 
     @cached_property
-    def place(self) -> IntArray:
+    def row_map(self) -> IntArray:
         """[N], the new row of each old one that stays."""
         place = np.cumsum(self.keep) - 1
-        return place + np.searchsorted(self.at, place, side="right")
+        return place + np.searchsorted(self.insert_at, place, side="right")
 
     @cached_property
-    def new_place(self) -> IntArray:
+    def inserted_rows(self) -> IntArray:
         """[A], the row of each new one."""
-        return self.at + np.arange(len(self.at))
+        return self.insert_at + np.arange(len(self.insert_at))

@@ -17,7 +17,7 @@ from . import ragged
 from .ragged import IntArray
 
 # Text that tokenizers treat differently: case, accents, punctuation, scripts, spaces, emoji.
-PROBE = (
+FINGERPRINT_TEXTS = (
     "Albert Einstein",
     "  São Paulo–Guarulhos (airport), 2nd ed.",
     "AC/DC & the “Ångström”: 3.14 %",
@@ -27,9 +27,9 @@ PROBE = (
 )
 
 # The names of a title set are tokenized by many threads if they are more than this.
-SERIAL = 2000
+MAX_SERIAL = 2000
 # So many names are tokenized at a time: the tokenizer's objects are large.
-CHUNK = 100_000
+CHUNK_SIZE = 100_000
 Pieces = Callable[[Sequence[str]], Iterable[List[int]]]
 Write = Callable[[Sequence[str]], Tuple[IntArray, IntArray]]
 
@@ -55,8 +55,8 @@ class NameTokenizer:
         """What the tokenizer puts before and behind a text. Seen by what it does: not every kind
         of tokenizer can tell."""
         (plain,) = self.pieces(["a"])
-        (whole,) = self._pieces(["a"], special=True)
-        start = find_part(whole, plain)
+        (whole,) = self._tokenize(["a"], special=True)
+        start = find_subsequence(whole, plain)
         if start >= 0:
             return whole[:start], whole[start + len(plain) :]
         special = list(self.hf.build_inputs_with_special_tokens([]))
@@ -72,9 +72,9 @@ class NameTokenizer:
 
         Text that looks like a special token ("[SEP]") is split like any other text.
         """
-        return list(self._pieces(texts))
+        return list(self._tokenize(texts))
 
-    def _pieces(
+    def _tokenize(
         self, texts: Sequence[str], *, special: bool = False, threads: bool = False
     ) -> Iterator[List[int]]:
         if not self.hf.is_fast:
@@ -95,21 +95,21 @@ class NameTokenizer:
     def encode(self, names: Sequence[str]) -> List[List[int]]:
         """The token ids that generate each name, without the end token. A name that becomes no
         tokens is an empty list."""
-        return [[*self.prefix, *ids] if ids else [] for ids in self._pieces(names)]
+        return [[*self.prefix, *ids] if ids else [] for ids in self._tokenize(names)]
 
     def encode_ragged(
         self, names: Sequence[str], progress: bool = False
     ) -> Tuple[IntArray, IntArray]:
         """Like `encode`, for millions of names: all ids laid end to end, and the length of each."""
-        space = space_between_words(self.hf)
-        pieces = partial(self._pieces, threads=len(names) > SERIAL)
+        space = word_separator(self.hf)
+        pieces = partial(self._tokenize, threads=len(names) > MAX_SERIAL)
         # Few names have too few words in common.
-        by_words = space is not None and len(names) > SERIAL
-        write: Write = WordPieces(pieces, space or "") if by_words else _flat(pieces)
+        by_words = space is not None and len(names) > MAX_SERIAL
+        write: Write = WordCache(pieces, space or "") if by_words else _flat(pieces)
         flats, lengths = [], []
         with tqdm(total=len(names), desc="tokenize", unit=" names", disable=not progress) as bar:
-            for start in range(0, len(names), CHUNK):
-                flat, length = self._with_prefix(*write(names[start : start + CHUNK]))
+            for start in range(0, len(names), CHUNK_SIZE):
+                flat, length = self._with_prefix(*write(names[start : start + CHUNK_SIZE]))
                 flats.append(flat)
                 lengths.append(length)
                 bar.update(len(length))
@@ -129,7 +129,7 @@ class NameTokenizer:
         return result, whole
 
     @cached_property
-    def says_nothing(self) -> Tuple[int, ...]:
+    def unknown_ids(self) -> Tuple[int, ...]:
         """The ids of the unknown token, if there is one, and of a lone space beside it, which
         SentencePiece has."""
         unknown = self.hf.unk_token_id
@@ -137,13 +137,13 @@ class NameTokenizer:
             return ()
         return unknown, self.hf.convert_tokens_to_ids("\u2581")
 
-    def unreadable(self, flat: IntArray, lengths: IntArray) -> NDArray[np.bool_]:
+    def only_unknown(self, flat: IntArray, lengths: IntArray) -> NDArray[np.bool_]:
         """Which names are only unknown tokens: all of these are written alike.
 
         flat, lengths (Tuple[IntArray, IntArray]): What `encode_ragged` gave for N names.
         RETURNS (bool): [N].
         """
-        if not self.says_nothing or not (unknown := flat == self.says_nothing[0]).any():
+        if not self.unknown_ids or not (unknown := flat == self.unknown_ids[0]).any():
             return np.zeros(len(lengths), bool)
         ends = np.cumsum(lengths)
 
@@ -151,14 +151,14 @@ class NameTokenizer:
             names = np.searchsorted(ends, np.flatnonzero(tokens), side="right")
             return np.bincount(names, minlength=len(lengths))
 
-        n_silent = count(np.isin(flat, self.says_nothing))
+        n_silent = count(np.isin(flat, self.unknown_ids))
         return (count(unknown) > 0) & (n_silent + len(self.prefix) == lengths)
 
     @cached_property
     def fingerprint(self) -> str:
         """What two tokenizers share if, and only if, they write names with the same ids: a hash
         of the vocabulary and of some telling texts (not of files, which change with versions)."""
-        state = [sorted(self.hf.get_vocab().items()), self.prefix, self.pieces(PROBE)]
+        state = [sorted(self.hf.get_vocab().items()), self.prefix, self.pieces(FINGERPRINT_TEXTS)]
         return hashlib.sha256(json.dumps(state).encode("utf8")).hexdigest()[:16]
 
 
@@ -167,13 +167,13 @@ def _flat(pieces: Pieces) -> Write:
     return lambda names: ragged.flatten(pieces(names))
 
 
-def find_part(tokens: Sequence[int], part: Sequence[int]) -> int:
+def find_subsequence(tokens: Sequence[int], part: Sequence[int]) -> int:
     """Where a part begins in some tokens; -1 if it does not."""
     places = range(len(tokens) - len(part) + 1)
     return next((i for i in places if tokens[i : i + len(part)] == part), -1)
 
 
-def space_between_words(hf: Any) -> Optional[str]:
+def word_separator(hf: Any) -> Optional[str]:
     """Whether a name's ids are those of its words laid end to end, because the tokenizer splits
     text at each space before it looks for tokens; no token then reaches across one.
 
@@ -194,12 +194,12 @@ def space_between_words(hf: Any) -> Optional[str]:
     return None
 
 
-class WordPieces:
+class WordCache:
     """The token ids of names, of which each different word is tokenized once: six million names
     have two million words.
 
     pieces (Callable[[Sequence[str]], Iterable[List[int]]]): The token ids of texts.
-    space (str): See `space_between_words`.
+    space (str): See `word_separator`.
     """
 
     def __init__(self, pieces: Pieces, space: str) -> None:
@@ -216,7 +216,7 @@ class WordPieces:
         new, new_lengths = ragged.flatten(self.pieces(list(islice(self.numbers, known, None))))
         self.flat = np.concatenate([self.flat, new])
         self.lengths = np.concatenate([self.lengths, new_lengths])
-        flat, lengths = ragged.take(self.flat, self.lengths, numbers)
+        flat, lengths = ragged.take_rows(self.flat, self.lengths, numbers)
         per_name = np.asarray(n_words, np.int64)
         return flat, np.add.reduceat(lengths, np.cumsum(per_name) - per_name)
 

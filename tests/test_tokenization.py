@@ -6,7 +6,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from spacy_genre import tokenization
-from spacy_genre.tokenization import NameTokenizer, WordPieces, space_between_words
+from spacy_genre.tokenization import NameTokenizer, WordCache, word_separator
 
 # What tokenizers trip over: marks behind a space, final sigmas, case that grows or depends on the
 # language, CJK, controls, all kinds of white space, apostrophes, text of special tokens.
@@ -67,7 +67,7 @@ KINDS = {
 @given(first=NAMES, second=NAMES)
 def test_words_tokenized_one_by_one_give_the_ids_of_the_names(kind, first, second):
     tokenizer = NameTokenizer(KINDS[kind])
-    write = WordPieces(tokenizer.pieces, space_between_words(KINDS[kind]))
+    write = WordCache(tokenizer.pieces, word_separator(KINDS[kind]))
     for names in (first, second):  # the second time, some words are known
         flat, lengths = write(names)
         ids = [part.tolist() for part in np.split(flat, np.cumsum(lengths))[:-1]]
@@ -77,7 +77,7 @@ def test_words_tokenized_one_by_one_give_the_ids_of_the_names(kind, first, secon
 @settings(max_examples=300)
 @given(first=NAMES, second=NAMES)
 def test_words_of_the_embedded_tokenizer(tokenizer, first, second):
-    write = WordPieces(tokenizer.pieces, space_between_words(tokenizer.hf))
+    write = WordCache(tokenizer.pieces, word_separator(tokenizer.hf))
     for names in (first, second):
         flat, lengths = write(names)
         ids = [part.tolist() for part in np.split(flat, np.cumsum(lengths))[:-1]]
@@ -87,7 +87,7 @@ def test_words_of_the_embedded_tokenizer(tokenizer, first, second):
 @pytest.mark.parametrize("bos", [True, False])
 @pytest.mark.parametrize("n_repeats", [1, 1000])
 def test_many_names_at_once_are_as_one_at_a_time(monkeypatch, hf_tokenizer, bos, n_repeats):
-    monkeypatch.setattr(tokenization, "CHUNK", 700)  # not a multiple of the number of names
+    monkeypatch.setattr(tokenization, "CHUNK_SIZE", 700)  # not a multiple of the number of names
     names = ["São Paulo", "", "\u200b", "a\u00a0b", " São", "Paulo "] * n_repeats
     tokenizer = NameTokenizer(hf_tokenizer, bos=bos)
     flat, lengths = tokenizer.encode_ragged(names)
@@ -97,18 +97,18 @@ def test_many_names_at_once_are_as_one_at_a_time(monkeypatch, hf_tokenizer, bos,
 
 
 def test_which_tokenizers_write_word_by_word(hf_tokenizer):
-    assert space_between_words(hf_tokenizer) == ""
-    assert space_between_words(KINDS["bart"]) == " "
-    assert space_between_words(byte_level(use_regex=False)) is None
+    assert word_separator(hf_tokenizer) == ""
+    assert word_separator(KINDS["bart"]) == " "
+    assert word_separator(byte_level(use_regex=False)) is None
     composed = byte_level()
     composed.backend_tokenizer.normalizer = normalizers.NFC()
-    assert space_between_words(composed) is None
+    assert word_separator(composed) is None
     joined = byte_level()
     joined.add_tokens([AddedToken("New York")])
-    assert space_between_words(joined) is None
+    assert word_separator(joined) is None
     pieces = Tokenizer(models.Unigram([("a", 0.0), ("▁", 0.0)]))
     pieces.pre_tokenizer = pre_tokenizers.Metaspace()
-    assert space_between_words(PreTrainedTokenizerFast(tokenizer_object=pieces)) is None
+    assert word_separator(PreTrainedTokenizerFast(tokenizer_object=pieces)) is None
 
 
 def test_names_that_are_unknown_to_sentencepiece():
@@ -120,5 +120,5 @@ def test_names_that_are_unknown_to_sentencepiece():
     names = ["x", "x y", "", "a", "xa", "x a", "\u2581", "a x"]
     tokenizer = NameTokenizer(hf, bos=False)
     assert tokenizer.encode(["x y"]) == [[1, 0, 1, 0]]
-    unreadable = tokenizer.unreadable(*tokenizer.encode_ragged(names))
-    assert unreadable.tolist() == [True, True, *[False] * 6]
+    only_unknown = tokenizer.only_unknown(*tokenizer.encode_ragged(names))
+    assert only_unknown.tolist() == [True, True, *[False] * 6]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Dict, Iterator, List, Optional, Tuple
 import typer
 from wasabi import msg
 
-from ..atomic import changing
+from ..atomic import locked
 from ..errors import Errors
 from ..sources import Options, build_from_sources
 from ..sources.lists import problem_of
@@ -251,7 +251,7 @@ def add_cli(
             raise ValueError(Errors.T026.format(reason=problem))
         tokenizer = _name_tokenizer(model)
         name, kb_id = name.strip(), kb_id and kb_id.strip()
-        with changing(titles):
+        with locked(titles):
             changed = TitleSet.open(titles, tokenizer=tokenizer)
             is_new = name not in changed
             changed.add(name, id=kb_id, prior=prior)
@@ -302,12 +302,12 @@ def numbers_cli(
     python -m spacy genre train configs/small.cfg OUT --paths.titles NUMBERS
     --components.genre_linker.kb_id id --paths.train CORPUS/train --paths.dev CORPUS/dev
     """
-    from ..titles.numbers import with_numbers
+    from ..titles.numerical_identifiers import with_numerical_identifiers
 
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))
-        numbered = with_numbers(_open(titles), _name_tokenizer(model), seed)
+        numbered = with_numerical_identifiers(_open(titles), _name_tokenizer(model), seed)
         numbered.save(out)
     except (OSError, ValueError) as err:
         msg.fail("No title set was written", reason_of(err), exits=1)

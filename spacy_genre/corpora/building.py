@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..atomic import atomic_folder, write_atomically
 from ..errors import Errors
 from ..titles import TitleSet
-from ..titles.folding import fold
+from ..titles.compaction import compact_tables
 from ..titles.storage import checksum
 from ..types import NIL
 from .articles import ArticleOptions
@@ -198,7 +198,7 @@ def _size_and_time(path: Path) -> Tuple[int, int]:
 def _checksum(titles: TitleSet) -> int:
     """Of all that a title set knows, changes included; as its file has it, but without making the
     file's content once more in memory."""
-    tables = fold(titles.view)
+    tables = compact_tables(titles.view)
     return checksum(tables.to_arrays(), tables.header)
 
 

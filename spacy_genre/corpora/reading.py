@@ -15,7 +15,7 @@ from ..extensions import get_gold_candidates
 from ..sources.files import SourceFile, open_source
 from ..sources.mediawiki import NotAnArticle, Wiki
 from ..sources.pages import Page, Paragraph, TextLink
-from ..sources.source_data import Pages, SourceData
+from ..sources.source_data import PageTitles, SourceData
 from ..types import NIL
 from .articles import ArticleOptions, page_texts
 from .texts import GoldMention, GoldText, list_of, text_of
@@ -92,7 +92,7 @@ def _read_dump(
     for _, (texts, lost) in map_articles(source, found, read, skip=skip, n_process=n_process):
         # What is found beside the articles is not needed here, and would fill the memory.
         found.redirects.clear()
-        found.pages = Pages()
+        found.pages = PageTitles()
         dropped.update(lost)
         yield texts
 
@@ -100,9 +100,9 @@ def _read_dump(
 def _article_texts(
     title: str, text: str, wiki: Wiki, *, options: ArticleOptions
 ) -> Tuple[Texts, Counter[str]]:
-    from ..sources.running_text import read_page
+    from ..sources.running_text import extract_text
 
-    page = read_page(title, text, wiki)
+    page = extract_text(title, text, wiki)
     return page_texts(page, options), page.dropped
 
 

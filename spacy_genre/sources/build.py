@@ -11,11 +11,11 @@ from ..titles import TitleSet
 from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
 from ..tokenization import NameTokenizer
 from .files import SourceFile, open_source
-from .formats import kind_of
+from .formats import detect_kind
 from .lists import find_line, read_csv, read_jsonl, read_lines, read_tsv
 from .mediawiki import DISAMBIGUATION_SUFFIX
 from .source_data import SourceData
-from .tables import read_page, read_page_props, read_redirect, read_title_list
+from .sql_tables import read_page_table, read_page_props_table, read_redirect_table, read_title_list
 
 LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
 LISTS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
@@ -27,11 +27,11 @@ LISTS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
 # In the order in which they must be read: what names pages by number after what numbers them, and
 # the user's own lists at the end.
 READERS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
-    "page": read_page,
-    "articles": lambda source, found: None,  # see `_reader`
+    "page": read_page_table,
+    "articles": lambda source, data: None,  # see `_reader`
     "titles": read_title_list,
-    "redirect": read_redirect,
-    "page_props": read_page_props,
+    "redirect": read_redirect_table,
+    "page_props": read_page_props_table,
     **LISTS,
 }
 
@@ -71,7 +71,7 @@ def build_from_sources(
 ) -> TitleSet:
     """Make a title set of Wikimedia's files and the user's own lists, in any combination.
 
-    paths (Sequence[Path]): The files; what each is is seen by its content (see `kind_of`).
+    paths (Sequence[Path]): The files; what each is is seen by its content (see `detect_kind`).
     tokenizer (NameTokenizer): Of the model that shall generate the names.
     options (Options): What to take from them.
     trie (str): As `TitleSet.build`.
@@ -82,45 +82,45 @@ def build_from_sources(
     RETURNS (TitleSet): The set; its header tells the sources, options and counts.
     RAISES (OSError, ValueError): If a file can't be read, has an error or contradicts another.
     """
-    found = SourceData(shared_ids=options.shared_ids)
-    sources = read_sources(paths, found, options, n_process=n_process, progress=progress)
-    names, redirects = settle(found, options)
+    data = SourceData(shared_ids=options.shared_ids)
+    sources = read_sources(paths, data, options, n_process=n_process, progress=progress)
+    names, redirects = select_names(data, options)
     if not names:
         raise ValueError(Errors.T017.format(path=", ".join(map(str, paths))))
-    ids = {**found.ids, **found.listed_ids}
+    ids = {**data.ids, **data.listed_ids}
     lists = [path for path, source in zip(paths, sources, strict=True) if source["kind"] in LISTS]
     return TitleSet.build(
         names,
         tokenizer,
         ids=[ids.get(name) for name in names] if ids else None,
-        prior=[found.counts.get(name, 0) for name in names] if found.counts else None,
-        descriptions=[found.descriptions.get(name) for name in names]
-        if found.descriptions
+        prior=[data.counts.get(name, 0) for name in names] if data.counts else None,
+        descriptions=[data.descriptions.get(name) for name in names]
+        if data.descriptions
         else None,
         redirects=redirects,
-        aliases=found.aliases,
+        aliases=data.aliases,
         trie=trie,
         on_invalid="skip" if skip_invalid else "raise",
-        required={*found.listed, *found.listed_redirects},
+        required={*data.listed, *data.listed_redirects},
         where=partial(find_line, lists),
         header={
             "sources": sources,
             "options": asdict(options),
-            "counts": _counts(found, names, redirects, ids),
-            "left_out": dict(sorted(found.dropped.items())),
+            "counts": _counts(data, names, redirects, ids),
+            "left_out": dict(sorted(data.dropped.items())),
         },
         progress=progress,
     )
 
 
 def read_sources(
-    paths: Sequence[Path], found: SourceData, options: Options, *, n_process: int, progress: bool
+    paths: Sequence[Path], data: SourceData, options: Options, *, n_process: int, progress: bool
 ) -> List[Dict[str, Any]]:
-    """Read files into `found`.
+    """Read files into `data`.
 
     RETURNS (List[Dict[str, Any]]): The name, kind, size and SHA-256 of each.
     """
-    kinds = [kind_of(path) for path in paths]
+    kinds = [detect_kind(path) for path in paths]
     for path, kind in zip(paths, kinds, strict=True):
         if kind in ("redirect", "page_props") and not {"page", "articles"} & set(kinds):
             raise ValueError(Errors.F009.format(path=path, table=kind))
@@ -129,7 +129,7 @@ def read_sources(
     for i in order:
         path, kind = paths[i], kinds[i]
         with open_source(path, progress=progress) as source:
-            _reader(kind, options, n_process)(source, found)
+            _reader(kind, options, n_process)(source, data)
             digest = source.finish()
         sources[i] = {
             "file": path.name,
@@ -151,62 +151,62 @@ def _reader(
     return partial(read_articles, links=options.links, anchors=options.anchors, n_process=n_process)
 
 
-def settle(found: SourceData, options: Options) -> Tuple[List[str], Dict[str, str]]:
+def select_names(data: SourceData, options: Options) -> Tuple[List[str], Dict[str, str]]:
     """Decide what is a name, and where redirects lead; see `Options`.
 
-    found (SourceData): All that the sources say. What is left out is counted in it, and the counts of
+    data (SourceData): All that the sources say. What is left out is counted in it, and the counts of
         redirects are added to those of their names.
     RETURNS (Tuple[List[str], Dict[str, str]]): The names, and redirect to name.
     """
-    names = dict(found.listed)
-    linked = chain(found.counts, found.redirects.values()) if options.linked else ()
-    for title in chain(found.titles, linked):
+    names = dict(data.listed)
+    linked = chain(data.counts, data.redirects.values()) if options.linked else ()
+    for title in chain(data.titles, linked):
         if title and title not in names:
-            reason = _why_not(title, found, options)
+            reason = _why_not(title, data, options)
             if reason is None:
                 names[title] = None
             else:
-                found.dropped[reason] += 1
-    of_the_wiki = {r: t for r, t in found.redirects.items() if r not in names}
+                data.dropped[reason] += 1
+    of_the_wiki = {r: t for r, t in data.redirects.items() if r not in names}
     # Those of a wiki may lead to a title that is a redirect of an own list.
-    redirects, lost = resolve_redirects({**of_the_wiki, **found.listed_redirects}, names)
+    redirects, lost = resolve_redirects({**of_the_wiki, **data.listed_redirects}, names)
     for redirect, reason in lost.items():
-        if redirect in found.listed_redirects:
+        if redirect in data.listed_redirects:
             continue  # an error: see `TitleSet.build`
         kind = "in a circle" if reason == LEADS_TO_ITSELF else "to no name of the set"
-        found.dropped[f"redirects {kind}"] += 1
+        data.dropped[f"redirects {kind}"] += 1
     for redirect, name in redirects.items():
-        if count := found.counts.pop(redirect, 0):
-            found.counts[name] += count
-    return list(names), {**redirects, **found.listed_redirects}
+        if count := data.counts.pop(redirect, 0):
+            data.counts[name] += count
+    return list(names), {**redirects, **data.listed_redirects}
 
 
-def _why_not(title: str, found: SourceData, options: Options) -> Optional[str]:
+def _why_not(title: str, data: SourceData, options: Options) -> Optional[str]:
     """Why a title of a wiki is no name, or None if it is one."""
-    if title in found.listed_redirects:
+    if title in data.listed_redirects:
         return "redirects of own lists"
-    if title in found.redirects:
+    if title in data.redirects:
         return "titles that are redirects"
     if options.exclude_disambiguation and (
-        title in found.disambiguations or title.endswith(DISAMBIGUATION_SUFFIX)
+        title in data.disambiguations or title.endswith(DISAMBIGUATION_SUFFIX)
     ):
         return "disambiguation pages"
     if options.exclude_lists and title.startswith(LIST_PREFIXES):
         return "lists"
-    if options.exclude_without_id and title not in found.ids:
+    if options.exclude_without_id and title not in data.ids:
         return "titles without an id"
     return None
 
 
 def _counts(
-    found: SourceData, names: List[str], redirects: Dict[str, str], ids: Dict[str, str]
+    data: SourceData, names: List[str], redirects: Dict[str, str], ids: Dict[str, str]
 ) -> Dict[str, int]:
     return {
         "names": len(names),
-        "of own lists": len(found.listed),
+        "of own lists": len(data.listed),
         "with an id": sum(name in ids for name in names),
-        "with a description": sum(name in found.descriptions for name in names),
+        "with a description": sum(name in data.descriptions for name in names),
         "redirects": len(redirects),
-        "links": sum(found.aliases.values()),
-        "disambiguation pages": len(found.disambiguations),
+        "links": sum(data.aliases.values()),
+        "disambiguation pages": len(data.disambiguations),
     }

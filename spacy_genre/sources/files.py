@@ -23,7 +23,7 @@ class SourceFile:
     stream (BinaryIO): Its content, unpacked.
     """
 
-    def __init__(self, path: Path, raw: "_Counted", stream: BinaryIO) -> None:
+    def __init__(self, path: Path, raw: "_HashingReader", stream: BinaryIO) -> None:
         self.path = path
         self.raw = raw
         self.stream = stream
@@ -37,7 +37,7 @@ class SourceFile:
         return self.raw.digest.hexdigest()
 
 
-class _Counted(io.RawIOBase):
+class _HashingReader(io.RawIOBase):
     """A file that is hashed and counted while it is read."""
 
     def __init__(self, file: BinaryIO, bar: Any) -> None:
@@ -75,9 +75,9 @@ def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
     with path.open("rb") as file, bar:
         magic = file.read(6)
         file.seek(0)
-        raw = _Counted(cast(BinaryIO, file), bar)
+        raw = _HashingReader(cast(BinaryIO, file), bar)
         try:
-            yield SourceFile(path, raw, _unpacked(path, raw, magic))
+            yield SourceFile(path, raw, _decompressed(path, raw, magic))
         except (EOFError, gzip.BadGzipFile, zlib.error) as err:
             message = Errors.F002.format(path=path, reason=err, offset=raw.position)
             raise ValueError(message) from err
@@ -88,7 +88,7 @@ def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
             raise ValueError(message) from err
 
 
-def _unpacked(path: Path, raw: _Counted, magic: bytes) -> BinaryIO:
+def _decompressed(path: Path, raw: _HashingReader, magic: bytes) -> BinaryIO:
     packed = io.BufferedReader(raw, BLOCK)
     if magic.startswith(b"\x1f\x8b"):
         return cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=packed), BLOCK))

@@ -7,7 +7,7 @@ from ..errors import Errors
 from .files import open_source
 from .lists import delimiter_of
 from .sql import table_name
-from .tables import TABLES
+from .sql_tables import TABLES
 
 # So much of a file tells what it is.
 START = 1 << 16
@@ -22,7 +22,7 @@ JSON_OBJECT = re.compile(KEY + rb"|\{\s*\}\s*$")
 JSON_ARRAY = re.compile(rb"\[\s*(?:" + KEY + rb"""|"(?:[^"\\\n]|\\.)*"\s*[,\]]|\]\s*$)""")
 
 
-def kind_of(path: Path) -> str:
+def detect_kind(path: Path) -> str:
     """The kind of a source: "page", "redirect", "page_props" (tables of MediaWiki's database),
     "titles" (its list of all titles), "articles" (its XML), or the user's own "jsonl", "tsv",
     "csv" or "lines".

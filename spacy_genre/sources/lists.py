@@ -20,20 +20,20 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Row = Dict[str, Any]
 
 
-def read_lines(source: SourceFile, found: SourceData) -> None:
+def read_lines(source: SourceFile, data: SourceData) -> None:
     """A name a line. Blank lines are passed over."""
-    _take_all(source, found, ((number, {"name": line}) for number, line in _lines(source)))
+    _add_rows(source, data, ((number, {"name": line}) for number, line in _lines(source)))
 
 
-def read_tsv(source: SourceFile, found: SourceData) -> None:
+def read_tsv(source: SourceFile, data: SourceData) -> None:
     """A table with tabs, its columns named in the first line; nothing is quoted."""
-    _take_table(source, found, ((number, line.split("\t")) for number, line in _lines(source)))
+    _add_table(source, data, ((number, line.split("\t")) for number, line in _lines(source)))
 
 
-def read_csv(source: SourceFile, found: SourceData) -> None:
+def read_csv(source: SourceFile, data: SourceData) -> None:
     """A table with commas or semicolons, its columns named in the first line; quotes around a cell
     are none of it."""
-    _take_table(source, found, _csv_cells(source))
+    _add_table(source, data, _csv_cells(source))
 
 
 def delimiter_of(header: str) -> Optional[str]:
@@ -78,8 +78,8 @@ def _csv_cells(source: SourceFile) -> Iterator[Tuple[int, List[str]]]:
         raise _error(source, start, reason + 'written "with ""them"" doubled"') from err
 
 
-def _take_table(
-    source: SourceFile, found: SourceData, cells: Iterator[Tuple[int, List[str]]]
+def _add_table(
+    source: SourceFile, data: SourceData, cells: Iterator[Tuple[int, List[str]]]
 ) -> None:
     """Note the rows below a header."""
     number, header = next(cells)
@@ -90,7 +90,7 @@ def _take_table(
         reason += f", and {', '.join(unknown)} is unknown" if unknown else ""
         reason += f"; there must be 'name', and there may be {', '.join(COLUMNS[1:])}, each once"
         raise _error(source, number, reason)
-    _take_all(source, found, _rows(source, cells, columns))
+    _add_rows(source, data, _rows(source, cells, columns))
 
 
 def _rows(
@@ -112,9 +112,9 @@ def _rows(
         yield number, {key: value for key, value in row.items() if value}
 
 
-def read_jsonl(source: SourceFile, found: SourceData) -> None:
+def read_jsonl(source: SourceFile, data: SourceData) -> None:
     """An object a line, with "name" and what else is known of it."""
-    _take_all(source, found, _objects(source))
+    _add_rows(source, data, _objects(source))
 
 
 def _objects(source: SourceFile) -> Iterator[Tuple[int, Row]]:
@@ -128,13 +128,13 @@ def _objects(source: SourceFile) -> Iterator[Tuple[int, Row]]:
         yield number, row
 
 
-def _take_all(source: SourceFile, found: SourceData, rows: Iterator[Tuple[int, Row]]) -> None:
-    before = len(found.listed)
+def _add_rows(source: SourceFile, data: SourceData, rows: Iterator[Tuple[int, Row]]) -> None:
+    before = len(data.listed)
     for number, row in rows:
-        problem = problem_of(row) or _take(row, found)
+        problem = problem_of(row) or _add_row(row, data)
         if problem:
             raise _error(source, number, problem)
-    if len(found.listed) == before and not before:
+    if len(data.listed) == before and not before:
         raise ValueError(Errors.T017.format(path=source.path))
 
 
@@ -167,32 +167,32 @@ def _stem(key: str) -> str:
     return key.strip().lower().rstrip("es")
 
 
-def _take(row: Row, found: SourceData) -> Optional[str]:
+def _add_row(row: Row, data: SourceData) -> Optional[str]:
     """Note a row, unless it contradicts another; returns what is wrong then."""
     name, kb_id = row["name"].strip(), row.get("id")
     if kb_id:
-        known = found.listed_ids.get(name)
+        known = data.listed_ids.get(name)
         if known and known != kb_id:
             return f"the name {name!r} has the id {kb_id!r} here, and {known!r} before"
-        other = found.name_of_id.setdefault(kb_id, name)
-        if other != name and not found.shared_ids:
+        other = data.name_of_id.setdefault(kb_id, name)
+        if other != name and not data.shared_ids:
             return (
                 f"the id {kb_id!r} is that of {name!r} here, and of {other!r} before. If they are "
                 f"one, make the one an alias or redirect of the other; if both names shall be "
                 "kept with the one id, say --shared-ids"
             )
-        found.listed_ids[name] = kb_id
-    found.listed[name] = None
+        data.listed_ids[name] = kb_id
+    data.listed[name] = None
     for redirect in map(str.strip, row.get("redirects") or ()):
-        target = found.listed_redirects.setdefault(redirect, name)
+        target = data.listed_redirects.setdefault(redirect, name)
         if target != name:
             return f"the redirect {redirect!r} leads to {name!r} here, and to {target!r} before"
     for alias in map(str.strip, row.get("aliases") or ()):
-        found.aliases[alias, name] += 1
+        data.aliases[alias, name] += 1
     if row.get("description"):
-        found.descriptions[name] = row["description"]
+        data.descriptions[name] = row["description"]
     if row.get("count"):
-        found.counts[name] += row["count"]
+        data.counts[name] += row["count"]
     return None
 
 

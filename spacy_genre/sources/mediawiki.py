@@ -32,12 +32,12 @@ class Wiki:
         to the names under which to report them.
     own_prefixes (FrozenSet[str]): What the wiki calls itself in a link: in English Wikipedia,
         [[w:France]] and [[:en:France]] are its own France.
-    large_first (bool): Whether titles begin with a capital, as in all Wikipedias.
+    capital_first (bool): Whether titles begin with a capital, as in all Wikipedias.
     """
 
     namespaces: Mapping[str, str] = field(default_factory=dict)
     own_prefixes: FrozenSet[str] = frozenset()
-    large_first: bool = True
+    capital_first: bool = True
 
     def article_title(self, target: str) -> str:
         """The title of the article that a link points to, the section cut off. A redirect is not
@@ -59,7 +59,7 @@ class Wiki:
             return self.article_title(rest)
         if colon and prefix in OTHER_WIKIS:
             raise NotAnArticle("another wiki")
-        if self.large_first:
+        if self.capital_first:
             title = ucfirst(title)
         too_long = len(title.encode("utf8", "replace")) > MAX_TITLE_BYTES
         if too_long or NOT_IN_TITLES.search(title) or CHARACTER_REFERENCE.search(title):

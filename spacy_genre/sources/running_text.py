@@ -28,12 +28,12 @@ BROKEN = re.compile(r"^[|!]|\[\[|\]\]|\{\{|\}\}|\{\||<ref|</")
 BROKEN_MARKUP = "paragraphs with broken markup"
 
 
-def read_page(title: str, text: str, wiki: Wiki) -> Page:
+def extract_text(title: str, text: str, wiki: Wiki) -> Page:
     """Read the wikitext of an article. Headings, tables, footnotes, templates, files and
     categories are left out, and paragraphs whose markup is broken."""
-    # As in `read_article`: wrongly closed bold and italics would hide links.
+    # As in `extract_links`: wrongly closed bold and italics would hide links.
     code = mwparserfromhell.parse(text, skip_style_tags=True)
-    writer = _Writer(wiki)
+    writer = _TextBuilder(wiki)
     writer.write(code)
     page = Page(title, [], is_disambiguation(title, code), writer.dropped)
     for paragraph in writer.paragraphs():
@@ -44,7 +44,7 @@ def read_page(title: str, text: str, wiki: Wiki) -> Page:
     return page
 
 
-class _Writer:
+class _TextBuilder:
     """Plain text that grows, and the links in it."""
 
     def __init__(self, wiki: Wiki) -> None:

@@ -11,7 +11,7 @@ OTHER_NAMESPACE = "pages that are no articles (of another namespace)"
 
 
 @dataclass
-class Pages:
+class PageTitles:
     """The articles and redirects of a wiki by the number of their page, for tables that name pages
     by it."""
 
@@ -55,7 +55,7 @@ class SourceData:
     counts (Counter[str]): How often links point to a title (redirects not resolved), and the
         counts of the user's own lists.
     aliases (Counter[Tuple[str, str]]): How often a mention (first) stands for a title (second).
-    pages (Pages): The titles by page number.
+    pages (PageTitles): The titles by page number.
     dropped (Counter[str]): How many things of a source were left out, by what and why.
     """
 
@@ -71,5 +71,5 @@ class SourceData:
     descriptions: Dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     aliases: Counter[Tuple[str, str]] = field(default_factory=Counter)
-    pages: Pages = field(default_factory=Pages)
+    pages: PageTitles = field(default_factory=PageTitles)
     dropped: Counter[str] = field(default_factory=Counter)

@@ -24,8 +24,8 @@ ENDINGS = (b"-- Dump completed", b"ENABLE KEYS", b"UNLOCK TABLES")
 
 def table_name(start: bytes) -> str:
     """The table that a dump holds, by its first kilobytes; "" if it is no dump of a table."""
-    found = TABLE.search(start)
-    return found[1].decode("ascii") if found else ""
+    match = TABLE.search(start)
+    return match[1].decode("ascii") if match else ""
 
 
 class SqlTable:
@@ -46,14 +46,14 @@ class SqlTable:
         self.at = 0  # where in the buffer the last row begins
 
     def __iter__(self) -> Iterator[Tuple[bytes, ...]]:
-        """The values of each row as they are written: see `unquoted`."""
+        """The values of each row as they are written: see `unquote_value`."""
         name, row = self._read_preamble()
         insert = re.compile(rb"INSERT INTO `%s`(?: \([^)]*\))? VALUES\s*" % name.encode())
         at, tail = 0, b""
         while True:
-            found = insert.search(self.buffer, at)
-            if found:
-                at = yield from self._statement(row, found.end())
+            match = insert.search(self.buffer, at)
+            if match:
+                at = yield from self._statement(row, match.end())
                 continue
             # The statement may begin in what is not read yet.
             kept = max(at, len(self.buffer) - 1000)
@@ -66,18 +66,18 @@ class SqlTable:
 
     def _read_preamble(self) -> Tuple[str, "re.Pattern[bytes]"]:
         """The name of the table, and the pattern of a row."""
-        while not (found := TABLE.search(self.buffer)):
+        while not (match := TABLE.search(self.buffer)):
             if len(self.buffer) > MAX_PREAMBLE or not self._read_on(0):
                 raise self._error(0, "it has no CREATE TABLE, so it is no dump of a table")
-        known = [column.decode("ascii") for column in COLUMN.findall(found[2])]
+        known = [column.decode("ascii") for column in COLUMN.findall(match[2])]
         missing = [column for column in self.columns if column not in known]
         if missing:
-            reason = f"the table {found[1].decode()!r} has no column {missing[0]!r}"
-            raise self._error(found.start(), reason)
+            reason = f"the table {match[1].decode()!r} has no column {missing[0]!r}"
+            raise self._error(match.start(), reason)
         values = (b"(%s)" % VALUE if column in self.columns else VALUE for column in known)
         row = re.compile(rb"\s*\(" + b",".join(values) + rb"\)\s*([,;])", re.DOTALL)
         self._order = [sorted(self.columns, key=known.index).index(c) for c in self.columns]
-        return found[1].decode("ascii"), row
+        return match[1].decode("ascii"), row
 
     def _statement(
         self, row: "re.Pattern[bytes]", at: int
@@ -85,16 +85,16 @@ class SqlTable:
         """The rows of one INSERT, from its first; returns where it ends in the buffer."""
         order = self._order
         while True:
-            found = row.match(self.buffer, at)
-            if found is None:
+            match = row.match(self.buffer, at)
+            if match is None:
                 if len(self.buffer) - at > MAX_ROW or not self._read_on(at):
                     raise self._error(at, self._what_is_wrong(at))
                 at = 0
                 continue
-            values = found.groups()
+            values = match.groups()
             self.at = at
             yield tuple([values[i] for i in order])
-            at = found.end()
+            at = match.end()
             if values[-1] == b";":
                 return at
 
@@ -126,9 +126,9 @@ class SqlTable:
         )
 
 
-def unquoted(value: bytes) -> bytes:
+def unquote_value(value: bytes) -> bytes:
     """What a quoted value stands for."""
     value = value[value.index(b"'") + 1 : -1]
     if b"\\" in value:
-        value = ESCAPED.sub(lambda found: ESCAPES.get(found[1], found[1]), value)
+        value = ESCAPED.sub(lambda match: ESCAPES.get(match[1], match[1]), value)
     return value

@@ -33,7 +33,7 @@ MAX_ANCHOR = 255
 
 
 @dataclass
-class Article:
+class ArticleLinks:
     """What an article's text tells.
 
     is_disambiguation (bool): Whether it only lists what its name may mean.
@@ -47,11 +47,11 @@ class Article:
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-def read_article(title: str, text: str, wiki: Wiki) -> Article:
+def extract_links(title: str, text: str, wiki: Wiki) -> ArticleLinks:
     """Read the wikitext of an article."""
     # Bold and italics do not matter here, and wrongly closed ones would hide links.
     code = mwparserfromhell.parse(text, skip_style_tags=True)
-    article = Article(is_disambiguation(title, code))
+    article = ArticleLinks(is_disambiguation(title, code))
     for link, trail in wikilinks(code):
         try:
             target = wiki.article_title(link_target(link))

@@ -13,7 +13,7 @@ from .files import SourceFile
 from .interwiki import NAMESPACE_ALIASES
 from .mediawiki import NotAnArticle, Wiki
 from .source_data import OTHER_NAMESPACE, SourceData
-from .wikitext import Article, read_article
+from .wikitext import ArticleLinks, extract_links
 
 try:
     import mwxml
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 def read_articles(
     source: SourceFile,
-    found: SourceData,
+    data: SourceData,
     *,
     links: bool = True,
     anchors: bool = True,
@@ -37,7 +37,7 @@ def read_articles(
     """Read a dump of articles.
 
     source (SourceFile): The dump, at its beginning.
-    found (SourceData): What it tells goes here.
+    data (SourceData): What it tells goes here.
     links (bool): Whether to read the articles' texts as well: what links point to and in which
         words, and which pages are disambiguation pages. This takes nearly all of the time.
     anchors (bool): Whether to keep those words as aliases.
@@ -45,16 +45,16 @@ def read_articles(
     RAISES (ValueError): If it is no such dump, or is cut or damaged.
     """
     if links:
-        for title, article in map_articles(source, found, read_article, n_process=n_process):
-            _take(title, article, found, anchors)
+        for title, article in map_articles(source, data, extract_links, n_process=n_process):
+            _add_article(title, article, data, anchors)
     else:
-        for title, _ in map_articles(source, found, _no_text, n_process=1):
-            found.titles[title] = None
+        for title, _ in map_articles(source, data, _no_text, n_process=1):
+            data.titles[title] = None
 
 
 def map_articles(
     source: SourceFile,
-    found: SourceData,
+    data: SourceData,
     read: Callable[[str, str, Wiki], T],
     *,
     skip: int = 0,
@@ -63,7 +63,7 @@ def map_articles(
     """What a function makes of each article of a dump, in the dump's order.
 
     source (SourceFile): The dump, at its beginning.
-    found (SourceData): What the dump tells of its other pages, redirects among them, goes here.
+    data (SourceData): What the dump tells of its other pages, redirects among them, goes here.
     read (Callable[[str, str, Wiki], T]): Gets an article's title and wikitext, and the wiki. It
         must pickle if there are several processes.
     skip (int): So many articles are passed over at the beginning, unread.
@@ -73,8 +73,8 @@ def map_articles(
     """
     try:
         dump = mwxml.Dump.from_file(source.stream)
-        wiki = wiki_of(dump.site_info, str(source.path))
-        texts = islice(_pages(dump, wiki, found), skip, None)
+        wiki = wiki_from_siteinfo(dump.site_info, str(source.path))
+        texts = islice(_pages(dump, wiki, data), skip, None)
         yield from _map(texts, partial(_apply, read, wiki=wiki), n_process)
     except (MalformedXML, ParseError) as err:
         message = Errors.F006.format(path=source.path, reason=err, offset=source.raw.position)
@@ -85,7 +85,7 @@ def _no_text(title: str, text: str, wiki: Wiki) -> None:
     return None
 
 
-def wiki_of(site_info: Any, where: str) -> Wiki:
+def wiki_from_siteinfo(site_info: Any, where: str) -> Wiki:
     """What the <siteinfo> of a dump tells of its wiki.
 
     RAISES (ValueError): If it names no namespaces.
@@ -101,21 +101,21 @@ def wiki_of(site_info: Any, where: str) -> Wiki:
     return Wiki({**aliases, **named}, frozenset(own), site_info.case != "case-sensitive")
 
 
-def _pages(dump: Any, wiki: Wiki, found: SourceData) -> Iterator[Tuple[str, str]]:
+def _pages(dump: Any, wiki: Wiki, data: SourceData) -> Iterator[Tuple[str, str]]:
     """The articles and their texts; redirects and other pages are dealt with here."""
     for page in dump:
         # By number: some versions of mwxml cut the namespace off the title.
         if page.namespace != 0:
-            found.dropped[OTHER_NAMESPACE] += 1
+            data.dropped[OTHER_NAMESPACE] += 1
             continue
         try:
             title = wiki.article_title(page.title)
         except NotAnArticle as reason:
-            found.dropped[f"pages: {reason}"] += 1
+            data.dropped[f"pages: {reason}"] += 1
             continue
-        found.pages.add(page.id, title)
+        data.pages.add(page.id, title)
         if page.redirect:
-            found.redirects[title] = _target(page.redirect, wiki)
+            data.redirects[title] = _target(page.redirect, wiki)
             continue
         # Dumps of this kind hold one revision of a page. In the others the newest comes last.
         text = ""
@@ -159,12 +159,12 @@ def _apply(
     return [(title, read(title, text, wiki)) for title, text in batch]
 
 
-def _take(title: str, article: Article, found: SourceData, anchors: bool) -> None:
-    found.titles[title] = None
+def _add_article(title: str, article: ArticleLinks, data: SourceData, anchors: bool) -> None:
+    data.titles[title] = None
     if article.is_disambiguation:
-        found.disambiguations.add(title)
-    found.dropped.update(article.dropped)
+        data.disambiguations.add(title)
+    data.dropped.update(article.dropped)
     for (anchor, target), count in article.anchors.items():
-        found.counts[target] += count
+        data.counts[target] += count
         if anchor and anchors:
-            found.aliases[anchor, target] += count
+            data.aliases[anchor, target] += count

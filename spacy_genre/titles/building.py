@@ -9,7 +9,7 @@ from ..errors import Errors
 from ..tokenization import NameTokenizer
 from .columns import MAX_COUNT
 from .redirects import resolve_redirects
-from .tables import Rows
+from .tables import NameRows
 
 TRIES = ("titles", "titles+redirects")
 MAX_PRIOR = 1e38  # of float32
@@ -29,10 +29,10 @@ def make_rows(
     required: Optional[Container[str]],
     where: Optional[Callable[[str], str]],
     progress: bool,
-) -> Tuple[Rows, Dict[str, int]]:
+) -> Tuple[NameRows, Dict[str, int]]:
     """Sort the names, tokenize them, and see which can be used; see `TitleSet.build`.
 
-    RETURNS (Tuple[Rows, Dict[str, int]]): The rows, and how many names, redirects and aliases
+    RETURNS (Tuple[NameRows, Dict[str, int]]): The rows, and how many names, redirects and aliases
         were dropped.
     """
     if on_invalid not in ("raise", "skip"):
@@ -51,7 +51,7 @@ def make_rows(
         del rows.redirects[redirect]
         lost[redirect] = "it is no valid Unicode"
     if trie == "titles+redirects":
-        generated, unwritable = _usable(sorted(rows.redirects), tokenizer, progress)
+        generated, unwritable = _encode_valid(sorted(rows.redirects), tokenizer, progress)
         for redirect in unwritable:
             del rows.redirects[redirect]
             lost[redirect] = "it has no tokens, only unknown ones, or too many"
@@ -60,7 +60,7 @@ def make_rows(
     if on_invalid == "raise":
         missed = [name for name in bad if required is None or name in required]
         astray = {text: lost[text] for text in lost if required is None or text in required}
-        complain(missed, len(rows.names) + len(bad), astray, tokenizer, where)
+        raise_if_invalid(missed, len(rows.names) + len(bad), astray, tokenizer, where)
     return rows, {"names": len(bad), "redirects": len(lost), "aliases": n_aliases}
 
 
@@ -96,7 +96,7 @@ def _sort(
     ids: Optional[Sequence[Optional[str]]],
     prior: Optional[Sequence[float]],
     descriptions: Optional[Sequence[Optional[str]]],
-) -> Rows:
+) -> NameRows:
     """Each name once, in sorted order, with what is known of it; no tokens yet."""
     first: Dict[str, int] = {}
     again: List[int] = []
@@ -114,7 +114,7 @@ def _sort(
             again.append(i)
     ordered = sorted(first)
     place = [first[name] for name in ordered]
-    rows = Rows(
+    rows = NameRows(
         ordered,
         [(ids[i] or "") if ids is not None else "" for i in place],
         np.zeros(len(place), np.float32)
@@ -133,7 +133,7 @@ def _sort(
     return rows
 
 
-def _merge(rows: Rows, row: int, kb_id: str, prior: float, description: str) -> None:
+def _merge(rows: NameRows, row: int, kb_id: str, prior: float, description: str) -> None:
     """Take a name that comes once more."""
     if kb_id and rows.ids[row] and kb_id != rows.ids[row]:
         raise ValueError(
@@ -144,12 +144,12 @@ def _merge(rows: Rows, row: int, kb_id: str, prior: float, description: str) -> 
     rows.descriptions[row] = rows.descriptions[row] or description
 
 
-def _tokenize(rows: Rows, tokenizer: NameTokenizer, progress: bool) -> Tuple[Rows, List[str]]:
-    (tokens, lengths), bad = _usable(rows.names, tokenizer, progress)
+def _tokenize(rows: NameRows, tokenizer: NameTokenizer, progress: bool) -> Tuple[NameRows, List[str]]:
+    (tokens, lengths), bad = _encode_valid(rows.names, tokenizer, progress)
     if bad:
         gone = set(bad)
         keep = [i for i, name in enumerate(rows.names) if name not in gone]
-        rows = Rows(
+        rows = NameRows(
             [rows.names[i] for i in keep],
             [rows.ids[i] for i in keep],
             rows.prior[keep],
@@ -161,7 +161,7 @@ def _tokenize(rows: Rows, tokenizer: NameTokenizer, progress: bool) -> Tuple[Row
     return rows, bad
 
 
-def _usable(
+def _encode_valid(
     names: Sequence[str], tokenizer: NameTokenizer, progress: bool = False
 ) -> Tuple[Tuple[np.ndarray, np.ndarray], List[str]]:
     """The tokens of the names that can be generated, and the names that can't be."""
@@ -169,17 +169,17 @@ def _usable(
     readable = [name for name in names if _is_unicode(name)] if bad else names
     flat, lengths = tokenizer.encode_ragged(readable, progress)
     good = (lengths > 0) & (lengths <= tokenizer.max_tokens)
-    good &= ~tokenizer.unreadable(flat, lengths)
+    good &= ~tokenizer.only_unknown(flat, lengths)
     if not good.all():
         bad += [readable[int(i)] for i in np.flatnonzero(~good)]
         flat, lengths = flat[np.repeat(good, lengths)], lengths[good]
     return (flat, lengths), bad
 
 
-def tokens_of(name: str, tokenizer: NameTokenizer) -> List[int]:
+def encode_name(name: str, tokenizer: NameTokenizer) -> List[int]:
     """The tokens of one name. RAISES (ValueError): If it can't be generated."""
-    (flat, _), bad = _usable([name], tokenizer)
-    complain(bad, 1, {}, tokenizer)
+    (flat, _), bad = _encode_valid([name], tokenizer)
+    raise_if_invalid(bad, 1, {}, tokenizer)
     return flat.tolist()
 
 
@@ -209,7 +209,7 @@ def _is_unicode(name: str) -> bool:
     return True
 
 
-def complain(
+def raise_if_invalid(
     bad: Sequence[str],
     total: int,
     lost: Mapping[str, str],

@@ -7,10 +7,10 @@ import numpy as np
 from .columns import MAX_COUNT
 from .overlay import TrieEditor
 from .tables import Tables
-from .view import Added, TitleView
+from .view import AddedName, TitleView
 
 
-class Changes:
+class PendingChanges:
     """What was added to some tables and removed from them, and the views that come of it.
 
     Not safe for threads by itself; a `TitleSet` sees to it that one changes it at a time.
@@ -19,16 +19,16 @@ class Changes:
     def __init__(self, base: Tables) -> None:
         self.base = base
         self.editor = TrieEditor(base.trie)
-        self.added: Dict[int, Added] = {}
+        self.added: Dict[int, AddedName] = {}
         self.removed: Set[int] = set()
         self.aliases: Dict[str, Dict[int, int]] = {}
         self.aliases_of: Dict[int, Set[str]] = {}  # the same by row
         self.rows: Dict[str, int] = {}  # of the added names
         self.next_row = len(base.names) + len(base.redirects)
         # To look names up between changes; views for others to keep are copies.
-        self.now = TitleView(base, base.trie, self.added, self.removed, {}, self.aliases, self.rows)
+        self.live_view = TitleView(base, base.trie, self.added, self.removed, {}, self.aliases, self.rows)
 
-    def add(self, name: Added) -> None:
+    def add(self, name: AddedName) -> None:
         """Add a name that is not there."""
         row = self.next_row
         self.next_row += 1
@@ -44,7 +44,7 @@ class Changes:
             self.editor.remove(name.tokens, (name.name, row), self.base.spellings_at)
         else:
             self.removed.add(row)
-            for node, spelling in self._base_spellings(row):
+            for node, spelling in self._base_entries(row):
                 path = self.base.trie.path(node)
                 self.editor.remove(path, spelling, self.base.spellings_at)
         for alias in self.aliases_of.pop(row, ()):
@@ -52,7 +52,7 @@ class Changes:
             if not self.aliases[alias]:
                 del self.aliases[alias]
 
-    def _base_spellings(self, row: int) -> List[Tuple[int, Tuple[str, int]]]:
+    def _base_entries(self, row: int) -> List[Tuple[int, Tuple[str, int]]]:
         """The nodes at which a name of the tables and its redirects end, and as what."""
         base, n = self.base, len(self.base.names)
         is_its = base.entry_names == row

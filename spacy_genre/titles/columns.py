@@ -8,7 +8,7 @@ from typing import Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ragged import Edit, IntArray
+from ..ragged import RowEdit, IntArray
 from .storage import Arrays
 from .strings import StringTable
 
@@ -46,10 +46,10 @@ class IdColumn:
         by_id = rows[np.argsort(numbers[rows], kind="stable")]
         return cls(numbers, by_id.astype(np.uint32))
 
-    def edited(self, edit: Edit, new: Sequence[str]) -> Optional["IdColumn"]:
+    def edited(self, edit: RowEdit, new: Sequence[str]) -> Optional["IdColumn"]:
         """The column with some rows gone and others in between; None if no id is left."""
         if not isinstance(self.values, StringTable) and _are_qids(new):
-            numbers = edit.column(self.values, _numbers(new))
+            numbers = edit.apply(self.values, _numbers(new))
             return self.of_numbers(numbers) if numbers.any() else None
         values = self._strings().edited(edit, StringTable.build(new))
         if not isinstance(self.values, StringTable) or _are_qids(values):
@@ -58,8 +58,8 @@ class IdColumn:
         def key(row: int) -> Tuple[bytes, int]:
             return values.bytes_at(row), int(row)
 
-        by_id = edit.place[self.by_id[edit.keep[self.by_id]]].astype(np.uint32)
-        rows = sorted((row for row, i in zip(edit.new_place, new, strict=True) if i), key=key)
+        by_id = edit.row_map[self.by_id[edit.keep[self.by_id]]].astype(np.uint32)
+        rows = sorted((row for row, i in zip(edit.inserted_rows, new, strict=True) if i), key=key)
         at = [bisect_left(by_id, key(row), key=key) for row in rows]
         return IdColumn(values, np.insert(by_id, np.asarray(at, np.int64), rows))
 
@@ -179,10 +179,10 @@ class AliasTable:
         new = self.build(pairs)
         n_pairs = np.diff(np.concatenate([[0], np.cumsum(stays)])[self.first])
         kept = n_pairs > 0
-        edit = Edit.between(kept, [self.strings.place_of(alias) for alias in new.strings])
+        edit = RowEdit.between(kept, [self.strings.insertion_index(alias) for alias in new.strings])
         lengths = np.diff(new.first)
-        rows, n_rows = edit.sequences((place[self.rows[stays]], n_pairs), (new.rows, lengths))
-        counts, _ = edit.sequences((self.counts[stays], n_pairs), (new.counts, lengths))
+        rows, n_rows = edit.apply_ragged((place[self.rows[stays]], n_pairs), (new.rows, lengths))
+        counts, _ = edit.apply_ragged((self.counts[stays], n_pairs), (new.counts, lengths))
         first = np.concatenate([[0], np.cumsum(n_rows)])
         strings = self.strings.edited(edit, new.strings)
         return AliasTable(strings, first.astype(np.uint32), rows.astype(np.uint32), counts)

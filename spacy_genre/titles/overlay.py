@@ -12,7 +12,7 @@ from ..ragged import IntArray
 from .trie import TokenTrie
 
 # What ends at a node of the base: how it is spelled, and the row of the name it leads to.
-Ends = Callable[[int], List[Tuple[str, int]]]
+SpellingsAt = Callable[[int], List[Tuple[str, int]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,30 +156,30 @@ class TrieEditor:
         self.n_entries = len(base)
         self.depth = base.depth
 
-    def add(self, sequence: Sequence[int], spelling: Tuple[str, int], ends: Ends) -> None:
+    def add(self, sequence: Sequence[int], spelling: Tuple[str, int], ends: SpellingsAt) -> None:
         """Add a sequence that is spelled so and leads to a row.
 
-        ends (Ends): What ends at a node of the base.
+        ends (SpellingsAt): What ends at a node of the base.
         """
         node = 0
         for token in sequence:
-            children = self._own(node, ends)
-            at = bisect_left(children, token, key=self._token)
-            if at == len(children) or self._token(children[at]) != token:
-                children.insert(at, self._new(token, node))
+            children = self._children_to_edit(node, ends)
+            at = bisect_left(children, token, key=self._token_of)
+            if at == len(children) or self._token_of(children[at]) != token:
+                children.insert(at, self._add_node(token, node))
             node = children[at]
-        self._own(node, ends)
+        self._children_to_edit(node, ends)
         self.spellings[node].append(spelling)
         self.n_entries += 1
         self.depth = max(self.depth, len(sequence))
 
-    def remove(self, sequence: Sequence[int], spelling: Tuple[str, int], ends: Ends) -> None:
+    def remove(self, sequence: Sequence[int], spelling: Tuple[str, int], ends: SpellingsAt) -> None:
         """Remove a sequence that is there, and the nodes that then lead nowhere."""
         path = [0]
         for token in sequence:
-            children = self._own(path[-1], ends)
-            path.append(children[bisect_left(children, token, key=self._token)])
-        self._own(path[-1], ends)
+            children = self._children_to_edit(path[-1], ends)
+            path.append(children[bisect_left(children, token, key=self._token_of)])
+        self._children_to_edit(path[-1], ends)
         self.spellings[path[-1]].remove(spelling)
         self.n_entries -= 1
         while len(path) > 1 and not self.children[path[-1]] and not self.spellings[path[-1]]:
@@ -188,7 +188,7 @@ class TrieEditor:
             if dead >= self.base.n_nodes:
                 self.free.append(dead)
 
-    def _new(self, token: int, parent: int) -> int:
+    def _add_node(self, token: int, parent: int) -> int:
         """A node that nothing follows yet: one that became free, if there is any."""
         if self.free:
             node = self.free.pop()
@@ -201,11 +201,11 @@ class TrieEditor:
         self.children[node], self.spellings[node] = [], []
         return node
 
-    def _token(self, node: int) -> int:
+    def _token_of(self, node: int) -> int:
         n = self.base.n_nodes
         return int(self.base.tokens[node]) if node < n else self.tokens[node - n]
 
-    def _own(self, node: int, ends: Ends) -> List[int]:
+    def _children_to_edit(self, node: int, ends: SpellingsAt) -> List[int]:
         """The children of a node, to change."""
         if node not in self.children:
             start, end = (int(self.base.first_child[node + i]) for i in (0, 1))

@@ -1,4 +1,4 @@
-"""One file for many arrays: safetensors, opened by memory map."""
+"""One file for many arrays: safetensors, open_arrays by memory map."""
 
 import json
 import mmap
@@ -83,7 +83,7 @@ def _array(data: Union[bytes, mmap.mmap], base: int, info: Dict[str, Any]) -> np
 
 
 @contextmanager
-def opened(path: Path, *, check: bool = False) -> Iterator[Tuple[Arrays, Dict[str, Any]]]:
+def open_arrays(path: Path, *, check: bool = False) -> Iterator[Tuple[Arrays, Dict[str, Any]]]:
     """Open a file by memory map: nothing is read before it is looked at, and processes that
     open the same file share its pages. The arrays outlast the block, in which the system does not
     read ahead: to see whether they fit together takes a few pages, far from each other.

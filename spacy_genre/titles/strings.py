@@ -6,7 +6,7 @@ from typing import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ragged import Edit, IntArray
+from ..ragged import RowEdit, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +33,10 @@ class StringTable:
         np.cumsum(lengths, out=offsets[1:])
         return cls(data, offsets)
 
-    def edited(self, edit: Edit, new: "StringTable") -> "StringTable":
+    def edited(self, edit: RowEdit, new: "StringTable") -> "StringTable":
         """The table with some strings gone and others in between."""
         old = (self.data, self.lengths)
-        return self.from_ragged(*edit.sequences(old, (new.data, new.lengths)))
+        return self.from_ragged(*edit.apply_ragged(old, (new.data, new.lengths)))
 
     @property
     def lengths(self) -> IntArray:
@@ -61,20 +61,20 @@ class StringTable:
     def find(self, string: str) -> int:
         """The index of a string, or -1."""
         key = _encode(string)
-        at = self._first_from(key)
+        at = self._lower_bound(key)
         return at if key and at < len(self) and self.bytes_at(at) == key else -1
 
-    def prefixed(self, prefix: str) -> range:
+    def rows_with_prefix(self, prefix: str) -> range:
         """The indices of all strings that start with a prefix."""
         key = _encode(prefix)
         # No byte of UTF-8 is as high as 0xff.
-        return range(self._first_from(key), self._first_from(key + b"\xff"))
+        return range(self._lower_bound(key), self._lower_bound(key + b"\xff"))
 
-    def place_of(self, string: str) -> int:
+    def insertion_index(self, string: str) -> int:
         """How many strings come before this one."""
-        return self._first_from(_encode(string))
+        return self._lower_bound(_encode(string))
 
-    def _first_from(self, key: bytes) -> int:
+    def _lower_bound(self, key: bytes) -> int:
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2

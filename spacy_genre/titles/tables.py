@@ -15,7 +15,7 @@ from .trie import TokenTrie
 
 
 @dataclass
-class Rows:
+class NameRows:
     """What a title set is made of: N names, sorted, each once, and what is known of each.
 
     ids, descriptions (List[str]): [N], "" where there is none.
@@ -41,7 +41,7 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """What a title set knows, for N names. Rows of names are in the order of the names.
+    """What a title set knows, for N names. NameRows of names are in the order of the names.
 
     names (StringTable): [N], sorted, each once.
     ids (Optional[IdColumn]): [N], None if no name has an id.
@@ -67,7 +67,7 @@ class Tables:
     header: Dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, rows: Rows, header: Dict[str, Any]) -> "Tables":
+    def build(cls, rows: NameRows, header: Dict[str, Any]) -> "Tables":
         names = StringTable.build(rows.names)
         sources = sorted(rows.redirects)
         # Of millions of redirects each would otherwise search for its name.

@@ -24,12 +24,12 @@ from ..atomic import write_atomically
 from ..errors import Errors
 from ..titles import storage
 from ..tokenization import NameTokenizer
-from .building import check_alias, check_values, make_rows, tokens_of
-from .changes import Changes
-from .folding import fold
+from .building import check_alias, check_values, make_rows, encode_name
+from .changes import PendingChanges
+from .compaction import compact_tables
 from .overlay import AnyTrie
 from .tables import Tables
-from .view import Added, TitleView
+from .view import AddedName, TitleView
 
 
 class TitleSet:
@@ -47,7 +47,7 @@ class TitleSet:
         self._start_from(tables)
 
     def _start_from(self, tables: Tables) -> None:
-        self._changes = Changes(tables)
+        self._changes = PendingChanges(tables)
         self._view: Optional[TitleView] = self._changes.view()  # None after a change
 
     # Making a set
@@ -131,7 +131,7 @@ class TitleSet:
         RAISES (FileNotFoundError, ValueError): If there is no such file; if it is cut, not a
             title set or of another format; or if it was made with another tokenizer.
         """
-        with storage.opened(Path(path).expanduser()) as parts:
+        with storage.open_arrays(Path(path).expanduser()) as parts:
             titles = cls(Tables.from_arrays(*parts, where=str(path)))
         if tokenizer is not None:
             titles.bind(tokenizer)
@@ -143,7 +143,7 @@ class TitleSet:
 
         RAISES (FileNotFoundError, ValueError): As `open`; and if any of it has changed.
         """
-        with storage.opened(Path(path).expanduser(), check=True) as parts:
+        with storage.open_arrays(Path(path).expanduser(), check=True) as parts:
             return cls(Tables.from_arrays(*parts, where=str(path)))
 
     def save(self, path: Union[str, Path]) -> None:
@@ -152,13 +152,13 @@ class TitleSet:
 
     def to_bytes(self) -> bytes:
         """The content of the file that `save` would write; changes are folded in."""
-        tables = fold(self.view)
+        tables = compact_tables(self.view)
         return storage.dump(tables.to_arrays(), tables.header)
 
     def compact(self) -> None:
         """Fold all changes into new tables, in memory. Nothing that can be asked changes."""
         with self._lock:
-            self._start_from(fold(self.view))
+            self._start_from(compact_tables(self.view))
 
     @classmethod
     def from_bytes(cls, data: bytes, *, tokenizer: Any = None) -> "TitleSet":
@@ -288,15 +288,15 @@ class TitleSet:
         if prior is not None:
             prior = float(np.float32(prior))  # as it is kept
         with self._lock:
-            now = self._changes.now
+            now = self._changes.live_view
             if (row := now.find(name)) >= 0:
                 _check_same(name, "id", now.id_at(row) or None, id)
                 _check_same(name, "prior", now.prior_at(row), prior)
                 return
             if (row := now.target(name)) >= 0:
                 raise ValueError(Errors.T020.format(name=name, target=now.name_at(row)))
-            tokens = tokens_of(name, self._tokenizer)
-            self._changes.add(Added(name, id or "", prior or 0.0, tokens))
+            tokens = encode_name(name, self._tokenizer)
+            self._changes.add(AddedName(name, id or "", prior or 0.0, tokens))
             self._view = None
 
     def add_alias(self, alias: str, name: str, *, count: int = 1) -> None:
@@ -310,7 +310,7 @@ class TitleSet:
         """
         count = check_alias(alias, count)
         with self._lock:
-            row = self._changes.now.target(name)
+            row = self._changes.live_view.target(name)
             if row < 0:
                 raise KeyError(Errors.T010.format(name=name))
             self._changes.add_alias(alias, row, count)
@@ -323,7 +323,7 @@ class TitleSet:
         RAISES (KeyError): If it is not in the set.
         """
         with self._lock:
-            row = self._changes.now.find(name)
+            row = self._changes.live_view.find(name)
             if row < 0:
                 raise KeyError(Errors.T010.format(name=name))
             self._changes.remove(row)

@@ -11,7 +11,7 @@ from .overlay import AnyTrie
 from .tables import Tables
 
 
-class Added(NamedTuple):
+class AddedName(NamedTuple):
     """A name that was added, and its token ids."""
 
     name: str
@@ -28,7 +28,7 @@ class TitleView:
 
     base (Tables): The tables, with N names.
     trie (AnyTrie): The tokens of the names that can be generated now.
-    added (Mapping[int, Added]): The added names by row, N and above.
+    added (Mapping[int, AddedName]): The added names by row, N and above.
     removed (AbstractSet[int]): The rows of the tables that are gone.
     spellings (Mapping[int, Tuple[Tuple[str, int], ...]]): What ends at the nodes of the trie at
         which something changed.
@@ -38,7 +38,7 @@ class TitleView:
 
     base: Tables
     trie: AnyTrie
-    added: Mapping[int, Added] = field(default_factory=dict)
+    added: Mapping[int, AddedName] = field(default_factory=dict)
     removed: AbstractSet[int] = frozenset()
     spellings: Mapping[int, Tuple[Tuple[str, int], ...]] = field(default_factory=dict)
     aliases: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class TitleView:
 
     def starting_with(self, prefix: str, limit: Optional[int]) -> List[str]:
         """The first names, sorted, that start with a prefix."""
-        rows = self.base.names.prefixed(prefix)
+        rows = self.base.names.rows_with_prefix(prefix)
         kept = (self.base.names[row] for row in rows if row not in self.removed)
         new = sorted(name for name in self.rows_added if name.startswith(prefix))
         found: List[str] = []

@@ -8,7 +8,7 @@ import torch
 from ..errors import Errors
 from ..model.seq2seq import Seq2SeqShim
 from ..tasks.linker.encoding import delimiters
-from ..tokenization import find_part
+from ..tokenization import find_subsequence
 
 
 class ContextMask:
@@ -36,8 +36,8 @@ class ContextMask:
         hidden = torch.rand(len(tokens)) < self.share
         hidden[: self.n_before] = False
         hidden[len(tokens) - self.n_after :] = False
-        start = max(find_part(tokens, start) for start in self.starts)
+        start = max(find_subsequence(tokens, start) for start in self.starts)
         if start >= 0:
-            hidden[start : find_part(tokens, self.end) + len(self.end)] = False
+            hidden[start : find_subsequence(tokens, self.end) + len(self.end)] = False
         shown: List[int] = torch.where(hidden, self.mask, torch.tensor(tokens)).tolist()
         return shown

@@ -12,7 +12,7 @@ from ..atomic import write_atomically
 from ..corpora.readers import SUFFIXES
 from ..errors import Errors
 from ..ragged import flatten
-from ..titles.folding import fold
+from ..titles.compaction import compact_tables
 from ..titles.storage import checksum
 from .pairs import Pair
 
@@ -73,7 +73,7 @@ def signature_of(config: Dict[str, Any], corpus: str, linker: Any) -> Dict[str, 
         "corpus": block,
         "files of the corpus": [_as_found(path) for path in _files(block)],
         # Equal numbers of names are not equal names.
-        "title set": checksum(fold(titles.view).to_arrays(), titles.header),
+        "title set": checksum(compact_tables(titles.view).to_arrays(), titles.header),
         "tokenizer": shim.name_tokenizer.fingerprint,
         "longest input": linker.max_length,
         "language": [config["nlp"].get(key) for key in ("lang", "tokenizer")],

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import spacy_genre.cli  # noqa: F401  (adds its commands to the app)
 from spacy_genre import TitleSet
-from spacy_genre.atomic import changing
+from spacy_genre.atomic import locked
 
 
 def run(*args):
@@ -183,7 +183,7 @@ def test_nothing_is_lost_if_others_add_meanwhile(sets, tmp_path, tokenizer, monk
     link.symlink_to(sets[0])
 
     def add():
-        with changing(sets[0]):
+        with locked(sets[0]):
             titles = TitleSet.open(sets[0], tokenizer=tokenizer)
             titles.add("Rome")
             save(titles, sets[0])

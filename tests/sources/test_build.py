@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from spacy_genre import TitleSet
 from spacy_genre.sources import Options, build_from_sources
-from spacy_genre.sources.build import read_sources, settle
+from spacy_genre.sources.build import read_sources, select_names
 from spacy_genre.sources.files import open_source
 from spacy_genre.sources.source_data import SourceData
-from spacy_genre.sources.sql import SqlTable, unquoted
+from spacy_genre.sources.sql import SqlTable, unquote_value
 from spacy_genre.titles.loaders import EMBEDDED
 
 # Titles that break readers that are not careful.
@@ -179,7 +179,7 @@ def test_statements_of_every_length(tmp_path, between, statement_bytes):
     path = tmp_path / "page.sql.gz"
     write_table(path, "page", rows, between=between, statement_bytes=statement_bytes)
     with open_source(path) as source:
-        read = [unquoted(key).decode() for (key,) in SqlTable(source, ["page_title"])]
+        read = [unquote_value(key).decode() for (key,) in SqlTable(source, ["page_title"])]
     assert read == [title.replace(" ", "_") for title in TITLES * 50]
 
 
@@ -201,7 +201,7 @@ def test_any_bytes_come_back(tmp_path_factory, rows, statement_bytes):
     columns = ["pp_value", "pp_page", "pp_sortkey"]
     with open_source(path) as source:
         read = [
-            (unquoted(value), int(page), None if sort == b"NULL" else float(sort))
+            (unquote_value(value), int(page), None if sort == b"NULL" else float(sort))
             for value, page, sort in SqlTable(source, columns)
         ]
     assert read == [(value, page, sort) for page, _, value, sort in rows]
@@ -489,18 +489,18 @@ def test_real_dump():
     assert not any("template" in reason or "valid" in reason for reason in found.dropped)
 
 
-def test_settle_adds_the_counts_of_redirects():
+def test_select_names_adds_the_counts_of_redirects():
     found = SourceData(
         titles={"B": None},
         redirects={"A": "B", "C": "A", "X": ""},
         counts=Counter({"A": 2, "B": 3, "C": 1, "D": 4}),
     )
-    assert settle(found, Options()) == (["B"], {"A": "B", "C": "B"})
+    assert select_names(found, Options()) == (["B"], {"A": "B", "C": "B"})
     assert found.counts["B"] == 6
     assert found.dropped == {"redirects to no name of the set": 1}
 
 
-def test_settle_takes_redirects_of_own_lists_for_what_a_wiki_says():
+def test_select_names_prefers_redirects_of_own_lists_for_what_a_wiki_says():
     found = SourceData(
         listed={"N": None},
         listed_redirects={"T": "N"},
@@ -508,7 +508,7 @@ def test_settle_takes_redirects_of_own_lists_for_what_a_wiki_says():
         redirects={"R": "T", "T": "B"},
         counts=Counter({"N": 3, "T": 2, "R": 1}),
     )
-    names, redirects = settle(found, Options())
+    names, redirects = select_names(found, Options())
     assert names == ["N", "B"]
     assert redirects == {"R": "N", "T": "N"}
     assert found.counts == {"N": 6}

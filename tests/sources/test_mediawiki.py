@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_genre.sources.mediawiki import NotAnArticle, Wiki, title_of_key
-from spacy_genre.sources.xml_dump import wiki_of
+from spacy_genre.sources.xml_dump import wiki_from_siteinfo
 
 
 @pytest.fixture(scope="module")
 def wiki():
     """English Wikipedia, as a dump describes it."""
-    return wiki_of(mwxml.Dump.from_file(io.BytesIO(articles_xml([]))).site_info, "dump")
+    return wiki_from_siteinfo(mwxml.Dump.from_file(io.BytesIO(articles_xml([]))).site_info, "dump")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_article_title_drops(target, reason, wiki):
 
 
 def test_titles_of_a_wiktionary_keep_their_first_letter():
-    assert Wiki(large_first=False).article_title("apple") == "apple"
+    assert Wiki(capital_first=False).article_title("apple") == "apple"
 
 
 def test_another_language():

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from safetensors.numpy import save_file
 
 from spacy_genre import TitleSet
-from spacy_genre.ragged import Edit
+from spacy_genre.ragged import RowEdit
 from spacy_genre.titles import titleset
-from spacy_genre.titles.changes import Changes
-from spacy_genre.titles.folding import fold
+from spacy_genre.titles.changes import PendingChanges
+from spacy_genre.titles.compaction import compact_tables
 from spacy_genre.titles.spellings import best_name_at
 from spacy_genre.titles.strings import StringTable
 from spacy_genre.titles.subset import NameSubset
@@ -162,7 +162,7 @@ def test_only_what_is_required_must_be_usable(tokenizer):
             TitleSet.build(names, tokenizer, redirects=redirects, required=[required])
 
 
-# Changes
+# PendingChanges
 
 
 # Words of which names share their beginnings, and some their tokens.
@@ -332,7 +332,7 @@ def test_a_changed_set_is_the_file_of_one_built_from_scratch(tokenizer, names, m
 def test_tables_of_strings_beyond_four_gigabytes_are_edited_too(strings, new):
     small = StringTable.build(strings)
     large = StringTable(small.data, small.offsets.astype(np.uint64))
-    edit = Edit.between(np.ones(len(strings), bool), [0] * len(new))
+    edit = RowEdit.between(np.ones(len(strings), bool), [0] * len(new))
     assert list(large.edited(edit, StringTable.build(new))) == new + strings
 
 
@@ -348,8 +348,8 @@ def test_a_view_stays_as_it_was(titles):
 
 
 def test_changes_make_no_view_until_it_is_asked_for(titles, monkeypatch):
-    made, view = [], Changes.view
-    monkeypatch.setattr(Changes, "view", lambda changes: made.append(1) or view(changes))
+    made, view = [], PendingChanges.view
+    monkeypatch.setattr(PendingChanges, "view", lambda changes: made.append(1) or view(changes))
     for i in range(20):
         titles.add(f"Name {i}", id="Q11")
         titles.add(f"Name {i}", id="Q11")
@@ -628,13 +628,13 @@ def test_a_reader_sees_whole_changes(titles):
 
 
 def test_a_set_can_be_changed_while_it_is_saved(titles, monkeypatch):
-    def add_and_fold(view):
+    def add_and_compact(view):
         thread = threading.Thread(target=titles.add, args=("Zebra",))
         thread.start()
         thread.join(60)
-        return fold(view)
+        return compact_tables(view)
 
-    monkeypatch.setattr(titleset, "fold", add_and_fold)
+    monkeypatch.setattr(titleset, "compact_tables", add_and_compact)
     titles.remove("Paris")
     saved = TitleSet.from_bytes(titles.to_bytes())
     assert "Zebra" in titles

@@ -5,7 +5,7 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ragged import Edit, IntArray, flatten
+from ..ragged import RowEdit, IntArray, flatten
 from .columns import IdColumn
 from .strings import StringTable
 from .tables import Tables
@@ -13,7 +13,7 @@ from .trie import TokenTrie
 from .view import TitleView
 
 
-def fold(view: TitleView) -> Tables:
+def compact_tables(view: TitleView) -> Tables:
     """The tables that `Tables.build` would make of all that a view knows."""
     base, added = view.base, view.added
     if not (added or view.removed or view.aliases):
@@ -22,63 +22,63 @@ def fold(view: TitleView) -> Tables:
     new = [added[row] for row in rows]
     keep = np.ones(len(base.names), bool)
     keep[list(view.removed)] = False
-    names = Edit.between(keep, [base.names.place_of(name.name) for name in new])
-    redirects = Edit.between(keep[base.targets], [])
-    place = dict(zip(rows, names.new_place.tolist(), strict=True))
+    names = RowEdit.between(keep, [base.names.insertion_index(name.name) for name in new])
+    redirects = RowEdit.between(keep[base.targets], [])
+    place = dict(zip(rows, names.inserted_rows.tolist(), strict=True))
     moved = {
         alias: {
-            int(place[row] if row in place else names.place[row]): n for row, n in counts.items()
+            int(place[row] if row in place else names.row_map[row]): n for row, n in counts.items()
         }
         for alias, counts in view.aliases.items()
     }
-    trie, entry_names = _fold_trie(base, names, redirects, [name.tokens for name in new])
+    trie, entry_names = _compact_trie(base, names, redirects, [name.tokens for name in new])
     return Tables(
         base.names.edited(names, StringTable.build([name.name for name in new])),
-        _fold_ids(base.ids, names, [name.id for name in new]),
-        _fold_prior(base.prior, names, [name.prior for name in new]),
-        _fold_descriptions(base.descriptions, names),
+        _compact_ids(base.ids, names, [name.id for name in new]),
+        _compact_prior(base.prior, names, [name.prior for name in new]),
+        _compact_descriptions(base.descriptions, names),
         base.redirects.edited(redirects, StringTable.build([])),
-        names.place[base.targets[redirects.keep]].astype(np.uint32),
-        base.aliases.edited(keep, names.place, moved),
+        names.row_map[base.targets[redirects.keep]].astype(np.uint32),
+        base.aliases.edited(keep, names.row_map, moved),
         trie,
         entry_names,
         dict(base.header),
     )
 
 
-def _fold_trie(
-    base: Tables, names: Edit, redirects: Edit, tokens: List[Sequence[int]]
+def _compact_trie(
+    base: Tables, names: RowEdit, redirects: RowEdit, tokens: List[Sequence[int]]
 ) -> Tuple[TokenTrie, IntArray]:
     """The trie, and the row of the name or redirect of each entry."""
-    n_names = int(names.keep.sum()) + len(names.at)
-    place = np.concatenate([names.place, n_names + redirects.place])
+    n_names = int(names.keep.sum()) + len(names.insert_at)
+    place = np.concatenate([names.row_map, n_names + redirects.row_map])
     keep = np.concatenate([names.keep, redirects.keep])[base.entry_names]
     # In which order sequences come is all the same to a trie, so the new ones come last.
-    edit = Edit(keep, np.full(len(tokens), keep.sum()))
-    trie, order = TokenTrie.from_ragged(*edit.sequences(base.trie.sequences(), flatten(tokens)))
-    rows = edit.column(place[base.entry_names], names.new_place)[order]
+    edit = RowEdit(keep, np.full(len(tokens), keep.sum()))
+    trie, order = TokenTrie.from_ragged(*edit.apply_ragged(base.trie.sequences(), flatten(tokens)))
+    rows = edit.apply(place[base.entry_names], names.inserted_rows)[order]
     # Only that the entries of one node are in the order of their rows.
     return trie, rows[np.lexsort((rows, trie.entry_nodes))].astype(np.uint32)
 
 
-def _fold_ids(ids: Optional[IdColumn], edit: Edit, new: List[str]) -> Optional[IdColumn]:
+def _compact_ids(ids: Optional[IdColumn], edit: RowEdit, new: List[str]) -> Optional[IdColumn]:
     if ids is None:
         ids = IdColumn.of_numbers(np.zeros(len(edit.keep), np.uint32))
     return ids.edited(edit, new)
 
 
-def _fold_prior(
-    prior: Optional[NDArray[np.float32]], edit: Edit, new: List[float]
+def _compact_prior(
+    prior: Optional[NDArray[np.float32]], edit: RowEdit, new: List[float]
 ) -> Optional[NDArray[np.float32]]:
     if prior is None:
         prior = np.zeros(len(edit.keep), np.float32)
-    prior = edit.column(prior, new)
+    prior = edit.apply(prior, new)
     return prior if prior.any() else None
 
 
-def _fold_descriptions(descriptions: Optional[StringTable], edit: Edit) -> Optional[StringTable]:
+def _compact_descriptions(descriptions: Optional[StringTable], edit: RowEdit) -> Optional[StringTable]:
     """Added names have none."""
     if descriptions is None:
         return None
-    descriptions = descriptions.edited(edit, StringTable.build([""] * len(edit.at)))
+    descriptions = descriptions.edited(edit, StringTable.build([""] * len(edit.insert_at)))
     return descriptions if len(descriptions.data) else None

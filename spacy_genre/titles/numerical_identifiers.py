@@ -8,7 +8,7 @@ from ..tokenization import NameTokenizer
 from .titleset import TitleSet
 
 
-def with_numbers(titles: TitleSet, tokenizer: NameTokenizer, seed: int = 0) -> TitleSet:
+def with_numerical_identifiers(titles: TitleSet, tokenizer: NameTokenizer, seed: int = 0) -> TitleSet:
     """A title set of numbers, which have the titles as their ids: a model with kb_id = "id" writes
     the number and gives the title, and learns from the same gold titles.
 
