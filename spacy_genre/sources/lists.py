@@ -1,4 +1,4 @@
-"""Reading the user's own lists of names: plain text, CSV, TSV or JSONL."""
+"""Readers of the user's own lists of names: plain text, CSV, TSV or JSONL."""
 
 import csv
 import json
@@ -14,45 +14,49 @@ from .files import SourceFile, open_source
 from .source_data import SourceData
 
 COLUMNS = ("name", "id", "aliases", "redirects", "description", "count")
-# Between several aliases in one cell of a table.
+# Separates several aliases or redirects in one cell of a table.
 SEPARATOR = "|"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Row = Dict[str, Any]
 
 
 def read_lines(source: SourceFile, data: SourceData) -> None:
-    """A name a line. Blank lines are passed over."""
+    """Read plain text: one name per line. Blank lines are skipped."""
     _add_rows(source, data, ((number, {"name": line}) for number, line in _lines(source)))
 
 
 def read_tsv(source: SourceFile, data: SourceData) -> None:
-    """A table with tabs, its columns named in the first line; nothing is quoted."""
+    """Read a table with tabs. The first line names the columns. There are no quotes."""
     _add_table(source, data, ((number, line.split("\t")) for number, line in _lines(source)))
 
 
 def read_csv(source: SourceFile, data: SourceData) -> None:
-    """A table with commas or semicolons, its columns named in the first line; quotes around a cell
-    are none of it."""
+    """Read a table with commas or semicolons. The first line names the columns. Cells may be
+    quoted."""
     _add_table(source, data, _csv_cells(source))
 
 
 def delimiter_of(header: str) -> Optional[str]:
-    """What stands between the columns that a line names, or None if it is not the first one of a
-    CSV file. Names may have commas, semicolons and quotes in them, so a column "name" must be
-    there; in capitals, only beside others that are ours."""
+    """The delimiter of a CSV file, or None if the line is not the header of one.
+
+    Names may contain commas, semicolons and quotes, so a line is only taken for a header if it has
+    a column "name". If that is capitalized, all other columns must be known ones, too.
+
+    header (str): The first line of a file.
+    """
     for delimiter in ",;":
         try:
             (cells,) = csv.reader([header], **_dialect(delimiter))
         except csv.Error:
             continue
         columns = [cell.strip() for cell in cells]
-        if "name" in columns or (len(columns) > 1 and _are_ours(columns)):
+        if "name" in columns or (len(columns) > 1 and _are_known_columns(columns)):
             return delimiter
     return None
 
 
-def _are_ours(columns: List[str]) -> bool:
-    """Whether columns are ours but for capitals, that of names among them."""
+def _are_known_columns(columns: List[str]) -> bool:
+    """Whether "name" is a column and all columns are known, ignoring case."""
     lower = {column.lower() for column in columns}
     return "name" in lower and lower <= {*COLUMNS}
 
@@ -62,7 +66,7 @@ def _dialect(delimiter: str) -> Dict[str, Any]:
 
 
 def _csv_cells(source: SourceFile) -> Iterator[Tuple[int, List[str]]]:
-    """The cells of each row, with the number of the line on which it begins."""
+    """The cells of each row, with the number of its first line."""
     texts = _texts(source)
     first, header = next((number, text) for number, text in texts if text.strip())
     lines = chain([header], (text for _, text in texts))
@@ -81,7 +85,7 @@ def _csv_cells(source: SourceFile) -> Iterator[Tuple[int, List[str]]]:
 def _add_table(
     source: SourceFile, data: SourceData, cells: Iterator[Tuple[int, List[str]]]
 ) -> None:
-    """Note the rows below a header."""
+    """Add the rows below a header."""
     number, header = next(cells)
     columns = [column.strip() for column in header]
     unknown = [repr(column) for column in columns if column not in COLUMNS]
@@ -113,7 +117,7 @@ def _rows(
 
 
 def read_jsonl(source: SourceFile, data: SourceData) -> None:
-    """An object a line, with "name" and what else is known of it."""
+    """Read JSONL: one object per line, with the key "name" and other keys of `COLUMNS`."""
     _add_rows(source, data, _objects(source))
 
 
@@ -139,13 +143,13 @@ def _add_rows(source: SourceFile, data: SourceData, rows: Iterator[Tuple[int, Ro
 
 
 def problem_of(row: Row) -> Optional[str]:
-    """What is wrong with a row, taken by itself, if anything."""
+    """Validate a single row. RETURNS (Optional[str]): The problem, or None if the row is valid."""
     name = row.get("name")
     if not isinstance(name, str) or not name.strip():
         return f"the name is {name!r}; it must be a text"
     if CONTROL.search(name.strip()):
         return f"the name {name!r} has a control character (a tab, say, or the end of a line)"
-    # Other keys are passed over, but not those that must be meant to be one of ours.
+    # Unknown keys are ignored, unless they look like a misspelled known key.
     for key in row.keys() - set(COLUMNS):
         if _stem(key) in map(_stem, COLUMNS):
             return f"{name!r} has the key {key!r}; the keys are {', '.join(COLUMNS)}"
@@ -163,12 +167,12 @@ def problem_of(row: Row) -> Optional[str]:
 
 
 def _stem(key: str) -> str:
-    """What "alias" and "Aliases" have in common."""
+    """A common form of "alias" and "Aliases"."""
     return key.strip().lower().rstrip("es")
 
 
 def _add_row(row: Row, data: SourceData) -> Optional[str]:
-    """Note a row, unless it contradicts another; returns what is wrong then."""
+    """Add a row. RETURNS (Optional[str]): The problem if it contradicts an earlier row, or None."""
     name, kb_id = row["name"].strip(), row.get("id")
     if kb_id:
         known = data.listed_ids.get(name)
@@ -197,12 +201,12 @@ def _add_row(row: Row, data: SourceData) -> Optional[str]:
 
 
 def _lines(source: SourceFile) -> Iterator[Tuple[int, str]]:
-    """The lines that have any text, with their numbers."""
+    """All lines that are not blank, with their numbers."""
     return ((number, text) for number, text in _texts(source) if text.strip())
 
 
 def _texts(source: SourceFile) -> Iterator[Tuple[int, str]]:
-    """All lines, with their numbers."""
+    """All lines with their numbers."""
     for number, line in enumerate(source.stream, start=1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf8").strip("\r\n")
@@ -218,13 +222,18 @@ def _error(source: SourceFile, line: int, reason: str) -> ValueError:
 
 
 def find_line(paths: Sequence[Path], name: str) -> str:
-    """Where a name stands in some lists, for an error: "FILE, line N", or "" if it is in none."""
-    # As it is, with the escapes of JSON, or with the doubled quotes of CSV.
-    doubled = name.replace('"', '""')
-    written = [text.encode("utf8", "surrogatepass") for text in (name, json.dumps(name), doubled)]
+    """The position of a name in some lists, for an error message.
+
+    paths (Sequence[Path]): The lists.
+    name (str): The name.
+    RETURNS (str): "FILE, line N", or "" if the name is in none of the lists.
+    """
+    # Plain, with the escapes of JSON, or with the doubled quotes of CSV.
+    spellings = (name, json.dumps(name), name.replace('"', '""'))
+    encoded = [text.encode("utf8", "surrogatepass") for text in spellings]
     for path in paths:
         with open_source(path) as source:
             for number, line in enumerate(source.stream, start=1):
-                if any(text in line for text in written):
+                if any(text in line for text in encoded):
                     return f"{path}, line {number}"
     return ""

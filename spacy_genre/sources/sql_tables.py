@@ -1,5 +1,5 @@
-"""Reading the tables of MediaWiki's database that tell of titles: page, redirect, page_props; and
-the plain list of titles (`all-titles-in-ns0`)."""
+"""Readers of MediaWiki's database tables page, redirect and page_props, and of its list of titles
+(`all-titles-in-ns0`)."""
 
 from typing import Callable, Dict
 
@@ -9,31 +9,31 @@ from .mediawiki import title_of_key
 from .source_data import OTHER_NAMESPACE, SourceData
 from .sql import SqlTable, unquote_value
 
-# Of the properties of a page those that a title set can hold.
+# The page properties that a title set can store.
 PROPERTIES = (b"'wikibase_item'", b"'wikibase-shortdesc'", b"'disambiguation'")
 
 
 def read_page_table(source: SourceFile, data: SourceData) -> None:
-    """The table of pages: titles, and which of them are redirects (not where to)."""
+    """Read the table of pages: titles, and which of them are redirects (without targets)."""
     columns = ("page_id", "page_namespace", "page_title", "page_is_redirect")
     table = SqlTable(source, columns)
-    n_others = 0
+    n_other_namespaces = 0
     for page_id, namespace, key, is_redirect in table:
         if namespace != b"0":
-            n_others += 1
+            n_other_namespaces += 1
             continue
-        title = title_of_key(_decoded(unquote_value(key), table))
+        title = title_of_key(_decode(unquote_value(key), table))
         data.pages.add(int(page_id), title)
         if is_redirect == b"0":
             data.titles[title] = None
         else:
-            # The table of redirects has the target, if it is read as well.
+            # The target is in the table of redirects.
             data.redirects.setdefault(title, "")
-    data.dropped[OTHER_NAMESPACE] += n_others
+    data.dropped[OTHER_NAMESPACE] += n_other_namespaces
 
 
 def read_redirect_table(source: SourceFile, data: SourceData) -> None:
-    """The table of redirects: where each leads to."""
+    """Read the table of redirects: the target of each."""
     columns = ("rd_from", "rd_namespace", "rd_title", "rd_interwiki")
     table = SqlTable(source, columns)
     for page_id, namespace, key, interwiki in table:
@@ -43,11 +43,11 @@ def read_redirect_table(source: SourceFile, data: SourceData) -> None:
         elif namespace != b"0" or interwiki not in (b"NULL", b"''"):
             data.redirects[title] = ""
         else:
-            data.redirects[title] = title_of_key(_decoded(unquote_value(key), table))
+            data.redirects[title] = title_of_key(_decode(unquote_value(key), table))
 
 
 def read_page_props_table(source: SourceFile, data: SourceData) -> None:
-    """The table of page properties: Wikidata's ids, short descriptions, and which pages are
+    """Read the table of page properties: Wikidata ids, short descriptions, and which pages are
     disambiguation pages."""
     table = SqlTable(source, ("pp_page", "pp_propname", "pp_value"))
     for page_id, name, value in table:
@@ -59,13 +59,13 @@ def read_page_props_table(source: SourceFile, data: SourceData) -> None:
         if name == b"'disambiguation'":
             data.disambiguations.add(title)
         elif title not in data.redirects:
-            known = data.ids if name == b"'wikibase_item'" else data.descriptions
-            known[title] = _decoded(unquote_value(value), table)
+            values = data.ids if name == b"'wikibase_item'" else data.descriptions
+            values[title] = _decode(unquote_value(value), table)
 
 
 def read_title_list(source: SourceFile, data: SourceData) -> None:
-    """The list of all titles of the main namespace, one a line below a header; redirects are among
-    them. Also the longer list with the number of the namespace in front."""
+    """Read the list of titles, with redirects among them: a header, then one title per line, or a
+    namespace id and a title."""
     stream = source.stream
     has_namespaces = b"\t" in stream.readline()
     for number, line in enumerate(stream, start=2):
@@ -86,7 +86,7 @@ def read_title_list(source: SourceFile, data: SourceData) -> None:
             data.titles[title] = None
 
 
-def _decoded(value: bytes, table: SqlTable) -> str:
+def _decode(value: bytes, table: SqlTable) -> str:
     try:
         return value.decode("utf8")
     except UnicodeDecodeError as err:

@@ -1,11 +1,14 @@
-"""Changes folded into the tables: array by array, with no Python object for each name."""
+"""Compaction: the pending changes of a title set are merged into new tables.
+
+All steps are array operations; no Python object is made for an unchanged name.
+"""
 
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ragged import RowEdit, IntArray, flatten
+from ..ragged import IntArray, RowEdit, flatten
 from .columns import IdColumn
 from .strings import StringTable
 from .tables import Tables
@@ -14,7 +17,11 @@ from .view import TitleView
 
 
 def compact_tables(view: TitleView) -> Tables:
-    """The tables that `Tables.build` would make of all that a view knows."""
+    """Merge the changes of a view into its tables.
+
+    view (TitleView): A snapshot of a title set.
+    RETURNS (Tables): The tables that `Tables.build` would make of all names of the view.
+    """
     base, added = view.base, view.added
     if not (added or view.removed or view.aliases):
         return base
@@ -24,10 +31,11 @@ def compact_tables(view: TitleView) -> Tables:
     keep[list(view.removed)] = False
     names = RowEdit.between(keep, [base.names.insertion_index(name.name) for name in new])
     redirects = RowEdit.between(keep[base.targets], [])
-    place = dict(zip(rows, names.inserted_rows.tolist(), strict=True))
-    moved = {
+    new_row = dict(zip(rows, names.inserted_rows.tolist(), strict=True))
+    aliases = {
         alias: {
-            int(place[row] if row in place else names.row_map[row]): n for row, n in counts.items()
+            int(new_row[row] if row in new_row else names.row_map[row]): count
+            for row, count in counts.items()
         }
         for alias, counts in view.aliases.items()
     }
@@ -39,7 +47,7 @@ def compact_tables(view: TitleView) -> Tables:
         _compact_descriptions(base.descriptions, names),
         base.redirects.edited(redirects, StringTable.build([])),
         names.row_map[base.targets[redirects.keep]].astype(np.uint32),
-        base.aliases.edited(keep, names.row_map, moved),
+        base.aliases.edited(keep, names.row_map, aliases),
         trie,
         entry_names,
         dict(base.header),
@@ -51,13 +59,14 @@ def _compact_trie(
 ) -> Tuple[TokenTrie, IntArray]:
     """The trie, and the row of the name or redirect of each entry."""
     n_names = int(names.keep.sum()) + len(names.insert_at)
-    place = np.concatenate([names.row_map, n_names + redirects.row_map])
+    row_map = np.concatenate([names.row_map, n_names + redirects.row_map])
     keep = np.concatenate([names.keep, redirects.keep])[base.entry_names]
-    # In which order sequences come is all the same to a trie, so the new ones come last.
+    # The trie does not depend on the order of its sequences, so new ones are appended.
     edit = RowEdit(keep, np.full(len(tokens), keep.sum()))
-    trie, order = TokenTrie.from_ragged(*edit.apply_ragged(base.trie.sequences(), flatten(tokens)))
-    rows = edit.apply(place[base.entry_names], names.inserted_rows)[order]
-    # Only that the entries of one node are in the order of their rows.
+    old = base.trie.sequences()
+    trie, order = TokenTrie.from_ragged(*edit.apply_ragged(old, flatten(tokens)))
+    rows = edit.apply(row_map[base.entry_names], names.inserted_rows)[order]
+    # Entries that end at the same node are sorted by row.
     return trie, rows[np.lexsort((rows, trie.entry_nodes))].astype(np.uint32)
 
 
@@ -76,8 +85,10 @@ def _compact_prior(
     return prior if prior.any() else None
 
 
-def _compact_descriptions(descriptions: Optional[StringTable], edit: RowEdit) -> Optional[StringTable]:
-    """Added names have none."""
+def _compact_descriptions(
+    descriptions: Optional[StringTable], edit: RowEdit
+) -> Optional[StringTable]:
+    """Added names have no description."""
     if descriptions is None:
         return None
     descriptions = descriptions.edited(edit, StringTable.build([""] * len(edit.insert_at)))

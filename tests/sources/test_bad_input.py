@@ -49,7 +49,7 @@ def test_dump_that_is_cut(tmp_path):
     for length in (20, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         message = fails(tmp_path, path)
-        assert f"page.sql.gz is cut or damaged at byte {length}" in message
+        assert f"page.sql.gz is truncated or damaged at byte {length}" in message
         assert "Download or copy it again" in message
 
 
@@ -64,7 +64,7 @@ def test_dump_that_is_damaged(tmp_path):
 @pytest.mark.parametrize(
     ("end", "message"),
     [
-        (b"CREATE TABLE", "it is a database dump without a table, or one that is cut"),
+        (b"CREATE TABLE", "it is a database dump without a table, or a truncated one"),
         (b"/*!40000 ALTER TABLE `page` DISABLE", "the dump ends before its last line"),
         (b"'Albert_Einstein'", "the dump ends within a row"),
         (b"/*!40000 ALTER TABLE `page` ENABLE", "the dump ends before its last line"),
@@ -84,7 +84,7 @@ def test_sql_with_a_broken_row(tmp_path):
     path.write_bytes(gzip.compress(text.replace(b"(2,0,", b"(2,zero,")))
     message = fails(tmp_path, path)
     line = text.count(b"\n", 0, at) + 1
-    assert f"line {line}, byte {at} of what is unpacked" in message
+    assert f"line {line}, byte {at} of the decompressed file" in message
     assert "(2,zero," in message
 
 
@@ -109,11 +109,11 @@ def test_tables_that_do_not_help(tmp_path):
     redirect = tmp_path / "redirect.sql.gz"
     write_table(redirect, "redirect", [redirect_row(1, "Paris")])
     message = fails(tmp_path, redirect)
-    assert "names pages by their numbers only" in message
+    assert "refers to pages by id only" in message
     assert "*-page.sql.gz" in message
     text = gzip.decompress(redirect.read_bytes()).replace(b"`redirect`", b"`pagelinks`")
     redirect.write_bytes(gzip.compress(text))
-    assert "holds the table 'pagelinks', which tells nothing of names" in fails(tmp_path, redirect)
+    assert "holds the table 'pagelinks', which has no names" in fails(tmp_path, redirect)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ def test_tables_that_do_not_help(tmp_path):
     [
         ("page.sql.gz", b"<!DOCTYPE html>\n<html><body>404</body>", "is a web page"),
         ("page.sql.gz", gzip.compress(b"<html>Too many requests</html>"), "is a web page"),
-        ("x.xml", b"<?xml version='1.0'?><feed/>", "no dump of MediaWiki's"),
-        ("names.xz", b"\xfd7zXZ\0\0\0", "it is packed as xz"),
-        ("names.zip", b"PK\x03\x04abc", "it is packed as zip"),
-        ("dump.7z", b"7z\xbc\xaf\x27\x1c\0", "it is packed as 7z"),
-        ("dump.zst", b"\x28\xb5\x2f\xfd\0\0", "it is packed as zstd"),
-        ("x.xml", b"<feed\n xmlns='x'>", "no dump of MediaWiki's"),
-        ("x.xml", b"<feed>\n<id></id>", "no dump of MediaWiki's"),
+        ("x.xml", b"<?xml version='1.0'?><feed/>", "not a MediaWiki dump"),
+        ("names.xz", b"\xfd7zXZ\0\0\0", "it is compressed with xz"),
+        ("names.zip", b"PK\x03\x04abc", "it is compressed with zip"),
+        ("dump.7z", b"7z\xbc\xaf\x27\x1c\0", "it is compressed with 7z"),
+        ("dump.zst", b"\x28\xb5\x2f\xfd\0\0", "it is compressed with zstd"),
+        ("x.xml", b"<feed\n xmlns='x'>", "not a MediaWiki dump"),
+        ("x.xml", b"<feed>\n<id></id>", "not a MediaWiki dump"),
         ("page.html", b"<!-- saved -->\n<HTML>", "is a web page"),
         ("names.json", b'[{"name": "Paris"}]', "it is one JSON array"),
         ("names.json", b'["Paris", "Rome"]', "it is one JSON array"),
@@ -225,9 +225,9 @@ def test_articles_that_are_cut(tmp_path):
     xml = articles_xml([(name, 0, None, "[[Nadar]]") for name in NAMES])
     packed = bz2.compress(xml)
     path.write_bytes(packed[: len(packed) // 2])
-    assert "is cut or damaged" in fails(tmp_path, path)
+    assert "is truncated or damaged" in fails(tmp_path, path)
     path.write_bytes(bz2.compress(xml[: len(xml) // 2]))
-    assert "no well-formed XML, or is cut" in fails(tmp_path, path)
+    assert "not well-formed XML, or is truncated" in fails(tmp_path, path)
     path.write_bytes(bz2.compress(articles_xml([], "<siteinfo><dbname>x</dbname></siteinfo>")))
     assert "does not begin with a <siteinfo> that lists namespaces" in fails(tmp_path, path)
 
@@ -275,7 +275,7 @@ def test_full_disk(tmp_path):
     assert done.returncode == 1
     message = " ".join(done.stdout.split())
     assert "out.titles can't be written: File too large" in message
-    assert "a file that was there is as it was" in message
+    assert "an existing file was not changed" in message
     assert out.read_text() == "mine"
     assert sorted(tmp_path.iterdir()) == [names, out]
 
