@@ -70,7 +70,7 @@ def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
     if not path.exists():
         raise FileNotFoundError(Errors.F001.format(path=path))
     if not path.is_file():  # a pipe can be read only once
-        raise ValueError(Errors.F004.format(path=path, reason="it is no regular file"))
+        raise ValueError(Errors.F004.format(path=path, reason="it is not a regular file"))
     size = path.stat().st_size
     bar = tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=not progress)
     with path.open("rb") as file, bar:

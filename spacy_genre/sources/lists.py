@@ -112,7 +112,7 @@ def _rows(
             try:
                 row["count"] = float(row["count"])
             except ValueError:
-                raise _error(source, number, f"the count {row['count']!r} is no number") from None
+                raise _error(source, number, f"the count {row['count']!r} is not a number") from None
         yield number, {key: value for key, value in row.items() if value}
 
 
@@ -213,7 +213,7 @@ def _texts(source: SourceFile) -> Iterator[Tuple[int, str]]:
         except UnicodeDecodeError as err:
             raise _error(source, number, f"byte {err.start} of the line is not UTF-8") from err
         if "\0" in text:
-            raise _error(source, number, "it has a zero byte, so it is no text file")
+            raise _error(source, number, "it has a zero byte, so it is not a text file")
         yield number, text
 
 

@@ -51,7 +51,7 @@ def make_rows(
     rows.redirects, unresolved = resolve_redirects(redirects, valid)
     for redirect in [text for text in rows.redirects if not _is_unicode(text)]:
         del rows.redirects[redirect]
-        unresolved[redirect] = "it is no valid Unicode"
+        unresolved[redirect] = "it is not valid Unicode"
     if trie == "titles+redirects":
         encoded, invalid_redirects = _encode_valid(sorted(rows.redirects), tokenizer, progress)
         for redirect in invalid_redirects:

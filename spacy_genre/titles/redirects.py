@@ -28,7 +28,7 @@ def resolve_redirects(
         elif target in redirects:
             unresolved[redirect] = LEADS_TO_ITSELF
         else:
-            unresolved[redirect] = f"its target {target!r} is no name of the set"
+            unresolved[redirect] = f"its target {target!r} is not a name of the set"
     return resolved, unresolved
 
 

@@ -306,4 +306,4 @@ def test_the_command_is_spacys():
         text=True,
         check=True,
     )
-    assert "one name a line" in result.stdout
+    assert "one name per line" in result.stdout

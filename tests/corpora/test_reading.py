@@ -207,7 +207,7 @@ def test_wrong_files(tmp_path):
     with pytest.raises(ValueError, match="line 1"):
         read(path)
     path.write_bytes(gzip.compress(b'{"text": "good"}\n' * 1000)[:-12])
-    with pytest.raises(ValueError, match="cut or damaged"):
+    with pytest.raises(ValueError, match="truncated or damaged"):
         read(path)
     with pytest.raises(FileNotFoundError, match="F001"):
         read(tmp_path / "missing")

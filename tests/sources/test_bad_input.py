@@ -153,7 +153,7 @@ def test_tables_that_do_not_help(tmp_path):
         ("names.tsv", b"name\tqid\nParis\tQ90\n", "line 1: the columns are name, qid"),
         ("names.tsv", b"Paris\tQ90\n", "line 1: the columns are Paris, Q90"),
         ("names.tsv", b"name\tid\nParis\tQ90\tcity\n", "line 2: there are 3 cells"),
-        ("names.tsv", b"name\tcount\nParis\tmany\n", "line 2: the count 'many' is no number"),
+        ("names.tsv", b"name\tcount\nParis\tmany\n", "line 2: the count 'many' is not a number"),
         ("names.tsv", b"name\tid\nParis\tQ90\nParis\tQ1\n", "line 3: the name 'Paris' has the id"),
         ("names.tsv", b"name\tid\nParis\tQ90\nBerlin\tQ90\n", "line 3: the id 'Q90' is that of"),
         (
@@ -203,7 +203,7 @@ def test_other_files(tmp_path, name, content, message):
 
 
 def test_what_is_no_file(tmp_path):
-    assert "it is no regular file" in fails(tmp_path, tmp_path)
+    assert "it is not a regular file" in fails(tmp_path, tmp_path)
     assert "there is no such file" in fails(tmp_path, tmp_path / "missing")
 
 
