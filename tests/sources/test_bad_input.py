@@ -1,4 +1,4 @@
-"""What is said of files that can't be read, and that nothing is left behind."""
+"""Error messages for files that can't be read. Nothing is written in these cases."""
 
 import bz2
 import gzip
@@ -29,7 +29,7 @@ def run(*args):
 
 
 def fails(tmp_path, *args):
-    """Build and see that it fails and leaves nothing; the message."""
+    """Check that a build fails and writes nothing. RETURNS: The message."""
     before = sorted(tmp_path.rglob("*"))
     code, output = run(*args, tmp_path / "out.titles")
     assert code == 1, output
@@ -262,7 +262,7 @@ def test_what_is_there_is_kept(tmp_path):
 
 
 def test_full_disk(tmp_path):
-    """A limit on the size of files stands in for a disk that is full."""
+    """A full disk is simulated by a limit on the size of files."""
     names, out = tmp_path / "names.txt", tmp_path / "out.titles"
     names.write_text("\n".join(f"Name {i}" for i in range(20_000)))
     out.write_text("mine")
@@ -282,7 +282,7 @@ def test_full_disk(tmp_path):
 
 @pytest.mark.slow
 def test_killed_at_any_moment(tmp_path):
-    """There is no set, or a whole one."""
+    """The file is missing or complete."""
     path = page_table(tmp_path / "page.sql.gz", [f"Name {i}" for i in range(60_000)])
     out = tmp_path / "out.titles"
     command = [sys.executable, "-m", "spacy", "genre", "titles", "build", str(path), str(out)]

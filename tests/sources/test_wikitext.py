@@ -2,7 +2,7 @@ import mwparserfromhell
 import pytest
 
 from spacy_genre.sources.mediawiki import NotAnArticle, Wiki
-from spacy_genre.sources.wikitext import is_disambiguation, link_target, extract_links, wikilinks
+from spacy_genre.sources.wikitext import extract_links, is_disambiguation, link_target, wikilinks
 
 
 def parse(text):

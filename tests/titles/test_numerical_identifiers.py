@@ -22,4 +22,6 @@ def test_numbers_do_not_come_in_the_order_of_titles(tokenizer):
     numbers = with_numerical_identifiers(titles, tokenizer, seed=1)
     found = [numbers.id_of(str(i)) for i in range(100)]
     assert found != sorted(found)
-    assert found != [with_numerical_identifiers(titles, tokenizer, seed=2).id_of(str(i)) for i in range(100)]
+    assert found != [
+        with_numerical_identifiers(titles, tokenizer, seed=2).id_of(str(i)) for i in range(100)
+    ]
