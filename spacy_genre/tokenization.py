@@ -105,7 +105,7 @@ class NameTokenizer:
         return [[*self.prefix, *ids] if ids else [] for ids in self._tokenize(names)]
 
     def encode_ragged(
-        self, names: Sequence[str], progress: bool = False
+        self, names: Sequence[str], *, progress: bool = False
     ) -> Tuple[IntArray, IntArray]:
         """Like `encode`, but fast for millions of names.
 

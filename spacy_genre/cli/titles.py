@@ -321,7 +321,7 @@ def numbers_cli(
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))
-        numbers = with_numerical_identifiers(_open(titles), _name_tokenizer(model), seed)
+        numbers = with_numerical_identifiers(_open(titles), _name_tokenizer(model), seed=seed)
         numbers.save(out)
     except (OSError, ValueError) as err:
         msg.fail("No title set was written", reason_of(err), exits=1)

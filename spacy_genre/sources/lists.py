@@ -112,7 +112,9 @@ def _rows(
             try:
                 row["count"] = float(row["count"])
             except ValueError:
-                raise _error(source, number, f"the count {row['count']!r} is not a number") from None
+                raise _error(
+                    source, number, f"the count {row['count']!r} is not a number"
+                ) from None
         yield number, {key: value for key, value in row.items() if value}
 
 

@@ -183,7 +183,7 @@ def _encode_valid(
     """The token ids and lengths of the names that can be generated, and the other names."""
     invalid = [name for name in names if not _is_unicode(name)]
     unicode_names = [name for name in names if _is_unicode(name)] if invalid else names
-    flat, lengths = tokenizer.encode_ragged(unicode_names, progress)
+    flat, lengths = tokenizer.encode_ragged(unicode_names, progress=progress)
     valid = (lengths > 0) & (lengths <= tokenizer.max_tokens)
     valid &= ~tokenizer.only_unknown(flat, lengths)
     if not valid.all():

@@ -9,7 +9,7 @@ from .titleset import TitleSet
 
 
 def with_numerical_identifiers(
-    titles: TitleSet, tokenizer: NameTokenizer, seed: int = 0
+    titles: TitleSet, tokenizer: NameTokenizer, *, seed: int = 0
 ) -> TitleSet:
     """Replace each title by a number. The title becomes the number's id, so a model with
     kb_id = "id" generates numbers, predicts titles, and trains on the same gold titles.

@@ -43,7 +43,7 @@ def page_table(path, names=NAMES):
     return path
 
 
-def test_dump_that_is_cut(tmp_path):
+def test_truncated_dump(tmp_path):
     path = page_table(tmp_path / "page.sql.gz", NAMES * 1000)
     whole = path.read_bytes()
     for length in (20, len(whole) // 2, len(whole) - 1):
@@ -53,7 +53,7 @@ def test_dump_that_is_cut(tmp_path):
         assert "Download or copy it again" in message
 
 
-def test_dump_that_is_damaged(tmp_path):
+def test_damaged_dump(tmp_path):
     path = page_table(tmp_path / "page.sql.gz", NAMES * 1000)
     whole = bytearray(path.read_bytes())
     whole[len(whole) // 2] ^= 0xFF
@@ -70,7 +70,7 @@ def test_dump_that_is_damaged(tmp_path):
         (b"/*!40000 ALTER TABLE `page` ENABLE", "the dump ends before its last line"),
     ],
 )
-def test_sql_that_is_cut(tmp_path, end, message):
+def test_truncated_sql(tmp_path, end, message):
     path = page_table(tmp_path / "page.sql.gz")
     text = gzip.decompress(path.read_bytes())
     path.write_bytes(gzip.compress(text[: text.index(end)]))
@@ -105,7 +105,7 @@ def test_table_without_a_column(tmp_path):
     assert "the table 'page' has no column 'page_is_redirect'" in fails(tmp_path, path)
 
 
-def test_tables_that_do_not_help(tmp_path):
+def test_tables_without_titles(tmp_path):
     redirect = tmp_path / "redirect.sql.gz"
     write_table(redirect, "redirect", [redirect_row(1, "Paris")])
     message = fails(tmp_path, redirect)
@@ -202,12 +202,12 @@ def test_other_files(tmp_path, name, content, message):
     assert name in output
 
 
-def test_what_is_no_file(tmp_path):
+def test_folders_and_missing_files(tmp_path):
     assert "it is not a regular file" in fails(tmp_path, tmp_path)
     assert "there is no such file" in fails(tmp_path, tmp_path / "missing")
 
 
-def test_names_that_are_too_long(tmp_path, tokenizer):
+def test_too_long_names(tmp_path, tokenizer):
     path = tmp_path / "names.jsonl"
     long = "é " * tokenizer.max_tokens + "!"
     path.write_text("".join(json.dumps({"name": name}) + "\n" for name in ("Paris", long)))
@@ -220,7 +220,7 @@ def test_names_that_are_too_long(tmp_path, tokenizer):
     assert "Left out 1 names" in output
 
 
-def test_articles_that_are_cut(tmp_path):
+def test_truncated_articles(tmp_path):
     path = tmp_path / "pages-articles.xml.bz2"
     xml = articles_xml([(name, 0, None, "[[Nadar]]") for name in NAMES])
     packed = bz2.compress(xml)
@@ -246,7 +246,7 @@ app(["genre", "titles", "build", {str(path)!r}, {str(tmp_path / "out")!r}])
     assert 'pip install "spacy_genre[titles]"' in " ".join(done.stdout.split())
 
 
-def test_what_is_there_is_kept(tmp_path):
+def test_an_existing_file_is_kept(tmp_path):
     path = page_table(tmp_path / "page.sql.gz")
     out = tmp_path / "out.titles"
     out.write_text("mine")

@@ -72,12 +72,12 @@ class ReferenceTitles:
 def query_all(titles, queries):
     """The results of all queries of a title set for some strings, and the sequences of its trie."""
     trie = titles.trie
+    view = titles.view
     ends = {
-        tuple(trie.path(node)): sorted(titles.view.spellings_at(node)) for node in end_nodes(trie)
-    }
-    named = {
-        path: [(text, titles.view.name_at(row)) for text, row in found]
-        for path, found in ends.items()
+        tuple(trie.path(node)): [
+            (text, view.name_at(row)) for text, row in sorted(view.spellings_at(node))
+        ]
+        for node in end_nodes(trie)
     }
     return {
         "names": list(titles),
