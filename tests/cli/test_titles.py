@@ -75,7 +75,7 @@ def test_skip_invalid(tmp_path):
     path.write_text("Paris\n\u200b\n")
     result = run("build", path, tmp_path / "out", "--skip-invalid")
     assert result.exit_code == 0
-    assert "Left out 1 name" in result.output
+    assert "Left out 1 invalid name" in result.output
     assert list(TitleSet.open(tmp_path / "out")) == ["Paris"]
 
 

@@ -217,7 +217,7 @@ def test_too_long_names(tmp_path, tokenizer):
     assert "--skip-invalid" in message
     code, output = run(path, tmp_path / "out", "--skip-invalid")
     assert code == 0
-    assert "Left out 1 names" in output
+    assert "Left out 1 invalid names" in output
 
 
 def test_truncated_articles(tmp_path):

@@ -298,7 +298,7 @@ def test_adding_a_name_with_another_prior(titles, tokenizer, prior):
     for known in (titles, TitleSet.from_bytes(titles.to_bytes(), tokenizer=tokenizer)):
         known.add("Threads")
         known.add("Threads", prior=prior)
-        with pytest.raises(ValueError, match=r"'Threads' .* with the prior .* the prior 5\.0,"):
+        with pytest.raises(ValueError, match=r"'Threads' .* with the prior .* the prior to 5\.0,"):
             known.add("Threads", prior=5)
         with pytest.raises(ValueError, match="prior of the name 'Threads' is 'x'"):
             known.add("Threads", prior="x")
