@@ -40,7 +40,7 @@ def marked(text):
         ("", []),
     ],
 )
-def test_read_page(text, expected):
+def test_extract_text(text, expected):
     assert marked(text) == expected
 
 
