@@ -52,7 +52,7 @@ def test_links_alone():
     assert mentions(PAGE, lists=0, years=0) == LINKS[:1]
     assert mentions(PAGE, lists=1, years=1, copies=0) == []
     (text,) = page_texts(PAGE, ArticleOptions(lists=0, years=0))
-    assert (text.page, text.about) == ("Hope (town)", "")
+    assert (text.page, text.title) == ("Hope (town)", "")
 
 
 def test_own_title():
@@ -73,7 +73,7 @@ def test_short_forms():
 
 def test_leads():
     texts = page_texts(PAGE, ArticleOptions(leads=True, lists=0, years=0))
-    assert [(text.about, text.text[:4]) for text in texts] == [("Hope (town)", "Hope")]
+    assert [(text.title, text.text[:4]) for text in texts] == [("Hope (town)", "Hope")]
 
 
 def test_what_means_two_things_on_a_page_is_not_repeated():

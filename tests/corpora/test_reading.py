@@ -12,7 +12,7 @@ from spacy_genre.corpora.texts import GoldMention, GoldText
 
 ROW = {
     "page": "Page",
-    "about": "Apple",
+    "title": "Apple",
     "text": "An apple.",
     "kind": "lead",
     "opening": "Fruit",
@@ -34,7 +34,7 @@ def test_our_own_rows(tmp_path):
     path = write_rows(tmp_path / "x.jsonl", ROW, {"text": "none", "mentions": [open_mention]})
     first, second = read(path)
     assert first.mentions == (GoldMention(3, 8, "", "Q1", "FOOD", candidates=("a",)),)
-    assert (first.page, first.about, first.kind) == ("Page", "Apple", "lead")
+    assert (first.page, first.title, first.kind) == ("Page", "Apple", "lead")
     assert first.opening == "Fruit"
     assert second == GoldText("none")
     assert GoldText.from_row(first.to_row()) == first
@@ -87,7 +87,7 @@ def test_kilt(tmp_path, row, text):
 def test_kilt_without_a_mention_leads_to_a_page(tmp_path):
     output = [{"answer": "no"}, {"provenance": [{"title": "Apple"}]}]
     row = {"input": "Which fruit?", "output": output}
-    assert read(write_rows(tmp_path / "x.jsonl", row)) == [GoldText("Which fruit?", about="Apple")]
+    assert read(write_rows(tmp_path / "x.jsonl", row)) == [GoldText("Which fruit?", title="Apple")]
 
 
 def test_docbin(tmp_path):
