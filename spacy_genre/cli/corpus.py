@@ -34,7 +34,7 @@ def build_cli(
     ] = None,
     missing: Annotated[
         Missing, typer.Option(help="What to do with titles that are not in the title set.")
-    ] = Missing(DEFAULTS.missing),
+    ] = Missing.skip,
     own_title: Annotated[
         bool,
         typer.Option("--own-title", help="Add unlinked occurrences of the page's own title."),
