@@ -34,7 +34,7 @@ MAX_LABEL = 32
 COLOURS = ("#09a3d5", "#a3b3c2", "#e0702d", "#3f9b54", "#8a63d2", "#c79100")
 GRID_COLOUR = "#8a94a0"
 # Texts stay texts in SVG, ids depend on the content only, and "$" in labels is not TeX.
-RC_PARAMS = {"svg.fonttype": "none", "svg.hashsalt": "spacy_genre", "text.parse_math": False}
+RC_PARAMS: Any = {"svg.fonttype": "none", "svg.hashsalt": "spacy_genre", "text.parse_math": False}
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
