@@ -219,31 +219,31 @@ class Errors:
 
     # Data for training and evaluation
     D001 = (
-        "[D001] {path} is no text with mentions. Those are read from a dump of Wikipedia's "
-        "articles (*-pages-articles*.xml.bz2), from lines of JSON (our own: text, mentions; pages: "
-        "title, paragraphs; KILT's: input, output), and from a DocBin (.spacy)."
+        "[D001] {path} has no known format. Gold texts are read from a dump of Wikipedia "
+        "(*-pages-articles*.xml.bz2), from JSONL (our own format: text, mentions; pages: title, "
+        "paragraphs; KILT's: input, output), and from a DocBin (.spacy)."
     )
     D002 = "[D002] {path}, line {line}: {reason}. Correct the line or remove it."
     D003 = "[D003] {path} can't be read: {reason}."
     D004 = (
-        "[D004] {path} has no mention that can be learnt from. {n_texts} texts were read, "
-        "{n_missing} mentions are of titles that are not in the title set."
+        "[D004] {path} has no gold annotations to learn from: {n_texts} texts were read, and "
+        "{n_missing} mentions have titles that are not in the title set."
     )
     D005 = (
-        "[D005] {title!r} ({where}) is not in the title set. Add it, build the set with the "
-        'redirects of the same date, or let such mentions be left out with missing="skip" (on the '
+        "[D005] {title!r} ({where}) is not in the title set. Add it, build the title set with the "
+        'redirects of the same date, or leave such mentions out with missing="skip" (on the '
         "command line: --missing skip)."
     )
     D006 = "[D006] {key} is {value!r}; it must be {allowed}."
     D007 = (
-        "[D007] {path} holds a part of a corpus of other sources or options. Give the same ones to "
-        "go on with it, or --force to begin again."
+        "[D007] {path} has an unfinished corpus of other sources or options. Use the same ones to "
+        "resume it, or --force to start again."
     )
     D008 = (
-        "[D008] The mention {mention!r} of {title!r} does not begin and end where tokens do, in "
-        '{text!r}. Correct its offsets, or set misaligned to "expand" or "skip".'
+        "[D008] The mention {mention!r} of {title!r} does not begin and end at token boundaries, "
+        'in {text!r}. Correct its offsets, or set misaligned to "expand" or "skip".'
     )
-    D009 = "[D009] {path} is no corpus: it has no files *.jsonl.gz, *.jsonl or *.spacy."
+    D009 = "[D009] {path} is not a corpus: it has no files *.jsonl.gz, *.jsonl or *.spacy."
 
     # Training
     D010 = (
@@ -278,8 +278,9 @@ class Errors:
         "themselves with 'spacy train'; remove {path} to begin anew."
     )
     D014 = (
-        "[D014] The pipeline {path} has no genre_linker, only: {names}. Give one that has, or none "
-        "for the model that comes with the package."
+        "[D014] The pipeline {path} has no component that can do this; its components are: "
+        "{names}. Give a pipeline that has one, such as genre_linker, or none to use the model "
+        "that comes with the package."
     )
     D016 = (
         "[D016] {path} holds pairs that were encoded before a change of: {changed}. Delete it to "
@@ -304,13 +305,10 @@ class Errors:
         "[D017] A {kind} has no mask token, so nothing can be hidden. Set mask_context = 0 in the "
         "training block."
     )
-    D018 = (
-        "[D018] A model and a pipeline are given, but only one can be evaluated. Leave out --model "
-        "or --pipeline."
-    )
+    D018 = "[D018] Only one of --model and --pipeline can be evaluated. Leave out the other one."
     D020 = (
-        "[D020] {path} is the folder of a whole corpus, of which only one part is read at a time. "
-        "Give that instead: {parts}."
+        "[D020] {path} is the folder of a corpus with several parts, but a reader reads one part. "
+        "Give one of these instead: {parts}."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 from spacy.tokens import Span
 from spacy.training import Example
 
-from ..corpora.examples import spans_and_about
+from ..corpora.examples import gold_spans, gold_title
 from ..errors import Warnings
 from ..tokenization import NameTokenizer
 from ..types import NIL
@@ -63,7 +63,7 @@ def make_pairs(
             name = gold_name(kb_id) if span.label_ not in labels_discard else None
             if name is not None:
                 spans.append((span, name))
-        about = spans_and_about(eg.reference)[1]
+        about = gold_title(eg.reference)
         if about and (name := gold_name(about)) is not None:
             texts.append((eg.reference.text, name))
     inputs = encode([span for span, _ in spans])
@@ -79,7 +79,7 @@ def make_pairs(
 
 def warn_of_no_names(component: str, examples: Iterable[Example], gold_name: GoldName) -> None:
     """Warn if some examples have gold kb_ids, and none of them leads to a name."""
-    gold = [span.kb_id_ for eg in examples for span in spans_and_about(eg.reference)[0]]
+    gold = [span.kb_id_ for eg in examples for span in gold_spans(eg.reference)]
     gold = [kb_id for kb_id in gold if kb_id != NIL]
     if gold and not any(map(gold_name, gold)):
         shown = ", ".join(map(repr, gold[:3]))
@@ -89,7 +89,7 @@ def warn_of_no_names(component: str, examples: Iterable[Example], gold_name: Gol
 
 def _gold_spans(example: Example, use_gold_ents: bool) -> Iterator[Tuple[Span, str]]:
     if use_gold_ents:
-        for span in spans_and_about(example.reference)[0]:
+        for span in gold_spans(example.reference):
             yield span, span.kb_id_
     else:
         kb_ids = example.get_aligned("ENT_KB_ID", as_string=True)
