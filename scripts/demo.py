@@ -30,7 +30,7 @@ Einstein received the Nobel Prize in 1921, while he lived in Berlin. \
 Twelve years later he left Germany for Princeton, and never came back to Europe.
 
 Bill Gates and Paul Allen founded Microsoft in Albuquerque, New Mexico, and later moved it to \
-Seattle. Its old negatives are Apple, Google and IBM.
+Seattle. Its old rivals are Apple, Google and IBM.
 
 Barack Obama was born in Hawaii, studied at Harvard and worked in Chicago before he moved into the \
 White House. His opponents were John McCain and Mitt Romney.
