@@ -64,8 +64,8 @@ ARTICLE = "https://en.wikipedia.org/wiki/"
 # Vital articles get a higher prior than titles that are only linked from the hundred sample pages.
 VITAL_COUNT = 1000
 PIP_OPTIONS = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet"]
-# The wheels of gensim for all machines and interpreters have the same data. One of them is named, so
-# that the script also works where gensim has no wheel.
+# The wheels of gensim have the same data for all machines and interpreters. One of them is named,
+# so that the script also works where gensim has no wheel.
 PIP_OPTIONS += ["--platform=manylinux_2_28_x86_64", "--python-version=3.11", "--implementation=cp"]
 
 
