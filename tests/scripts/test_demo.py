@@ -14,7 +14,7 @@ def run(*args):
     return CliRunner().invoke(app, list(args), env={"COLUMNS": "200"})
 
 
-def test_the_page_of_sentences(tmp_path):
+def test_page_of_sentences(tmp_path):
     result = run("--html", str(tmp_path / "demo.html"))
     assert result.exit_code == 0, result.output
     page = (tmp_path / "demo.html").read_text()
@@ -33,7 +33,7 @@ def test_the_page_of_sentences(tmp_path):
         assert f'href="https://en.wikipedia.org/wiki/{title}"' in page
 
 
-def test_a_text_of_your_own(tmp_path):
+def test_own_text(tmp_path):
     page = tmp_path / "mine.html"
     result = run('Angela Merkel left Berlin, "the $HOME of <b>techno</b>".', "--html", str(page))
     assert result.exit_code == 0, result.output
@@ -41,13 +41,13 @@ def test_a_text_of_your_own(tmp_path):
     assert "&lt;b&gt;techno" in page.read_text()
 
 
-def test_a_text_without_entities(tmp_path):
+def test_text_without_entities(tmp_path):
     result = run("nothing to see", "--html", str(tmp_path / "page.html"))
     assert result.exit_code == 0, result.output
     assert "No entities to link were found" in result.output
 
 
-def test_titles_of_any_kind_are_shown_as_they_are(tmp_path):
+def test_titles_are_escaped(tmp_path):
     nlp = spacy.blank("en")
     linker = nlp.add_pipe("genre_linker")
     linker.titles = TitleSet.build(['Zog <i>"& [red]Co'], linker.tokenizer)
