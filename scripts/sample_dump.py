@@ -25,7 +25,7 @@ def main(
     spec = importlib.util.find_spec("gensim")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit(
-            "The sample is a part of gensim. Install it: pip install --no-deps gensim==4.4.0"
+            "The sample is in gensim. Run: pip install --no-deps gensim==4.4.0"
         )
     content = (Path(spec.submodule_search_locations[0]) / DUMP).read_bytes()
     if pages:
