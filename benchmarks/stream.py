@@ -66,7 +66,7 @@ def measure(nlp: Language, stream: List[Doc], n_process: int, batch_size: int) -
         n_done += len(doc.ents)
         if i >= part * len(stream) / 10:
             speed, now = n_done / (time.perf_counter() - start), total_memory()
-            print(f"  {part:2}/10 {speed:8.1f} mentions a second, {now:6.0f} MB", flush=True)
+            print(f"  {part:2}/10 {speed:8.1f} mentions per second, {now:6.0f} MB", flush=True)
             start, n_done, part, peak = time.perf_counter(), 0, part + 1, max(peak, now)
     print(f"  {max(peak, memory('VmHWM')):.0f} MB at the peak")
 
