@@ -170,7 +170,7 @@ def collate(batches: List[List[Pair]], config: Any) -> Dict[str, torch.Tensor]:
 
 
 def flop(config: Any, pairs: List[Pair]) -> float:
-    """The FLOP of the matrix multiplications of an update, forward and backward, without padding."""
+    """The FLOP of all matrix multiplications in an update, without those of padding."""
     d, total = config.d_model, 0
     for pair in pairs:
         s, t = len(pair.input), len(pair.name) + 1  # source and target tokens
@@ -242,7 +242,7 @@ def report(runs: Dict[str, Run], pairs: List[List[Pair]], config: Any, peak: flo
         ratio = statistics.median(a / b for a, b in zip(first, seconds, strict=True))
         growth = run.resident[-1] - run.resident[len(run.resident) // 2]
         print(
-            f"  {name:15} {per_second:7.1f} pairs per second {ratio:5.2f} x, {share:4.0%} of the peak, "
+            f"  {name:15} {per_second:7.1f} pairs per second {ratio:5.2f} x, {share:4.0%} of peak, "
             f"{statistics.median(run.peak):6.0f} MB at the peak, {growth:+5.0f} MB in the second "
             f"half, loss {run.loss[0]:.3f} to {run.loss[-1]:.3f}",
             flush=True,
