@@ -188,9 +188,7 @@ def main(
     updates: Annotated[int, typer.Option(help="Updates in each round.")] = 8,
     rounds: Annotated[int, typer.Option(help="Rounds, of which the median is taken.")] = 3,
     threads: Annotated[int, typer.Option(help="Threads of torch.")] = 2,
-    dtype: Annotated[List[str], typer.Option(help="float32 or bfloat16; may be repeated.")] = list(
-        DTYPES
-    ),  # noqa: B006
+    dtype: Annotated[List[str], typer.Option(help="float32, bfloat16.")] = list(DTYPES),  # noqa: B006
 ) -> None:
     """Print pairs per second, the share of peak FLOP, and memory of both systems."""
     torch.set_num_threads(threads)
