@@ -22,7 +22,7 @@ from spacy.util import load_config
 
 from spacy_genre import TitleSet
 from spacy_genre.corpora.readers import texts_in
-from spacy_genre.evaluation.linking import Seen, evaluate
+from spacy_genre.evaluation.linking import evaluate
 from spacy_genre.model.loading import load_name_tokenizer
 
 CONFIG = Path(__file__).parents[1] / "configs" / "finetune.cfg"
@@ -123,7 +123,7 @@ def accuracy(nlp: spacy.language.Language, folder: Path) -> float:
     """The share of test sentences whose mention is linked correctly."""
     linker: Any = nlp.get_pipe("genre_linker")
     texts = texts_in(folder / "test.jsonl")
-    return float(evaluate(nlp, linker.pipe, linker.titles, texts, Seen())["micro_f"])
+    return float(evaluate(nlp, linker.pipe, linker.titles, texts)["micro_f"])
 
 
 if __name__ == "__main__":

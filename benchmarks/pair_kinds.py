@@ -22,7 +22,7 @@ from accelerate import Accelerator
 from spacy.util import load_config
 
 from spacy_genre.corpora.readers import texts_in
-from spacy_genre.evaluation.linking import Seen, evaluate
+from spacy_genre.evaluation.linking import TrainingCounts, evaluate
 from spacy_genre.training.distributed import DistributedTraining
 
 CONFIG = Path(__file__).parents[1] / "configs" / "small.cfg"
@@ -105,9 +105,9 @@ def train(build: Path, folder: Path, steps: int) -> spacy.language.Language:
 
 def measure(nlp: spacy.language.Language, corpus: Path, limit: int) -> Dict[str, Any]:
     linker: Any = nlp.get_pipe("genre_linker")
-    seen = Seen.of(texts_in(corpus / "train"), linker.titles)
+    counts = TrainingCounts.from_texts(texts_in(corpus / "train"), linker.titles)
     texts = islice(texts_in(corpus / "dev"), limit or None)
-    return evaluate(nlp, linker.pipe, linker.titles, texts, seen)
+    return evaluate(nlp, linker.pipe, linker.titles, texts, counts)
 
 
 if __name__ == "__main__":

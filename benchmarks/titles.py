@@ -24,7 +24,7 @@ from dbpedia_names import read_names
 from tries import DictTrie, FlatTrie, MarisaTrie, Trie, look_up_nodes
 
 from spacy_genre import TitleSet, TokenTrie
-from spacy_genre.ragged import take
+from spacy_genre.ragged import take_rows
 
 SIZES = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
 MILLION = 1_000_000
@@ -150,7 +150,7 @@ def measure_look_ups(trie: TokenTrie) -> Figures:
 def million_ratio(trie: TokenTrie, rng: np.random.Generator) -> float:
     """The time of a look-up, relative to a trie with a million sequences less."""
     kept = np.sort(rng.permutation(len(trie))[MILLION:])
-    small, _ = TokenTrie.from_ragged(*take(*trie.sequences(), kept))
+    small, _ = TokenTrie.from_ragged(*take_rows(*trie.sequences(), kept))
     small_nodes = rng.integers(1, small.n_nodes, N_NODES)
     prefixes = [small.path(int(node)) for node in small_nodes]
     large_nodes = np.asarray([trie.find(prefix) for prefix in prefixes])
