@@ -22,9 +22,10 @@ test-slow: $(VENV)/.dev  ## Run the tests that take minutes or need large packag
 sample: $(VENV)/.dev  ## Run the workflow sample: titles, corpus, training, package, evaluation
 	$(BIN)/python -m spacy project run sample
 
-project-docs: $(VENV)/.dev  ## Write docs/project.md from project.yml
+project-docs: $(VENV)/.dev  ## Write docs/project.md and the table of settings in docs/settings.md
 	$(BIN)/python -m spacy project document . --output docs/project.md
 	sed -i 's|](project.yml)|](../project.yml)|' docs/project.md
+	$(BIN)/python scripts/settings_table.py --write docs/settings.md
 
 lint: $(VENV)/.dev  ## Run the linter and the type checker
 	$(BIN)/python -m ruff check .
