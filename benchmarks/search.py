@@ -29,9 +29,9 @@ from search_checks import check as check_answers
 from search_systems import DTYPES, System, Task, make_systems, mini_task, random_task
 from transformers.utils import logging
 
-from spacy_genre.decoding import constrained_search
-from spacy_genre.decoding.bart.kv_cache import PackedDecoder, Rows
-from spacy_genre.decoding.bart.stepper import PackedSteps
+from spacy_genre.decoding import TrieConstraint, constrained_search
+from spacy_genre.decoding.bart.kv_cache import BartDecoder, DecoderRows
+from spacy_genre.decoding.bart.stepper import BartStepDecoder
 
 logging.set_verbosity_error()
 Times = Dict[str, List[float]]
@@ -142,16 +142,17 @@ def needed_flop(task: Task, beams: int, inputs: List[List[int]]) -> float:
     once, and the decoder computes each sequence that is followed once."""
     config = task.model.config
     d, lengths = config.d_model, np.asarray([len(ids) for ids in inputs])
-    seen: List[Rows] = []
-    evaluate = PackedDecoder.evaluate
+    seen: List[DecoderRows] = []
+    decode = BartDecoder.decode
 
-    def counted(self: PackedDecoder, rows: Rows) -> Any:
+    def counted(self: BartDecoder, rows: DecoderRows) -> Any:
         seen.append(rows)
-        return evaluate(self, rows)
+        return decode(self, rows)
 
-    nothing_ahead = mock.patch.object(PackedSteps, "few_rows", 0)
-    with mock.patch.object(PackedDecoder, "evaluate", counted), nothing_ahead:
-        constrained_search(task.model, inputs, task.trie, num_beams=beams)
+    nothing_ahead = mock.patch.object(BartStepDecoder, "few_rows", 0)
+    with mock.patch.object(BartDecoder, "decode", counted), nothing_ahead:
+        constraint = TrieConstraint(task.trie, len(inputs), config.eos_token_id)
+        constrained_search(task.model, inputs, constraint, num_beams=beams)
     n_rows = sum(len(rows.slots) for rows in seen)
     n_keys = sum(int((rows.depths + 1 + lengths.mean()).sum()) for rows in seen)
     # Multiplications (and as many additions); of keys and of values one each for each number.

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 from unittest import mock
 
 import numpy as np
 from search_systems import Answers, DictTrie, System, Task, by_generate, random_bart
 
 from spacy_genre import TokenTrie
-from spacy_genre.decoding import constrained_search
-from spacy_genre.decoding.bart.stepper import PackedSteps
+from spacy_genre.decoding import TrieConstraint, constrained_search
+from spacy_genre.decoding.bart.stepper import BartStepDecoder
 
 TOLERANCE = 1e-4  # of scores in float32
 V = 40  # tokens of the small models
@@ -91,7 +91,7 @@ def _random_names(rng: np.random.Generator) -> List[List[int]]:
 
 
 def _packed_somehow(
-    model: object,
+    model: Any,
     names: Sequence[List[int]],
     inputs: List[List[int]],
     beams: int,
@@ -102,11 +102,13 @@ def _packed_somehow(
         int(rng.choice(values)) for values in ([1, 15, 256], [0, 4, 24], [1, 20, 4096])
     )
     with (
-        mock.patch.object(PackedSteps, "max_rows", max_rows),
-        mock.patch.object(PackedSteps, "few_rows", few_rows),
+        mock.patch.object(BartStepDecoder, "max_rows", max_rows),
+        mock.patch.object(BartStepDecoder, "few_rows", few_rows),
     ):
-        found = constrained_search(model, inputs, trie, num_beams=beams, batch_tokens=batch_tokens)
-    return [[(trie.path(path.node), path.score) for path in paths] for paths in found]
+        constraint = TrieConstraint(trie, len(inputs), model.config.eos_token_id)
+        options: Any = {"num_beams": beams, "batch_tokens": batch_tokens}
+        found = constrained_search(model, inputs, constraint, **options)
+    return [[([*h.tokens], h.score) for h in hypotheses] for hypotheses in found]
 
 
 def check(task: Task, systems: Dict[str, System], n: int) -> None:

@@ -13,8 +13,8 @@ from datasets import make_linker, read_gold
 from transformers import BartConfig, BartForConditionalGeneration
 
 from spacy_genre import TokenTrie
-from spacy_genre.decoding import constrained_search, score_sets
-from spacy_genre.model.seq2seq import pad
+from spacy_genre.batching import pad
+from spacy_genre.decoding import TrieConstraint, constrained_search, search_candidates
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SIZES = {"base": (768, 6, 12, 3072), "large": (1024, 12, 16, 4096)}
@@ -62,7 +62,7 @@ def mini_task(data: Path, n_tokens: int) -> Task:
     nlp, linker = make_linker(data / "titles" / "titles.tsv.gz")
     docs = [gold.doc for gold in read_gold(data / "benchmarks" / "wned_wiki.jsonl.gz", nlp.vocab)]
     linker.context_tokens = n_tokens // 2
-    inputs = linker._encode([ent for doc in docs for ent in doc.ents])
+    inputs = linker.encode([ent for doc in docs for ent in doc.ents])
     trie = linker.titles.view.trie
     flat, lengths = trie.sequences()
     sequences = [part.tolist() for part in np.split(flat, np.cumsum(lengths)[:-1])]
@@ -103,11 +103,11 @@ def by_generate(
     tries (Sequence[DictTrie]): One for each input, or one for all.
     """
     config = model.config
-    ids, mask = pad(inputs, config.pad_token_id, model.device)
+    ids, mask = map(torch.from_numpy, pad(inputs, config.pad_token_id))
     with torch.inference_mode():
         output = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
+            input_ids=ids.to(model.device),
+            attention_mask=mask.long().to(model.device),
             num_beams=beams,
             num_return_sequences=beams,
             min_length=0,
@@ -143,22 +143,20 @@ def path_score(model: Any, ids: List[int], tokens: List[int]) -> float:
 
 
 def by_search(task: Task, dtype: str, beams: int, inputs: List[List[int]]) -> List[Answers]:
-    """The answers of this package's search."""
-    found = constrained_search(task.model, inputs, task.trie, num_beams=beams, dtype=DTYPES[dtype])
-    return [[(task.trie.path(path.node), path.score) for path in paths] for paths in found]
+    """The answers of this package's beam search."""
+    constraint = TrieConstraint(task.trie, len(inputs), task.model.config.eos_token_id)
+    options: Any = {"num_beams": beams, "dtype": DTYPES[dtype]}
+    found = constrained_search(task.model, inputs, constraint, **options)
+    return [[([*h.tokens], h.score) for h in hypotheses] for hypotheses in found]
 
 
-def by_sets(
+def by_candidates(
     task: Task, tries: List[TokenTrie], dtype: str, beams: int, inputs: List[List[int]]
 ) -> List[Answers]:
-    """The answers of this package, where each input has a few names of its own."""
-    tries = tries[: len(inputs)]
-    search = partial(constrained_search, num_beams=beams, dtype=DTYPES[dtype])
-    found = score_sets(task.model, inputs, tries, search, dtype=DTYPES[dtype])
-    return [
-        [(trie.path(path.node), path.score) for path in paths[:beams]]
-        for paths, trie in zip(found, tries, strict=True)
-    ]
+    """The answers of this package where each input has a few candidates."""
+    options: Any = {"num_beams": beams, "dtype": DTYPES[dtype]}
+    found = search_candidates(task.model, inputs, tries[: len(inputs)], **options)
+    return [[([*h.tokens], h.score) for h in hypotheses[:beams]] for hypotheses in found]
 
 
 def make_systems(
@@ -183,7 +181,7 @@ def make_systems(
         # A module's weights are packed for one dtype at a time.
         own = replace(task, model=copy.deepcopy(task.model).to(device))
         if n_candidates:
-            systems[f"sets {name}"] = partial(by_sets, own, tries, name, beams)
+            systems[f"candidates {name}"] = partial(by_candidates, own, tries, name, beams)
         else:
             systems[f"search {name}"] = partial(by_search, own, name, beams)
     return systems

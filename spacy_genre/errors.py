@@ -193,12 +193,12 @@ class Errors:
     S002 = "[S002] length_penalty must be a number from -10 to 10, not {value!r}."
     S003 = '[S003] early_stopping must be True, False or "never", not {value!r}.'
     S004 = (
-        "[S004] There are {tries} tries for {mentions} mentions. Give one trie for all mentions, "
-        "or one for each."
+        "[S004] The constraint is for {found} inputs, but there are {inputs}. Give one start state "
+        "or one trie for each input."
     )
-    S005 = (
-        "[S005] An exact search needs a BART or an mBART (without adapters and quantized layers), "
-        'and the model is a {kind}. Set search = "beam".'
+    S006 = (
+        "[S006] {inputs} inputs are too many for one search; the limit is {limit}. Search them in "
+        "parts."
     )
 
     # The components

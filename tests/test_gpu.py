@@ -3,22 +3,27 @@
 import copy
 from functools import partial
 
+import numpy as np
 import pytest
 import spacy
 import torch
-from decoding.test_devices import BEAMS, INPUTS, TRIE, V, assert_same, beam, exact, sets
 from helpers.docs import ENTS, TEXT, make_doc
 from helpers.models import make_bart, make_mbart
+from helpers.search import V, assert_same_hypotheses, search_few_names, search_trie
 from spacy.training import Example
 from thinc.api import Adam, require_cpu, require_gpu
 from transformers import T5Config, T5ForConditionalGeneration
 
-from spacy_genre.decoding import constrained_search
-from spacy_genre.decoding.bart.stepper import PackedSteps
+from spacy_genre import TokenTrie
+from spacy_genre.decoding.bart.stepper import BartStepDecoder
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 BART = make_bart(V, 0, bos=0, eos=2, pad=1)
+rng = np.random.default_rng(0)
+TRIE, _ = TokenTrie.build([tuple(rng.integers(3, 9, n)) for n in rng.integers(1, 6, 200)])
+INPUTS = [rng.integers(3, V, n).tolist() for n in rng.integers(1, 12, 48)]
+search_names = partial(search_trie, trie=TRIE)
 
 
 @pytest.fixture
@@ -29,10 +34,10 @@ def gpu():
     require_cpu()
 
 
-@pytest.mark.parametrize("search", [beam, exact, sets])
+@pytest.mark.parametrize("search", [search_names, search_few_names])
 @pytest.mark.parametrize("model", [BART, make_mbart(V, 0)], ids=["bart", "mbart"])
 def test_the_same_is_found(model, search):
-    assert_same(search(model, INPUTS), search(copy.deepcopy(model).cuda(), INPUTS))
+    assert_same_hypotheses(search(model, INPUTS), search(copy.deepcopy(model).cuda(), INPUTS))
 
 
 def test_with_models_of_other_kinds():
@@ -41,22 +46,23 @@ def test_with_models_of_other_kinds():
     config.decoder_start_token_id, config.eos_token_id, config.pad_token_id = 1, 2, 1
     model = T5ForConditionalGeneration(config).eval()
     with pytest.warns(UserWarning, match="W003"):
-        here, there = beam(model, INPUTS), beam(copy.deepcopy(model).cuda(), INPUTS)
-    assert_same(here, there)
+        here = search_names(model, INPUTS)
+        there = search_names(copy.deepcopy(model).cuda(), INPUTS)
+    assert_same_hypotheses(here, there)
 
 
 @pytest.mark.parametrize("rows", [(5, 0), (64, 24), (1024, 128)])
 @pytest.mark.parametrize("batch_tokens", [8, 4096])
 def test_however_many_rows_there_are(monkeypatch, rows, batch_tokens):
-    monkeypatch.setattr(PackedSteps, "rows_on_gpu", rows)
-    search = partial(constrained_search, num_beams=BEAMS, batch_tokens=batch_tokens)
-    assert_same(beam(BART, INPUTS), search(copy.deepcopy(BART).cuda(), INPUTS, TRIE))
+    monkeypatch.setattr(BartStepDecoder, "rows_on_gpu", rows)
+    there = search_names(copy.deepcopy(BART).cuda(), INPUTS, batch_tokens=batch_tokens)
+    assert_same_hypotheses(search_names(BART, INPUTS), there)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision(dtype):
-    found = constrained_search(copy.deepcopy(BART).cuda(), INPUTS, TRIE, dtype=dtype)
-    pairs = [*zip(beam(BART, INPUTS), found, strict=True)]
+    found = search_names(copy.deepcopy(BART).cuda(), INPUTS, dtype=dtype)
+    pairs = [*zip(search_names(BART, INPUTS), found, strict=True)]
     assert all(here[0].score == pytest.approx(there[0].score, abs=0.05) for here, there in pairs)
 
 

@@ -1,8 +1,18 @@
-"""Generating names under a prefix tree. Knows torch, nothing of spaCy."""
+"""Generating sequences under a constraint. Depends on torch and transformers, not on spaCy."""
 
-from .beam_search import constrained_search, exact_search
-from .beams import EarlyStopping, Path
-from .exact import Found
-from .sets import score_sets
+from .beam_search import constrained_search
+from .beams import EarlyStopping, Hypothesis
+from .constraint import Constraint, Continuations
+from .exhaustive import search_candidates
+from .trie import CandidateTries, TrieConstraint
 
-__all__ = ["EarlyStopping", "Found", "Path", "constrained_search", "exact_search", "score_sets"]
+__all__ = [
+    "CandidateTries",
+    "Constraint",
+    "Continuations",
+    "EarlyStopping",
+    "Hypothesis",
+    "TrieConstraint",
+    "constrained_search",
+    "search_candidates",
+]

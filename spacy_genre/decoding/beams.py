@@ -1,4 +1,4 @@
-"""The state of a beam search, for all mentions at once."""
+"""The state of a beam search, for all inputs at once."""
 
 from dataclasses import dataclass
 from typing import List, Tuple, Union
@@ -8,160 +8,201 @@ import torch
 from numpy.typing import NDArray
 
 from ..ragged import IntArray
-from ..titles.overlay import AnyTrie
-from .continuations import Edges
+from .scoring import ScoredContinuations
 
 EarlyStopping = Union[bool, str]
 FloatArray = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Path:
-    """A sequence of the trie, generated to its end.
+class Hypothesis:
+    """A complete sequence that a search has found.
 
-    node (int): The node of the trie at which it ends.
-    length (int): The number of generated tokens, with the end token, without the start token.
-    logprob (float): The sum of their log-probabilities over the full vocabulary (natural log).
+    state (int): The constraint's state that identifies it (for a trie, the node at which it ends).
+    tokens (Tuple[int, ...]): Its tokens, without start token and end token.
+    logprob (float): The sum of the tokens' log-probabilities, end token included, over the full
+        vocabulary (natural logarithm).
     score (float): logprob / length ** length_penalty.
     """
 
-    node: int
-    length: int
+    state: int
+    tokens: Tuple[int, ...]
     logprob: float
     score: float
 
+    @property
+    def length(self) -> int:
+        """The number of generated tokens, with the end token and without the start token."""
+        return len(self.tokens) + 1
+
 
 class Beams:
-    """Which sequences of each mention are followed, and which are complete.
+    """Which sequences of each input are followed, and which are complete.
 
-    The live beams of all mentions are the rows of five arrays. Those of a mention are neighbours,
-    best first; mentions that are done, or were not yet admitted, have none.
+    The live beams of all inputs are the rows of six arrays. The beams of an input are neighbours,
+    best first; inputs that are finished, or have not started yet, have none.
 
-    trie (AnyTrie): What may be generated.
-    n_mentions (int): How many mentions there are in all.
-    num_beams (int): How many sequences are followed of each.
+    n_inputs (int): B, the number of inputs.
+    max_length (int): The length of the longest sequence, with its end token.
+    num_beams (int): K, how many sequences of each input are followed.
     length_penalty (float): The exponent of the length in the score.
     early_stopping (EarlyStopping): As in `constrained_search`.
     """
 
     def __init__(
         self,
-        trie: AnyTrie,
-        n_mentions: int,
+        n_inputs: int,
+        max_length: int,
         *,
         num_beams: int,
         length_penalty: float,
         early_stopping: EarlyStopping,
     ) -> None:
         self.k, self.length_penalty = num_beams, length_penalty
-        # With one beam `generate` is greedy: the first end is the answer.
+        # With one beam `generate` is greedy: the first complete sequence is the answer.
         self.early_stopping = early_stopping if num_beams > 1 else True
-        self.max_length = trie.depth + 1
-        self.length = np.zeros(n_mentions, np.int64)  # tokens that each has generated so far
+        self.max_length = max_length
+        self.length = np.zeros(n_inputs, np.int64)  # tokens that each input has generated so far
         # Of each live beam:
-        self.mention: IntArray = np.zeros(0, np.int64)
-        self.node: IntArray = np.zeros(0, np.int64)  # that it has reached
-        self.token: IntArray = np.zeros(0, np.int64)  # that is now to be decoded
-        # The beam of the step before that it continues, -1 at the first step.
+        self.input: IntArray = np.zeros(0, np.int64)
+        self.state: IntArray = np.zeros(0, np.int64)  # the constraint's, after the token
+        self.token: IntArray = np.zeros(0, np.int64)  # the next token for the decoder
+        # The beam of the previous step that it continues, -1 at the first step.
         self.parent: IntArray = np.zeros(0, np.int64)
         self.logprob: FloatArray = np.zeros(0, np.float32)  # the sum so far
-        # The complete paths of each mention, best first; -inf where there is none yet.
-        shape = (n_mentions, num_beams)
+        self.last: IntArray = np.zeros(0, np.int64)  # its last token's place in the history, or -1
+        self.history = _History()
+        # The complete sequences of each input, best first; -inf where there is none yet.
+        shape = (n_inputs, num_beams)
         self.done_score = np.full(shape, -np.inf, np.float32)
         self.done_logprob = np.full(shape, -np.inf, np.float32)
-        self.done_node = np.zeros(shape, np.int64)
-        self.done_length = np.zeros(shape, np.int64)
+        self.done_state = np.zeros(shape, np.int64)
+        self.done_last = np.full(shape, -1)
 
-    def admit(self, mentions: IntArray, roots: IntArray, token: int) -> None:
-        """Begin with mentions, at their roots and with the start token."""
-        n = len(mentions)
-        self.mention = np.concatenate([self.mention, mentions])
-        self.node = np.concatenate([self.node, roots])
+    def start(self, inputs: IntArray, states: IntArray, token: int) -> None:
+        """Start the search of some inputs, in their start states and with the start token."""
+        n = len(inputs)
+        self.input = np.concatenate([self.input, inputs])
+        self.state = np.concatenate([self.state, states])
         self.token = np.concatenate([self.token, np.full(n, token)])
         self.parent = np.concatenate([self.parent, np.full(n, -1)])
         self.logprob = np.concatenate([self.logprob, np.zeros(n, np.float32)])
+        self.last = np.concatenate([self.last, np.full(n, -1)])
 
     @property
     def n_live(self) -> int:
-        """How many mentions are under way."""
-        # Those of a mention are neighbours.
-        return int(np.count_nonzero(np.diff(self.mention))) + (len(self.mention) > 0)
+        """The number of inputs that have live beams."""
+        # The beams of an input are neighbours.
+        return int(np.count_nonzero(np.diff(self.input))) + (len(self.input) > 0)
 
-    def advance(self, edges: Edges) -> None:
+    def advance(self, c: ScoredContinuations) -> None:
         """Extend the beams by one token.
 
-        edges (Edges): What may follow them; for each beam the 2k best at least.
+        c (ScoredContinuations): What may follow each beam, at least its 2K best continuations.
         """
-        score = self.logprob[edges.row] + edges.logprob
-        # Of each mention the best 2k: k of them at least are no ends, if there are so many.
-        mentions, top = top_per_group(self.mention[edges.row], score, 2 * self.k)
-        self.length[mentions] += 1
+        score = self.logprob[c.row] + c.logprob
+        # Of each input the 2K best: K of them at least are no ends, if there are so many.
+        inputs, top = top_per_group(self.input[c.row], score, 2 * self.k)
+        self.length[inputs] += 1
         exists = top >= 0
-        ends = exists & edges.is_end[top]
-        self._collect(mentions, top, ends, score, edges.node)
+        ends = exists & c.is_end[top]
+        self._collect(inputs, top, ends, score, c)
         lives = exists & ~ends
         lives &= np.cumsum(lives, axis=1) <= self.k
-        lives[self._are_done(mentions, score[top], lives)] = False
+        lives[self._are_done(inputs, score[top], lives)] = False
         kept = top[lives]
-        self.parent = edges.row[kept]
-        self.mention, self.logprob = self.mention[self.parent], score[kept]
-        self.node, self.token = edges.node[kept], edges.token[kept]
+        self.parent = c.row[kept]
+        self.last = self.history.append(self.last[self.parent], c.token[kept])
+        self.input, self.logprob = self.input[self.parent], score[kept]
+        self.state, self.token = c.state[kept], c.token[kept]
 
     def _collect(
         self,
-        mentions: IntArray,
+        inputs: IntArray,
         top: IntArray,
         ends: NDArray[np.bool_],
         score: FloatArray,
-        node: IntArray,
+        c: ScoredContinuations,
     ) -> None:
-        """Add the paths that are now complete to the best ones of their mention."""
-        # Only ends among the best k count; the rest is there to keep k beams alive.
+        """Add the sequences that are now complete to the best ones of their input."""
+        # Only ends among the K best count; the others are there to keep K beams alive.
         ends = ends[:, : self.k]
         some = ends.any(axis=1)
         if not some.any():
             return
-        mentions, ends, top = mentions[some], ends[some], top[some, : self.k]
+        inputs, ends, top = inputs[some], ends[some], top[some, : self.k]
         new_logprob = np.where(ends, score[top], -np.inf).astype(np.float32)
-        new_score = new_logprob / self._norm(self.length[mentions])
-        merged = np.concatenate([self.done_score[mentions], new_score], axis=1)
+        new_score = new_logprob / self._norm(self.length[inputs])
+        merged = np.concatenate([self.done_score[inputs], new_score], axis=1)
         order = np.argsort(-merged, axis=1, kind="stable")[:, : self.k]
 
         def merge(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-            return np.take_along_axis(np.concatenate([old[mentions], new], axis=1), order, axis=1)
+            return np.take_along_axis(np.concatenate([old[inputs], new], axis=1), order, axis=1)
 
-        new_length = np.broadcast_to(self.length[mentions, None], top.shape)
-        self.done_logprob[mentions] = merge(self.done_logprob, new_logprob)
-        self.done_node[mentions] = merge(self.done_node, node[top])
-        self.done_length[mentions] = merge(self.done_length, new_length)
-        self.done_score[mentions] = np.take_along_axis(merged, order, axis=1)
+        self.done_logprob[inputs] = merge(self.done_logprob, new_logprob)
+        self.done_state[inputs] = merge(self.done_state, c.state[top])
+        self.done_last[inputs] = merge(self.done_last, self.last[c.row[top]])
+        self.done_score[inputs] = np.take_along_axis(merged, order, axis=1)
 
     def _norm(self, length: IntArray) -> FloatArray:
-        """What the sum of log-probabilities is divided by, [M, 1]."""
+        """The divisor of the sum of log-probabilities, [N, 1]."""
         return (length.astype(np.float64) ** self.length_penalty).astype(np.float32)[:, None]
 
     def _are_done(
-        self, mentions: IntArray, score: FloatArray, lives: NDArray[np.bool_]
+        self, inputs: IntArray, score: FloatArray, lives: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """Whether each mention can stop: nothing lives, or it has k paths that none may beat."""
-        worst = self.done_score[mentions, -1]  # -inf unless there are k
+        """Whether each input can stop: no beam lives, or none can beat its K complete sequences."""
+        worst = self.done_score[inputs, -1]  # -inf unless there are K
         if self.early_stopping is True:
             return np.isfinite(worst)
-        # A longer path has a milder norm, so the longest possible bounds what may still come.
+        # A longer sequence has a larger divisor, so the longest one bounds what may still come.
         to_the_end = self.early_stopping == "never" and self.length_penalty > 0
-        longest = np.full(len(mentions), self.max_length)
-        norm = self._norm(longest if to_the_end else self.length[mentions])
+        longest = np.full(len(inputs), self.max_length)
+        norm = self._norm(longest if to_the_end else self.length[inputs])
         best = np.max(score / norm, axis=1, where=lives, initial=-np.inf)
         return ~(best > worst)
 
-    def paths(self) -> List[List[Path]]:
-        """The complete paths of each mention, best first."""
-        columns = (self.done_node, self.done_length, self.done_logprob, self.done_score)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return [
-            [Path(*values) for values in zip(*row, strict=True) if values[-1] > -np.inf]
-            for row in rows
-        ]
+    def hypotheses(self) -> List[List[Hypothesis]]:
+        """The complete sequences of each input, best first."""
+        inputs, rank = np.nonzero(self.done_score > -np.inf)
+        tokens = self.history.sequences(self.done_last[inputs, rank])
+        columns = (self.done_state, self.done_logprob, self.done_score)
+        state, logprob, score = (column[inputs, rank].tolist() for column in columns)
+        found: List[List[Hypothesis]] = [[] for _ in self.done_score]
+        for i, *values in zip(inputs.tolist(), state, tokens, logprob, score, strict=True):
+            found[i].append(Hypothesis(*values))
+        return found
+
+
+class _History:
+    """The tokens of all beams, each with the place of the token before it; beams that share a
+    beginning share its tokens."""
+
+    def __init__(self) -> None:
+        self.previous: List[IntArray] = []
+        self.tokens: List[IntArray] = []
+        self.size = 0
+
+    def append(self, previous: IntArray, tokens: IntArray) -> IntArray:
+        """Add tokens behind others. RETURNS (IntArray): [R], their places."""
+        self.previous.append(previous)
+        self.tokens.append(tokens)
+        places = self.size + np.arange(len(tokens))
+        self.size += len(tokens)
+        return places
+
+    def sequences(self, last: IntArray) -> List[Tuple[int, ...]]:
+        """The tokens up to each of some places, [N]."""
+        nothing = np.zeros(0, np.int64)
+        previous, tokens = (np.concatenate([nothing, *a]) for a in (self.previous, self.tokens))
+        columns, place = [], last
+        while (place >= 0).any():
+            columns.append(np.where(place >= 0, tokens[place], -1))
+            place = np.where(place >= 0, previous[place], -1)
+        if not columns:
+            return [()] * len(last)
+        rows = np.stack(columns[::-1], axis=1).tolist()
+        return [tuple(token for token in row if token >= 0) for row in rows]
 
 
 def top_per_group(group: IntArray, score: FloatArray, k: int) -> Tuple[IntArray, IntArray]:

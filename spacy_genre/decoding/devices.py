@@ -12,18 +12,18 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Any:
-    """An array as a tensor on a device. On a GPU nobody waits for it: what is sent there is copied
-    first, so that the array may change at once."""
+    """An array as a tensor on a device. The copy to a GPU is asynchronous; the array may be changed
+    at once, since it is staged first."""
     return torch.from_numpy(array).to(device, non_blocking=device.type == "cuda")
 
 
 @contextmanager
 def without_cudnn_attention(device: torch.device) -> Iterator[None]:
-    """While it lasts, torch computes attention without cuDNN.
+    """A context in which torch computes attention without cuDNN.
 
-    cuDNN makes a plan for each shape that it has not met yet, and texts have all lengths: on an
-    H200 a search took up to 14 times as long with it. But on Hopper and Blackwell GPUs torch
-    prefers it for bfloat16 and float16.
+    On Hopper and Blackwell GPUs torch prefers cuDNN's attention for bfloat16 and float16. cuDNN
+    makes a plan for each new shape, and texts have all lengths: on an H200 a search took up to 14
+    times as long with it.
     """
     settings = torch.backends.cuda
     before = device.type == "cuda" and settings.cudnn_sdp_enabled()
@@ -37,10 +37,10 @@ def without_cudnn_attention(device: torch.device) -> Iterator[None]:
 
 
 def torch_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """What to compute in on a device.
+    """The dtype of the computation on a device.
 
-    dtype (str): One of `DTYPES`. "auto" is bfloat16 where the device multiplies it fast, and
-        float32 elsewhere.
+    dtype (str): One of `DTYPES`. "auto" is bfloat16 where the device has fast bfloat16 products,
+        else float32.
     RAISES (ValueError): For float16 on a CPU.
     """
     on_gpu = device.type == "cuda"
@@ -53,13 +53,13 @@ def torch_dtype(dtype: str, device: torch.device) -> torch.dtype:
 
 
 def autocast(dtype: torch.dtype, device: torch.device) -> ContextManager:
-    """A context in which a float32 module computes in a dtype, and its weights stay as they are."""
+    """A context in which a float32 module computes in a dtype; its weights stay float32."""
     lower = dtype != torch.float32
     return torch.autocast(device.type, dtype if lower else None, enabled=lower)
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16: by AVX512-BF16 or AMX."""
-    # Not torch's public functions, so they may go.
+    """Whether this CPU has bfloat16 products: AVX512-BF16 or AMX."""
+    # Not public functions of torch: a later version may lack them.
     tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, test, bool)() for test in tests)

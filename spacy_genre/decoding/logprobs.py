@@ -1,4 +1,4 @@
-"""The log-probabilities of what follows some rows, of which only a few are looked at."""
+"""Log-probabilities of the next token, normalised over the vocabulary but gathered where needed."""
 
 import threading
 from typing import Tuple
@@ -9,20 +9,19 @@ from torch import Tensor
 from ..ragged import IntArray
 from .devices import to_device
 
-# Of so many logits at a time the logarithm of the summed exponentials is taken: 4 MB in float32,
-# which stay in the cache.
+# The log-sum-exp is computed over this many logits at a time: 4 MB in float32, which stay in the
+# processor's cache.
 PIECE = 2**20
-# Where each thread does it. Memory taken anew for each piece would come from the system each time,
-# and the page faults would cost more than the arithmetic.
+# Each thread's scratch memory for it. Memory allocated for each piece would come from the system
+# each time, and the page faults would cost more than the arithmetic.
 _memory = threading.local()
 
 
 class LogProbs:
-    """Log-probabilities over the vocabulary (natural logarithm), computed where they are asked for.
+    """Log-probabilities over the vocabulary (natural logarithm), in float32.
 
-    They are float32, whatever the logits are. bfloat16 has rounded the logits themselves: on a CPU
-    oneDNN gives them in the dtype of its operands. To have them in float32 costs a fifth of the
-    time, and brings the scores hardly closer to those of float32.
+    bfloat16 logits are rounded, since oneDNN returns the dtype of its operands. Computing them in
+    float32 would cost a fifth of the time and hardly bring the scores closer to float32's.
 
     logits (FloatTensor): [R, V].
     """
@@ -39,14 +38,17 @@ class LogProbs:
         return self.logits.shape[1]
 
     def at(self, rows: IntArray, tokens: IntArray) -> Tensor:
-        """Those of some tokens, each after one of the rows, [C]."""
+        """The log-probability of each of some tokens after one of the rows, [C]."""
         at = self._tensor(rows)
         logits = self.logits.flatten()[at * self.n_tokens + self._tensor(tokens)]
         return logits.float() - self.norm[at]
 
     def best(self, rows: IntArray, tokens: IntArray, k: int) -> Tuple[Tensor, Tensor]:
-        """The k best of T tokens, [T], after each of some rows, [R]: the log-probabilities, and
-        which of the tokens they are, both [R, k]."""
+        """The k best of some tokens, [T], after each of some rows, [R].
+
+        RETURNS (Tuple[FloatTensor, LongTensor]): The log-probabilities and the tokens' indices,
+            [R, k] each.
+        """
         at = self._tensor(rows)
         cells = at[:, None] * self.n_tokens + self._tensor(tokens)
         logits, which = torch.topk(self.logits.flatten()[cells].float(), k)
@@ -57,7 +59,7 @@ class LogProbs:
 
 
 def _log_sum_exp(logits: Tensor) -> Tensor:
-    """Of each row, [R, V] to [R], float32."""
+    """[R, V] to [R], float32."""
     if logits.device.type != "cpu":
         return torch.logsumexp(logits.float(), dim=-1)
     size = max(1, PIECE // logits.shape[1])

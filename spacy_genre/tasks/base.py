@@ -3,7 +3,6 @@
 import threading
 import weakref
 from array import array
-from functools import partial
 from pathlib import Path as FilePath
 from typing import Any, Callable, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple, Union
 
@@ -15,8 +14,13 @@ from spacy.vocab import Vocab
 from spacy_transformers.data_classes import HFObjects
 from thinc.api import Config, Model
 
-from ..decoding import EarlyStopping, Path, constrained_search, exact_search, score_sets
-from ..decoding.bart.weights import state_of
+from ..decoding import (
+    EarlyStopping,
+    Hypothesis,
+    TrieConstraint,
+    constrained_search,
+    search_candidates,
+)
 from ..decoding.beam_search import MAX_BEAMS
 from ..decoding.devices import DTYPES, torch_dtype
 from ..errors import Errors
@@ -179,14 +183,14 @@ class GenreComponent(TrainablePipe):
         inputs: Sequence[Optional[List[int]]],
         names: Sequence[SearchableNames],
         view: TitleView,
-    ) -> List[List[Path]]:
+    ) -> List[List[Hypothesis]]:
         """The best names for each input.
 
         inputs (Sequence[Optional[List[int]]]): Token ids, or None for what can't be read.
         names (Sequence[SearchableNames]): What may be generated for each: the title set, or some names of
             it, which are then all scored if they are few.
         view (TitleView): The title set.
-        RETURNS (List[List[Path]]): Paths in the tries of the names, best first; none for a None.
+        RETURNS (List[List[Hypothesis]]): Paths in the tries of the names, best first; none for a None.
         """
         # The same mention in the same context is searched once.
         keys = [_key(ids, of) for ids, of in zip(inputs, names, strict=True)]
@@ -200,35 +204,27 @@ class GenreComponent(TrainablePipe):
 
     def _search(
         self, tasks: List[Tuple[List[int], SearchableNames]], view: TitleView
-    ) -> List[List[Path]]:
+    ) -> List[List[Hypothesis]]:
         """The paths for inputs with what may be generated for each."""
         module = self.shim.transformer.eval()
+        eos = module.config.eos_token_id
         options: Dict[str, Any] = {
+            "num_beams": self.num_beams,
             "length_penalty": self.length_penalty,
+            "early_stopping": self.early_stopping,
             "batch_tokens": self.batch_tokens,
             "dtype": torch_dtype(self.dtype, self.shim.device),
         }
-        if self.search == "exact":
-            search: Any = partial(_exact_paths, top_k=self.num_beams, **options)
-        else:
-            beams: Any = {"num_beams": self.num_beams, "early_stopping": self.early_stopping}
-            search = partial(constrained_search, **beams, **options)
         whole = [ids for ids, names in tasks if names is view]
-        paths = iter(search(module, whole, view.trie) if whole else [])
+        constraint = TrieConstraint(view.trie, len(whole), eos)
+        of_view = iter(constrained_search(module, whole, constraint, **options) if whole else [])
         own = [(ids, names.trie) for ids, names in tasks if isinstance(names, NameSubset)]
         inputs, tries = [ids for ids, _ in own], [trie for _, trie in own]
-        own_paths = iter(score_sets(module, inputs, tries, search, **options) if own else [])
-        return [next(paths if names is view else own_paths) for _, names in tasks]
+        of_subset = iter(search_candidates(module, inputs, tries, **options) if own else [])
+        return [next(of_view if names is view else of_subset) for _, names in tasks]
 
     def _search_state(self, view: TitleView) -> Any:
-        """All that the paths for an input depend on beside the input."""
-        module = self.shim.transformer
-        settings = (
-            self.num_beams, self.length_penalty, self.search, self.early_stopping, self.dtype,
-        )  # fmt: skip
-        # Weak references keep no model in memory that is no longer used, and are never equal to
-        # those to another object, even at the same place.
-        return settings, weakref.ref(view), weakref.ref(module), state_of(module)
+        return (self.num_beams, self.length_penalty, weakref.ref(view)), id(self.shim.transformer)
 
     def pack(self, inputs: Sequence[Optional[List[int]]]) -> List[List[int]]:
         """Indices of inputs in batches of similar length, each of at most `batch_tokens`."""
@@ -342,11 +338,6 @@ def _key(ids: Optional[List[int]], names: SearchableNames) -> Hashable:
     """What an input has in common with those for which the same would be found. It is short, since
     a cache may hold many."""
     return array("I", ids or ()).tobytes(), names.rows if isinstance(names, NameSubset) else None
-
-
-def _exact_paths(*task: Any, **options: Any) -> List[List[Path]]:
-    """As `exact_search`, the paths alone."""
-    return [one.paths for one in exact_search(*task, **options)]
 
 
 def forget_sources(folder: FilePath, name: str) -> None:

@@ -4,9 +4,9 @@ import threading
 from collections import OrderedDict
 from typing import Any, Dict, Hashable, Iterable, List, Mapping
 
-from ..decoding import Path
+from ..decoding import Hypothesis
 
-Found = Dict[Hashable, List[Path]]
+Found = Dict[Hashable, List[Hypothesis]]
 
 
 class SearchCache:
@@ -19,7 +19,7 @@ class SearchCache:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._state: Any = None
-        self._paths: OrderedDict[Hashable, List[Path]] = OrderedDict()
+        self._paths: OrderedDict[Hashable, List[Hypothesis]] = OrderedDict()
 
     def __reduce__(self) -> Any:
         return SearchCache, ()
@@ -38,7 +38,7 @@ class SearchCache:
                 self._paths.move_to_end(key)
         return found
 
-    def remember(self, state: Any, found: Mapping[Hashable, List[Path]], size: int) -> None:
+    def remember(self, state: Any, found: Mapping[Hashable, List[Hypothesis]], size: int) -> None:
         """Add paths, and forget those that were not asked for the longest, down to a size."""
         with self._lock:
             if state != self._state:

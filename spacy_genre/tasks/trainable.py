@@ -214,7 +214,7 @@ class TrainableGenreComponent(GenreComponent):
         for pair, paths in zip(pairs, found, strict=True):
             gold = best_name_at(view, view.trie.find(pair.name), "")
             lowest = temperature * math.log(MIN_SHARE)  # below the best one
-            near = [path.node for path in paths if path.score > paths[0].score + lowest]
+            near = [path.state for path in paths if path.score > paths[0].score + lowest]
             others = [node for node in near if best_name_at(view, node, "") != gold]
             negatives.append([view.trie.path(node) for node in others])
         return negatives

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 
-from spacy_genre.decoding.bart.attention import BLOCKS, Grid, attend, blocks
+from spacy_genre.decoding.bart.attention import BLOCK_SIZES, RowGrid, attend, attention_blocks
 from spacy_genre.decoding.logprobs import PIECE, LogProbs
 
 CPU, HEADS, HEAD = torch.device("cpu"), 2, 8
-LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=2 * BLOCKS[1])
+LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=2 * BLOCK_SIZES[1])
 
 
 @settings(max_examples=30, deadline=None)
@@ -20,7 +20,7 @@ def test_inputs_in_blocks_look_at_themselves_alone(lengths, n_extra, dtype):
     torch.manual_seed(0)
     n = sum(lengths)
     qkv = torch.randn(n + n_extra, 3 * HEADS * HEAD).to(dtype)
-    parts = blocks(np.asarray(lengths), n_extra, HEADS, CPU, dtype)
+    parts = attention_blocks(np.asarray(lengths), n_extra, HEADS, CPU, dtype)
     found = torch.cat([part.attend(qkv, HEADS) for part in parts])
     assert found.shape == (n + n_extra, HEADS * HEAD)
     start = 0
@@ -50,12 +50,12 @@ def test_many_queries_find_what_few_find(n_queries):
 
 
 def test_a_grid_spreads_rows_and_collects_them():
-    grid = Grid(np.asarray([0, 1, 3]), (2, 3), CPU, n_extra=1)
+    grid = RowGrid(np.asarray([0, 1, 3]), (2, 3), CPU, n_extra=1)
     rows = torch.arange(4.0)[:, None]
-    table = grid.spread(rows)
+    table = grid.pad(rows)
     assert table.shape == (2, 3, 1)
-    assert grid.collect(table).flatten().tolist()[:3] == [0, 1, 2]
-    assert grid.extend(np.asarray([7, 8, 9])).tolist() == [7, 8, 9, 0]
+    assert grid.unpad(table).flatten().tolist()[:3] == [0, 1, 2]
+    assert grid.with_extra_rows(np.asarray([7, 8, 9])).tolist() == [7, 8, 9, 0]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -3,6 +3,7 @@ needed beside the model, and that mentions don't come and go one by one."""
 
 import copy
 from contextlib import nullcontext
+from functools import partial
 from unittest import mock
 
 import numpy as np
@@ -10,30 +11,17 @@ import pytest
 import torch
 from helpers.device import OtherDevice, move
 from helpers.models import make_bart, make_mbart
+from helpers.search import V, assert_same_hypotheses, search_few_names, search_trie
 from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
-from spacy_genre.decoding import constrained_search, exact_search, score_sets, step_decoder as steps
+from spacy_genre.decoding import step_decoder
 from spacy_genre.decoding.devices import without_cudnn_attention
 
-V, BEAMS = 40, 5
-random = np.random.default_rng(0)
-TRIE, _ = TokenTrie.build([tuple(random.integers(3, 9, n)) for n in random.integers(1, 6, 200)])
-INPUTS = [random.integers(3, V, n).tolist() for n in random.integers(1, 12, 48)]
-
-
-def beam(model, inputs):
-    return constrained_search(model, inputs, TRIE, num_beams=BEAMS)
-
-
-def exact(model, inputs):
-    return [found.paths for found in exact_search(model, inputs, TRIE)]
-
-
-def sets(model, inputs):
-    names = [(3, 4), (3, 5, 6), (7,)]
-    tries = [TokenTrie.build(names[: 1 + i % 3])[0] for i in range(len(inputs))]
-    return score_sets(model, inputs, tries, lambda *args: pytest.fail("not searched"))
+rng = np.random.default_rng(0)
+TRIE, _ = TokenTrie.build([tuple(rng.integers(3, 9, n)) for n in rng.integers(1, 6, 200)])
+INPUTS = [rng.integers(3, V, n).tolist() for n in rng.integers(1, 12, 48)]
+search_names = partial(search_trie, trie=TRIE)
 
 
 def on_both(model, search, inputs):
@@ -42,7 +30,7 @@ def on_both(model, search, inputs):
     # Tensors that only pretend to be elsewhere can't be of torch's inference mode; nor does
     # autocast know where they are, which does nothing in float32.
     no_mode = mock.patch.object(torch, "inference_mode", torch.no_grad)
-    no_autocast = mock.patch.object(steps, "precision", return_value=nullcontext())
+    no_autocast = mock.patch.object(step_decoder, "autocast", return_value=nullcontext())
     with no_mode, no_autocast, OtherDevice() as device:
         moved = move(copy.deepcopy(model))
         device.transfers.clear()
@@ -50,20 +38,13 @@ def on_both(model, search, inputs):
     return here, there, device.transfers
 
 
-def assert_same(here, there):
-    for own, others in zip(here, there, strict=True):
-        assert [path.node for path in own] == [path.node for path in others]
-        scores = [path.score for path in others]
-        assert [path.score for path in own] == pytest.approx(scores, abs=1e-5)
-
-
-@pytest.mark.parametrize("search", [beam, exact, sets])
+@pytest.mark.parametrize("search", [search_names, search_few_names])
 @pytest.mark.parametrize(
     "model", [make_bart(V, 0, bos=0, eos=2, pad=1), make_mbart(V, 0)], ids=["bart", "mbart"]
 )
 def test_all_is_where_the_model_is(model, search):
     here, there, transfers = on_both(model, search, INPUTS)
-    assert_same(here, there)
+    assert_same_hypotheses(here, there)
     assert transfers["there"]
     assert transfers["back"]
 
@@ -73,13 +54,13 @@ def test_models_of_other_kinds_too():
     config = T5Config(vocab_size=V, d_model=16, d_kv=4, d_ff=32, num_layers=2, num_heads=4)
     config.decoder_start_token_id, config.eos_token_id, config.pad_token_id = 1, 2, 1
     with pytest.warns(UserWarning, match="W003"):
-        here, there, _ = on_both(T5ForConditionalGeneration(config).eval(), beam, INPUTS)
-    assert_same(here, there)
+        here, there, _ = on_both(T5ForConditionalGeneration(config).eval(), search_names, INPUTS)
+    assert_same_hypotheses(here, there)
 
 
 def test_transfers_are_not_more_for_more_mentions():
     model = make_bart(V, 0, bos=0, eos=2, pad=1)
-    few, many = (on_both(model, beam, INPUTS[-n:])[2] for n in (24, 48))
+    few, many = (on_both(model, search_names, INPUTS[-n:])[2] for n in (24, 48))
     n_steps = TRIE.depth + 1
     # What follows the rows once a step, and once what tells whether the weights are the same.
     assert many["back"] <= n_steps + 1

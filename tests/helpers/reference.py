@@ -30,10 +30,25 @@ def path_score(model, ids, tokens, length_penalty):
     return float(logprob) / len(labels) ** length_penalty
 
 
-def generate(model, ids, sequences, num_beams, length_penalty=1.0, early_stopping=False):
-    """[(tokens, score)] of one input, best first."""
+def generate(model, ids, sequences, num_beams, **options):
+    """[(tokens, score)] of one input, best first, where only some sequences are allowed."""
     config = model.config
     follow = dict_trie(sequences, config.decoder_start_token_id, config.eos_token_id)
+    length = max(map(len, sequences)) + 1
+    return generate_allowed(
+        model, ids, lambda sent: follow.get(sent, ()), num_beams, length, **options
+    )
+
+
+def generate_allowed(
+    model, ids, allowed, num_beams, max_length, length_penalty=1.0, early_stopping=False
+):
+    """[(tokens, score)] of one input, best first.
+
+    allowed: The tokens that may follow a tuple of tokens, which begins with the start token.
+    max_length (int): The most generated tokens, with the end token.
+    """
+    config = model.config
     with torch.inference_mode():
         output = model.generate(
             input_ids=torch.tensor([ids]),
@@ -43,10 +58,10 @@ def generate(model, ids, sequences, num_beams, length_penalty=1.0, early_stoppin
             length_penalty=length_penalty,
             early_stopping=early_stopping,
             min_length=0,
-            max_new_tokens=max(map(len, sequences)) + 1,
+            max_new_tokens=max_length,
             # A finished beam has nothing to follow, and an empty list raises.
             prefix_allowed_tokens_fn=lambda _, sent: (
-                sorted(follow.get(tuple(sent.tolist()), ())) or [config.pad_token_id]
+                sorted(allowed(tuple(sent.tolist()))) or [config.pad_token_id]
             ),
             output_scores=True,
             return_dict_in_generate=True,

@@ -1,4 +1,4 @@
-"""Linear layers for inference: weights laid out for the processor, neighbouring steps fused."""
+"""Linear layers for inference: packed weights; activation and residual fused with the product."""
 
 from typing import Callable, List, Optional
 
@@ -10,14 +10,14 @@ Activation = Callable[[Tensor], Tensor]
 
 
 class Linear:
-    """`x W^T + b` of one linear layer, or of several that read the same input, side by side.
+    """`x W^T + b` of one linear layer, or of several layers with the same input, concatenated.
 
-    On a CPU the weights are packed once in oneDNN's own layout, which torch's compiler uses too;
-    multiplying a few rows is then two to five times faster than with the plain layout.
+    On a CPU the weights are packed once into oneDNN's layout, as torch's compiler does;
+    products of a few rows are then two to five times faster than with the plain layout.
 
     layers (List[nn.Linear]): The layers.
-    dtype (torch.dtype): What to compute in.
-    scale (float): Multiplies the result of the first layer.
+    dtype (torch.dtype): The dtype of the computation.
+    scale (float): Multiplies the output of the first layer.
     """
 
     def __init__(self, layers: List[nn.Linear], dtype: torch.dtype, scale: float = 1.0) -> None:
@@ -38,17 +38,18 @@ class Linear:
         x: Tensor,
         *,
         activation: Optional[Activation] = None,
-        add: Optional[Tensor] = None,
+        residual: Optional[Tensor] = None,
     ) -> Tensor:
-        """x ([N, in]), through the layer; then either `activation`, or plus `add` ([N, out])."""
+        """x ([N, in]) to [N, out]; then either `activation` is applied or `residual` ([N, out]) is
+        added."""
         if not self.packed:
             y = F.linear(x, self.weight, self.bias)
             y = y if activation is None else activation(y)
-            return y if add is None else y + add
-        # The overloads themselves, which take less time to call than the operator.
+            return y if residual is None else y + residual
+        # The overloads are faster to call than the operator.
         pointwise = torch.ops.mkldnn._linear_pointwise
-        if add is not None:
-            return pointwise.binary(x, add, self.weight, self.bias, "add")
+        if residual is not None:
+            return pointwise.binary(x, residual, self.weight, self.bias, "add")
         if activation is F.gelu:
             return pointwise.default(x, self.weight, self.bias, "gelu", [], "none")
         y = pointwise.default(x, self.weight, self.bias, "none", [], "")
@@ -56,14 +57,14 @@ class Linear:
 
 
 def can_pack(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether weights can be packed: on a CPU, in a torch built with oneDNN for such CPUs."""
+    """Whether weights can be packed: on a CPU, if torch has oneDNN and it supports the dtype."""
     if device.type != "cpu" or dtype not in (torch.float32, torch.bfloat16):
         return False
     if not torch.backends.mkldnn.is_available():
         return False
-    try:  # these are not torch's public functions, so they may go
+    try:  # not public functions of torch: a later version may lack them
         ops = torch.ops.mkldnn
-        found = ops._linear_pointwise.binary, ops._reorder_linear_weight
-        return all(found) and (dtype == torch.float32 or ops._is_mkldnn_bf16_supported())
+        needed = ops._linear_pointwise.binary, ops._reorder_linear_weight
+        return all(needed) and (dtype == torch.float32 or ops._is_mkldnn_bf16_supported())
     except (AttributeError, RuntimeError):
         return False

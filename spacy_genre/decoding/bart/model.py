@@ -1,8 +1,8 @@
 """BART and mBART for inference, from the weights of transformers' modules.
 
-The arithmetic is that of `BartForConditionalGeneration` and `MBartForConditionalGeneration`. What
-is different is what is computed: every row here is one token, none is padding, and the caller says
-what each row may see.
+The arithmetic is that of `BartForConditionalGeneration` and `MBartForConditionalGeneration`, but
+nothing is computed for padding: each row of an activation is one token, and the caller says which
+tokens a row attends to.
 """
 
 from functools import partial
@@ -15,24 +15,25 @@ from torch import Tensor, nn
 from transformers import BartForConditionalGeneration, MBartForConditionalGeneration
 from transformers.activations import GELUActivation
 
+from ...ragged import IntArray
 from ..devices import to_device
 from ..logprobs import LogProbs
-from .attention import Block, Grid, blocks, n_extra
+from .attention import AttentionBlock, RowGrid, attention_blocks, n_extra_rows
 from .layers import Activation, Linear
 
-# So many bytes of logits at a time. On a CPU, malloc takes new pages from the system each time from
-# 32 MB on, which costs as much as the multiplication.
+# The bytes of logits that are computed at a time. On a CPU, malloc asks the system for new pages
+# from 32 MB on, which costs as much as the multiplication.
 MAX_LOGITS = {"cpu": 30 * 2**20, "cuda": 2**29}
-OFFSET = 2  # learned positions of the BART family begin here
+POSITION_OFFSET = 2  # learned positions of the BART family begin at this row
 
-# A part of a layer: of what it reads and what is to be added to the result.
-Part = Callable[[Tensor, Tensor], Tensor]
+# A sublayer: its input and the residual to its output plus the residual.
+Sublayer = Callable[[Tensor, Tensor], Tensor]
 
 
 def is_supported(module: Any) -> bool:
-    """Whether `Bart` computes what a module of transformers does."""
+    """Whether `Bart` computes the same as a module of transformers."""
     known = type(module) in (BartForConditionalGeneration, MBartForConditionalGeneration)
-    # Quantized modules and adapters have layers of their own.
+    # Quantized modules and adapters have linear layers of other classes.
     return known and all(
         type(layer) is nn.Linear
         for name, layer in module.named_modules()
@@ -41,23 +42,23 @@ def is_supported(module: Any) -> bool:
 
 
 class Norm:
-    """A layer norm, or nothing."""
+    """A layer norm, or the identity."""
 
     def __init__(self, module: Optional[nn.LayerNorm], dtype: torch.dtype) -> None:
-        self.module = module is not None
+        self.is_identity = module is None
         if module is not None:
             self.shape, self.eps = module.normalized_shape, module.eps
             self.weight = module.weight.detach().to(dtype)
             self.bias = module.bias.detach().to(dtype)
 
     def __call__(self, x: Tensor) -> Tensor:
-        if not self.module:
+        if self.is_identity:
             return x
         return torch.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
 
 
 class Embedding:
-    """Tokens at positions as vectors."""
+    """The embeddings of tokens and positions."""
 
     def __init__(self, module: Any, dtype: torch.dtype) -> None:
         self.tokens = module.embed_tokens.weight.detach().to(dtype)
@@ -67,114 +68,125 @@ class Embedding:
 
     def __call__(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """tokens, positions (LongTensor, [N]). RETURNS (FloatTensor): [N, d]."""
-        return self.norm(self.tokens[tokens] * self.scale + self.positions[positions + OFFSET])
+        x = self.tokens[tokens] * self.scale + self.positions[positions + POSITION_OFFSET]
+        return self.norm(x)
 
 
 class Attention:
-    """The weights of one attention.
+    """The projections of one attention.
 
-    module (transformers' BartAttention or MBartAttention): Where they come from.
-    crosses (bool): Whether keys and values come from elsewhere than the queries.
+    module (transformers' BartAttention or MBartAttention): The source of the weights.
+    is_cross (bool): Whether keys and values come from the encoder.
     """
 
-    def __init__(self, module: Any, dtype: torch.dtype, *, crosses: bool = False) -> None:
+    def __init__(self, module: Any, dtype: torch.dtype, *, is_cross: bool = False) -> None:
         q, k, v = module.q_proj, module.k_proj, module.v_proj
         scale = module.head_dim**-0.5
         self.n_heads = module.num_heads
-        self.read = Linear([q] if crosses else [q, k, v], dtype, scale)
-        if crosses:
-            self.remember = Linear([k, v], dtype)
-        self.write = Linear([module.out_proj], dtype)
+        if is_cross:
+            self.q_proj = Linear([q], dtype, scale)
+            self.kv_proj = Linear([k, v], dtype)
+        else:
+            self.qkv_proj = Linear([q, k, v], dtype, scale)
+        self.out_proj = Linear([module.out_proj], dtype)
 
 
 class Layer:
-    """A layer of the encoder or the decoder: attention to its own kind, in the decoder attention
-    to the encoder, and two linear layers; each is added to what it read, and normalised after
-    (BART) or before (mBART)."""
+    """A layer of the encoder or the decoder: self-attention, cross-attention (decoder only), and a
+    feed-forward network. The output of each is added to its input, and normalised after (BART) or
+    before (mBART)."""
 
     def __init__(self, module: Any, dtype: torch.dtype, *, norm_first: bool) -> None:
         self.norm_first = norm_first
-        self.own = Attention(module.self_attn, dtype)
-        self.own_norm = Norm(module.self_attn_layer_norm, dtype)
+        self.self_attention = Attention(module.self_attn, dtype)
+        self.self_attention_norm = Norm(module.self_attn_layer_norm, dtype)
         if hasattr(module, "encoder_attn"):  # a layer of the decoder
-            self.cross = Attention(module.encoder_attn, dtype, crosses=True)
-            self.cross_norm = Norm(module.encoder_attn_layer_norm, dtype)
-        self.up, self.down = Linear([module.fc1], dtype), Linear([module.fc2], dtype)
-        self.last_norm = Norm(module.final_layer_norm, dtype)
+            self.cross_attention = Attention(module.encoder_attn, dtype, is_cross=True)
+            self.cross_attention_norm = Norm(module.encoder_attn_layer_norm, dtype)
+        self.fc1, self.fc2 = Linear([module.fc1], dtype), Linear([module.fc2], dtype)
+        self.final_norm = Norm(module.final_layer_norm, dtype)
         # F.gelu itself can be fused with the layer before it.
         exact = isinstance(module.activation_fn, GELUActivation) or module.activation_fn is F.gelu
         self.activation: Activation = F.gelu if exact else module.activation_fn
 
-    def apply(self, x: Tensor, norm: Norm, part: Part) -> Tensor:
-        return part(norm(x), x) if self.norm_first else norm(part(x, x))
+    def apply(self, x: Tensor, norm: Norm, sublayer: Sublayer) -> Tensor:
+        """One sublayer with its residual connection and norm, [N, d] to [N, d]."""
+        return sublayer(norm(x), x) if self.norm_first else norm(sublayer(x, x))
 
-    def feed(self, x: Tensor, add: Tensor) -> Tensor:
-        return self.down(self.up(x, activation=self.activation), add=add)
+    def feed_forward(self, x: Tensor, residual: Tensor) -> Tensor:
+        return self.fc2(self.fc1(x, activation=self.activation), residual=residual)
 
 
 class Bart:
-    """The weights of a model, ready to compute with. Later changes of the module don't reach it.
+    """The weights of a model, laid out for inference. Later changes of the module have no effect.
 
     module (Union[BartForConditionalGeneration, MBartForConditionalGeneration]): The model.
-    dtype (torch.dtype): What to compute in. Log-probabilities are float32 whatever it is.
+    dtype (torch.dtype): The dtype of the computation. Log-probabilities are always float32.
     """
 
     def __init__(self, module: Any, dtype: torch.dtype) -> None:
         config = module.config
-        first = isinstance(module, MBartForConditionalGeneration)
+        norm_first = isinstance(module, MBartForConditionalGeneration)
         encoder, decoder = module.get_encoder(), module.get_decoder()
         self.dtype, self.device = dtype, module.lm_head.weight.device
         self.d, self.vocab_size = config.d_model, module.lm_head.out_features
         self.embed_input = Embedding(encoder, dtype)
-        self.encoder = [Layer(layer, dtype, norm_first=first) for layer in encoder.layers]
+        self.encoder = [Layer(layer, dtype, norm_first=norm_first) for layer in encoder.layers]
         self.encoder_norm = Norm(getattr(encoder, "layer_norm", None), dtype)
         self.embed_output = Embedding(decoder, dtype)
-        self.decoder = [Layer(layer, dtype, norm_first=first) for layer in decoder.layers]
+        self.decoder = [Layer(layer, dtype, norm_first=norm_first) for layer in decoder.layers]
         self.decoder_norm = Norm(getattr(decoder, "layer_norm", None), dtype)
-        self.head = Linear([_with_bias(module.lm_head, module.final_logits_bias)], dtype)
+        self.lm_head = Linear([_with_bias(module.lm_head, module.final_logits_bias)], dtype)
 
-    def encode(self, inputs: Sequence[Sequence[int]]) -> Tuple[Tensor, Grid]:
-        """Read some inputs.
+    def encode(self, inputs: Sequence[Sequence[int]]) -> Tuple[Tensor, RowGrid]:
+        """Run the encoder.
 
         inputs (Sequence[Sequence[int]]): B token sequences.
-        RETURNS (Tuple[FloatTensor, Grid]): What the decoder may look at: of all N tokens, one
-            input after the other, [>= N, d]; and where these are among the padded inputs, [B, S].
+        RETURNS (Tuple[FloatTensor, RowGrid]): The hidden states of all N tokens, one input after
+            the other, [>= N, d]; and the positions of these rows in the padded inputs, [B, S].
         """
         lengths = np.fromiter(map(len, inputs), np.int64, len(inputs))
-        extra = n_extra(int(lengths.sum()))
+        extra = n_extra_rows(int(lengths.sum()))
         real = np.arange(lengths.max()) < lengths[:, None]
-        grid = Grid(np.flatnonzero(real), real.shape, self.device, extra)
-        parts = blocks(lengths, extra, self.encoder[0].own.n_heads, self.device, self.dtype)
+        grid = RowGrid(np.flatnonzero(real), real.shape, self.device, extra)
+        n_heads = self.encoder[0].self_attention.n_heads
+        blocks = attention_blocks(lengths, extra, n_heads, self.device, self.dtype)
         tokens = np.asarray([token for ids in inputs for token in ids], np.int64)
-        at = (tokens, np.nonzero(real)[1])
-        x = self.embed_input(*(to_device(grid.extend(a), self.device) for a in at))
+        positions = np.nonzero(real)[1]
+        x = self.embed_input(self._rows(tokens, grid), self._rows(positions, grid))
         for layer in self.encoder:
-            x = layer.apply(x, layer.own_norm, partial(_attend_within, layer.own, parts))
-            x = layer.apply(x, layer.last_norm, layer.feed)
+            self_attention = partial(_attend_within_inputs, layer.self_attention, blocks)
+            x = layer.apply(x, layer.self_attention_norm, self_attention)
+            x = layer.apply(x, layer.final_norm, layer.feed_forward)
         return self.encoder_norm(x), grid
 
-    def follow(self, hidden: Tensor, n_rows: int) -> Iterator[LogProbs]:
-        """What may follow the decoder's rows, some rows at a time.
+    def _rows(self, values: IntArray, grid: RowGrid) -> Any:
+        return to_device(grid.with_extra_rows(values), self.device)
 
-        hidden (FloatTensor): [>= R, d], what the decoder made of the rows.
+    def logprobs(self, hidden: Tensor, n_rows: int) -> Iterator[LogProbs]:
+        """The log-probabilities of the next token, some rows at a time.
+
+        hidden (FloatTensor): [>= R, d], the decoder's hidden states.
         n_rows (int): R.
         RETURNS (Iterator[LogProbs]): [<= R, V].
         """
         limit = MAX_LOGITS.get(self.device.type, MAX_LOGITS["cpu"])
         size = max(1, limit // (self.vocab_size * self.dtype.itemsize))
         for start in range(0, n_rows, size):
-            yield LogProbs(self.head(hidden[start : start + size])[: n_rows - start])
+            yield LogProbs(self.lm_head(hidden[start : start + size])[: n_rows - start])
 
 
-def _attend_within(attention: Attention, parts: List[Block], x: Tensor, add: Tensor) -> Tensor:
-    """The attention of each input's tokens to all tokens of that input, [N, d] to [N, d]."""
-    qkv = attention.read(x)
-    found = [part.attend(qkv, attention.n_heads) for part in parts]
-    return attention.write(torch.cat(found) if len(found) > 1 else found[0], add=add)
+def _attend_within_inputs(
+    attention: Attention, blocks: List[AttentionBlock], x: Tensor, residual: Tensor
+) -> Tensor:
+    """Self-attention of the tokens of each input, [N, d] to [N, d]."""
+    qkv = attention.qkv_proj(x)
+    y = [block.attend(qkv, attention.n_heads) for block in blocks]
+    return attention.out_proj(torch.cat(y) if len(y) > 1 else y[0], residual=residual)
 
 
 def _with_bias(head: nn.Linear, bias: Tensor) -> nn.Linear:
-    """The layer, with a bias of its own."""
+    """The layer with another bias, [1, V]."""
     layer = nn.Linear(head.in_features, head.out_features, device="meta")
     layer.weight, layer.bias = head.weight, nn.Parameter(bias[0], requires_grad=False)
     return layer

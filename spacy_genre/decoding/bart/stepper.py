@@ -1,186 +1,225 @@
-"""Step by step through the sequences of a BART, and a few steps ahead."""
+"""Decoding a beam search step by step with BART, and some tokens ahead."""
 
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
+from typing import List, NamedTuple, Sequence
 
 import numpy as np
 
 from ...ragged import IntArray
-from ..continuations import Edges, Goal
-from .kv_cache import PackedDecoder, Rows, rank_in_group
+from ..constraint import Constraint
+from ..scoring import ScoredContinuations, score_continuations
+from .kv_cache import BartDecoder, DecoderRows, rank_in_group
 from .model import Bart
 
-# What comes after more children than these is not computed before its turn: it seldom comes.
-FEW_CHILDREN = 2
+# A state with more continuations is not decoded ahead: each of them seldom comes.
+FEW_CONTINUATIONS = 2
 
 
-class PackedSteps:
-    """Steps of a BART or mBART.
+class BartStepDecoder:
+    """Steps of a BART or mBART; see `StepDecoder`.
 
-    While there are few sequences, a pass of the decoder takes about as long for some more, since
-    most of it goes into reading the weights. So where only one or two tokens can follow a sequence,
-    what comes after them is computed in the same pass, and so on; nine in ten nodes have a single
-    child.
+    With few sequences most of a pass is spent on reading the weights, so some more rows take hardly
+    longer. Where only one or two tokens can follow a sequence, the same pass decodes these as well,
+    and what follows them, and so on. In a trie of titles nine in ten nodes have a single child.
+
+    A sequence is identified by the row that it continues and by its last token. So two sequences
+    that lead to the same state of a constraint are never mixed up.
 
     bart (Bart): The model.
-    goal (Goal): What is generated.
+    constraint (Constraint): What may be generated.
+    limit (int): The number of continuations of a row that matter.
     """
 
     continuous = True
-    max_rows = 256  # more make the multiplications no faster
-    few_rows = 24
-    rows_on_gpu = (1024, 128)  # the same there
+    max_rows = 256  # more do not make the products any faster
+    few_rows = 24  # a pass of fewer rows is filled up with rows ahead
+    rows_on_gpu = (1024, 128)  # `max_rows` and `few_rows` on a GPU
 
-    def __init__(self, bart: Bart, goal: Goal) -> None:
-        self.goal, self.decoder = goal, PackedDecoder(bart)
+    def __init__(self, bart: Bart, constraint: Constraint, limit: int) -> None:
+        self.constraint, self.limit, self.decoder = constraint, limit, BartDecoder(bart)
         if bart.device.type == "cuda":
             self.max_rows, self.few_rows = self.rows_on_gpu
-        self.mentions = np.zeros(0, np.int64)  # [M] whose each slot is
-        # Of the sequences of the last step, and of one more that stands before each first token:
-        self.depths, self.ancestors = np.full(1, -1), np.zeros((1, goal.trie.depth + 1), np.int64)
-        # Sequences that may come.
-        self.ahead = Computed.nothing(goal.trie.depth + 1)
+        self.inputs = np.zeros(0, np.int64)  # [M], the input in each slot
+        # The rows of the last step, and one more that stands for "no parent".
+        self.depths = np.full(1, -1)
+        self.ancestors = np.zeros((1, constraint.max_length), np.int64)
+        self.ahead = _DecodedRows.empty(constraint.max_length)  # rows that may be asked for
 
-    def admit(self, mentions: IntArray, inputs: Sequence[List[int]], live: IntArray) -> None:
-        """As `Steps.admit`. The mentions take the slots of those that are done, then new ones."""
-        free = np.flatnonzero(~np.isin(self.mentions, live))[: len(mentions)]
-        n_more = len(mentions) - len(free)
-        slots = np.concatenate([free, len(self.mentions) + np.arange(n_more)])
-        self.mentions = np.pad(self.mentions, (0, n_more))
-        self.mentions[slots] = mentions
-        self.decoder.admit(inputs, slots)
+    def add_inputs(self, inputs: IntArray, sources: Sequence[List[int]], live: IntArray) -> None:
+        """As `StepDecoder.add_inputs`. Inputs take the slots of finished ones, then new slots."""
+        free = np.flatnonzero(~np.isin(self.inputs, live))[: len(inputs)]
+        n_more = len(inputs) - len(free)
+        slots = np.concatenate([free, len(self.inputs) + np.arange(n_more)])
+        self.inputs = np.pad(self.inputs, (0, n_more))
+        self.inputs[slots] = inputs
+        self.decoder.add_inputs(sources, slots)
 
     def step(
-        self, mentions: IntArray, parents: IntArray, nodes: IntArray, tokens: IntArray
-    ) -> Edges:
-        """As `Steps.step`."""
-        slots, keys = self._slots(mentions), mentions << 32 | nodes
-        at, known = self.ahead.find(keys), self.ahead
-        new = np.flatnonzero(at < 0)
+        self, inputs: IntArray, parents: IntArray, states: IntArray, tokens: IntArray
+    ) -> ScoredContinuations:
+        """As `StepDecoder.step`."""
+        slots = self._slots(inputs)
+        # A row's own place stands last among its ancestors.
+        parent_places = np.where(self.depths[parents] < 0, -1, self.ancestors[parents, -1])
+        keys = _keys(inputs, parent_places, tokens)
+        index, known = self.ahead.find(keys), self.ahead
+        new = np.flatnonzero(index < 0)
         if len(new):
-            computed = self._compute(keys[new], slots[new], parents[new], tokens[new])
-            known = Computed.join(computed, self.ahead)
-            at += len(computed.keys)
-            at[new] = np.arange(len(new))
-        if len(new) == len(known.keys):  # all that is known is what was asked for
-            now, self.ahead = known, self.ahead.take(at[:0])
+            columns = (inputs, slots, parents, states, tokens, keys)
+            decoded = self._decode(*(column[new] for column in columns))
+            known = _DecodedRows.join(decoded, self.ahead)
+            index += len(decoded.keys)
+            index[new] = np.arange(len(new))
+        if len(new) == len(known.keys):  # nothing was decoded ahead
+            now, self.ahead = known, self.ahead.select(index[:0])
         else:
-            waits = np.isin(known.keys >> 32, mentions)
-            waits[at] = False
-            now, self.ahead = known.take(at), known.take(np.flatnonzero(waits))
+            waits = np.isin(known.inputs, inputs)
+            waits[index] = False
+            now, self.ahead = known.select(index), known.select(np.flatnonzero(waits))
         self.depths = np.append(now.depths, -1)
         self.ancestors = np.concatenate([now.ancestors, np.zeros_like(self.ancestors[:1])])
-        return now.edges
+        return now.continuations
 
-    def _slots(self, mentions: IntArray) -> IntArray:
-        """The slot of each mention. When half of the slots are of others, these are given up."""
-        slot_of = np.zeros(max(self.mentions.max(), mentions.max()) + 1, np.int64)
-        slot_of[mentions] = 1
-        is_alive = slot_of[self.mentions] == 1
-        if 2 * np.count_nonzero(is_alive) <= len(is_alive):
-            self.decoder.keep(np.flatnonzero(is_alive))
-            self.mentions = self.mentions[is_alive]
-        slot_of[self.mentions] = np.arange(len(self.mentions))
-        return slot_of[mentions]
+    def _slots(self, inputs: IntArray) -> IntArray:
+        """The slot of each input. When half of the slots are free, these are dropped."""
+        slot_of = np.zeros(max(self.inputs.max(), inputs.max()) + 1, np.int64)
+        slot_of[inputs] = 1
+        is_live = slot_of[self.inputs] == 1
+        if 2 * np.count_nonzero(is_live) <= len(is_live):
+            self.decoder.keep_slots(np.flatnonzero(is_live))
+            self.inputs = self.inputs[is_live]
+        slot_of[self.inputs] = np.arange(len(self.inputs))
+        return slot_of[inputs]
 
-    def _compute(
-        self, keys: IntArray, slots: IntArray, parents: IntArray, tokens: IntArray
-    ) -> "Computed":
-        """Compute sequences that continue those of the last step, and behind them what may come
-        after them."""
-        levels = self._below(keys & (2**32 - 1))
-        start, nodes = (np.concatenate([level[i] for level in levels]) for i in (0, 1))
-        keys, slots = keys[start] >> 32 << 32 | nodes, slots[start]
-        places = self.decoder.used[slots] + rank_in_group(slots)
-        # Each sees what the sequence did that it continues; its own place stands at its depth, and
-        # on to the end.
-        depths, ancestors = self.depths[parents], self.ancestors[parents]
-        columns, found, n_before = np.arange(ancestors.shape[1]), [], 0
-        for _, _, parent in levels:
-            depths = depths[parent] + 1
-            own = places[n_before : n_before + len(parent), None]
-            ancestors = np.where(columns >= depths[:, None], own, ancestors[parent])
-            found.append((depths, ancestors))
-            n_before += len(parent)
-        depths, ancestors = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        later = self.goal.trie.token_of(nodes[len(tokens) :]).astype(np.int64)
-        rows = Rows(
-            slots,
-            places,
-            ancestors[:, : depths.max() + 1],
-            depths,
-            np.concatenate([tokens, later]),
-        )
-        edges = self.goal.follow(nodes, self.decoder.evaluate(rows))
-        return Computed(keys, depths, ancestors, edges)
+    def _decode(
+        self,
+        inputs: IntArray,
+        slots: IntArray,
+        parents: IntArray,
+        states: IntArray,
+        tokens: IntArray,
+        keys: IntArray,
+    ) -> "_DecodedRows":
+        """Decode rows that continue those of the last step, [R], and rows ahead of them."""
+        levels = self._look_ahead(states, tokens)
+        first = np.concatenate([level.first for level in levels])
+        states = np.concatenate([level.state for level in levels])
+        tokens = np.concatenate([level.token for level in levels])
+        inputs, slots = inputs[first], slots[first]
+        places = self.decoder.n_places[slots] + rank_in_group(slots)
+        # A row attends to the ancestors of its parent and, from its depth on, to itself.
+        columns = np.arange(self.ancestors.shape[1])
+        level_depths, level_ancestors = self.depths[parents], self.ancestors[parents]
+        all_depths, all_ancestors, all_keys, start = [], [], [keys], 0
+        for level in levels:
+            level_depths = level_depths[level.parent] + 1
+            own = places[start : start + len(level.parent), None]
+            if start:  # the first level has its keys already
+                parent_places = level_ancestors[level.parent, -1]
+                end = start + len(level.parent)
+                all_keys.append(_keys(inputs[start:end], parent_places, level.token))
+            is_own = columns >= level_depths[:, None]
+            level_ancestors = np.where(is_own, own, level_ancestors[level.parent])
+            all_depths.append(level_depths)
+            all_ancestors.append(level_ancestors)
+            start += len(level.parent)
+        depths, ancestors = np.concatenate(all_depths), np.concatenate(all_ancestors)
+        rows = DecoderRows(slots, places, ancestors[:, : depths.max() + 1], depths, tokens)
+        logprobs = self.decoder.decode(rows)
+        continuations = score_continuations(self.constraint, states, logprobs, self.limit)
+        return _DecodedRows(inputs, np.concatenate(all_keys), depths, ancestors, continuations)
 
-    def _below(self, nodes: IntArray) -> List[Tuple[IntArray, ...]]:
-        """Some nodes, and, if there is room, nodes below them.
-
-        RETURNS (List[Tuple[IntArray, ...]]): Level by level, for each node which of
-            the first ones it is below, the node itself, and which of the level above it follows.
-        """
-        trie, index = self.goal.trie, np.arange(len(nodes))
-        levels: List[Tuple[IntArray, ...]] = [(index, nodes, index)]
-        room = self.few_rows - len(nodes)
+    def _look_ahead(self, states: IntArray, tokens: IntArray) -> List["_Level"]:
+        """The rows to decode, [R], and level by level rows that may follow them, while there is
+        room and few tokens can follow."""
+        index = np.arange(len(states))
+        levels = [_Level(index, index, states, tokens)]
+        room = self.few_rows - len(states)
         while room > 0:
-            start, nodes, _ = levels[-1]
-            n_children = trie.n_children(nodes)
-            some = np.flatnonzero((n_children > 0) & (n_children <= FEW_CHILDREN))
-            some = some[np.cumsum(n_children[some]) <= room]
+            last = levels[-1]
+            count = self.constraint.n_continuations(last.state)
+            some = np.flatnonzero((count > 0) & (count <= FEW_CONTINUATIONS))
+            some = some[np.cumsum(count[some]) <= room]
             if not len(some):
                 break
-            at, children = trie.children(nodes[some])
-            levels.append((start[some[at]], children, some[at]))
-            room -= len(children)
+            c = self.constraint.continuations(last.state[some])
+            inner = np.flatnonzero(~c.is_end)
+            parent = some[c.row[inner]]
+            levels.append(_Level(last.first[parent], parent, c.state[inner], c.token[inner]))
+            room -= len(inner)
         return levels
 
 
-@dataclass(frozen=True)
-class Computed:
-    """Sequences that the decoder has computed.
+class _Level(NamedTuple):
+    """Rows at the same distance from the rows that were asked for.
 
-    keys (IntArray): [N], the mention times 2**32, plus the node.
-    depths (IntArray): [N], how many tokens are before the last one.
-    ancestors (IntArray): [N, T], the places that each one sees; see `Rows`.
-    edges (Edges): What may follow each.
+    first (IntArray): [N], the row that was asked for from which each one continues.
+    parent (IntArray): [N], the row of the level before that each one continues.
+    state, token (IntArray): [N], the state that it has reached, and its token.
     """
 
+    first: IntArray
+    parent: IntArray
+    state: IntArray
+    token: IntArray
+
+
+@dataclass(frozen=True)
+class _DecodedRows:
+    """Rows that were decoded.
+
+    inputs (IntArray): [N], the input of each.
+    keys (IntArray): [N], see `_keys`.
+    depths (IntArray): [N], the number of tokens before each in its sequence.
+    ancestors (IntArray): [N, T], the places that each attends to; see `DecoderRows`.
+    continuations (ScoredContinuations): What may follow each.
+    """
+
+    inputs: IntArray
     keys: IntArray
     depths: IntArray
     ancestors: IntArray
-    edges: Edges
+    continuations: ScoredContinuations
 
     @classmethod
-    def nothing(cls, width: int) -> "Computed":
+    def empty(cls, width: int) -> "_DecodedRows":
         none = np.zeros(0, np.int64)
-        edges = Edges(none, none, none, none.astype(bool), none.astype(np.float32))
-        return cls(none, none, np.zeros((0, width), np.int64), edges)
+        ancestors = np.zeros((0, width), np.int64)
+        return cls(none, none, none, ancestors, ScoredContinuations.empty())
 
     @classmethod
-    def join(cls, a: "Computed", b: "Computed") -> "Computed":
+    def join(cls, a: "_DecodedRows", b: "_DecodedRows") -> "_DecodedRows":
         if not len(b.keys):
             return a
         return cls(
+            np.concatenate([a.inputs, b.inputs]),
             np.concatenate([a.keys, b.keys]),
             np.concatenate([a.depths, b.depths]),
             np.concatenate([a.ancestors, b.ancestors]),
-            Edges.join([a.edges, b.edges.shifted(len(a.keys))]),
+            ScoredContinuations.join([a.continuations, b.continuations.shift_rows(len(a.keys))]),
         )
 
-    def take(self, index: IntArray) -> "Computed":
-        edges = self.edges.of_rows(index)
-        return Computed(self.keys[index], self.depths[index], self.ancestors[index], edges)
+    def select(self, index: IntArray) -> "_DecodedRows":
+        """Some of the rows, in a given order."""
+        return _DecodedRows(
+            self.inputs[index],
+            self.keys[index],
+            self.depths[index],
+            self.ancestors[index],
+            self.continuations.select_rows(index),
+        )
 
     def find(self, keys: IntArray) -> IntArray:
-        """Where each of some keys is, [R]; -1 where it is not."""
+        """The index of the row with each of some keys, [R]; -1 where there is none."""
         if not len(self.keys):
             return np.full(len(keys), -1)
         order = np.argsort(self.keys)
-        at = np.searchsorted(self.keys, keys, sorter=order)
-        found = np.full(len(keys), -1)
-        inside = np.flatnonzero(at < len(order))
-        at = order[at[inside]]
-        is_there = self.keys[at] == keys[inside]
-        found[inside[is_there]] = at[is_there]
-        return found
+        place = np.searchsorted(self.keys, keys, sorter=order)
+        place = order[np.minimum(place, len(order) - 1)]
+        return np.where(self.keys[place] == keys, place, -1)
+
+
+def _keys(inputs: IntArray, parent_places: IntArray, tokens: IntArray) -> IntArray:
+    """What identifies a sequence: its input, the place of the row that it continues (-1 if there is
+    none), and its last token, in one number."""
+    return (inputs << 42) | ((parent_places + 1) << 21) | tokens

@@ -8,7 +8,7 @@ from spacy.tokens import Doc, Span, Token
 from spacy.vocab import Vocab
 from thinc.api import Model
 
-from ...decoding import EarlyStopping, Path
+from ...decoding import EarlyStopping, Hypothesis
 from ...errors import Errors, Warnings
 from ...extensions import set_candidates
 from ...titles import TitleSet
@@ -249,7 +249,7 @@ class GenreLinker(TrainableGenreComponent):
     def _nil(self, ent: Span) -> LinkedSpan:
         return LinkedSpan(ent.start, ent.end, self.NIL, ())
 
-    def _link(self, ent: Span, paths: Sequence[Path], names: SearchableNames) -> LinkedSpan:
+    def _link(self, ent: Span, paths: Sequence[Hypothesis], names: SearchableNames) -> LinkedSpan:
         candidates = make_candidates(
             paths,
             names,

@@ -3,7 +3,7 @@
 import math
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from ...decoding import Path
+from ...decoding import Hypothesis
 from ...model.settings import GenreSettings
 from ...titles.spellings import best_name_at
 from ...titles.subset import SearchableNames
@@ -11,7 +11,7 @@ from ...types import Candidate
 
 
 def make_candidates(
-    paths: Sequence[Path],
+    paths: Sequence[Hypothesis],
     view: SearchableNames,
     surface: str,
     *,
@@ -22,7 +22,7 @@ def make_candidates(
 ) -> Tuple[Candidate, ...]:
     """Name the paths that the search found for a mention.
 
-    paths (Sequence[Path]): The paths, best first.
+    paths (Sequence[Hypothesis]): The paths, best first.
     view (SearchableNames): The names whose trie was searched.
     surface (str): The mention, as it is written in the document.
     unknown (Optional[int]): The tokenizer's token for what it can't read. A name with such a token
@@ -49,14 +49,14 @@ def make_candidates(
 
 
 def _choose(
-    paths: Sequence[Path], view: SearchableNames, surface: str, unknown: Optional[int]
-) -> Tuple[List[Path], List[int]]:
+    paths: Sequence[Hypothesis], view: SearchableNames, surface: str, unknown: Optional[int]
+) -> Tuple[List[Hypothesis], List[int]]:
     """The best path to each name, and the name's row."""
-    best: Dict[int, Path] = {}
+    best: Dict[int, Hypothesis] = {}
     for path in paths:
-        readable = unknown is None or unknown not in view.trie.path(path.node)
-        if readable or surface in (text for text, _ in view.spellings_at(path.node)):
-            best.setdefault(best_name_at(view, path.node, surface), path)
+        readable = unknown is None or unknown not in path.tokens
+        if readable or surface in (text for text, _ in view.spellings_at(path.state)):
+            best.setdefault(best_name_at(view, path.state, surface), path)
     return list(best.values()), list(best)
 
 

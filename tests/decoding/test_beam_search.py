@@ -8,26 +8,32 @@ import pytest
 import torch
 from helpers.models import make_bart, make_mbart
 from helpers.reference import generate
+from helpers.search import (
+    BOS,
+    EOS,
+    INPUTS,
+    MODELS,
+    PAD,
+    TOKENS,
+    V,
+    assert_same_hypotheses,
+    assert_same_names,
+    named,
+    random_names,
+    search_trie,
+)
 from hypothesis import HealthCheck, given, settings
 from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
-from spacy_genre.decoding import constrained_search, exact_search
-from spacy_genre.decoding.bart.stepper import PackedSteps
-from spacy_genre.decoding.step_decoder import ModuleSteps
+from spacy_genre.decoding import CandidateTries, TrieConstraint, constrained_search
+from spacy_genre.decoding.bart.stepper import BartStepDecoder
+from spacy_genre.decoding.step_decoder import TransformersStepDecoder
 from spacy_genre.titles.overlay import TrieEditor
-
-V, BOS, EOS, PAD = 40, 0, 2, 1
-MODELS = [
-    *(make_bart(V, seed, bos=BOS, eos=EOS, pad=PAD) for seed in range(3)),
-    *(make_mbart(V, seed) for seed in range(2)),
-]
-TOKENS = st.integers(3, 9)  # few, so that names share prefixes
 
 # Names with shared prefixes, prefixes of one another, a common first token, single names.
 NAMES = st.lists(st.lists(TOKENS, min_size=1, max_size=6).map(tuple), min_size=1, max_size=25)
 PREFIXED = NAMES.map(lambda names: [(BOS, *name) for name in names])
-INPUTS = st.lists(st.lists(st.integers(3, V - 1), min_size=1, max_size=12), min_size=1, max_size=4)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -37,27 +43,6 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def search(model, inputs, tries, num_beams, **options):
-    return constrained_search(model, inputs, tries, num_beams=num_beams, **options)
-
-
-def named(paths, trie):
-    return [(trie.path(path.node), path.score) for path in paths]
-
-
-def assert_same(ours, reference, tolerance=1e-4):
-    """The same names with the same scores, in the same order but for ties."""
-    assert len(ours) == len(reference)
-    scores = [score for _, score in ours]
-    assert np.allclose(scores, [score for _, score in reference], atol=tolerance, rtol=0)
-    by_name = {tuple(tokens): score for tokens, score in reference}
-    for tokens, score in ours:
-        if tuple(tokens) in by_name:
-            assert abs(by_name[tuple(tokens)] - score) <= tolerance
-        else:  # a tie with the last one returned
-            assert abs(score - reference[-1][1]) <= tolerance
 
 
 # 300 cases of 1 to 4 inputs each.
@@ -79,21 +64,15 @@ def test_the_result_is_that_of_generate(
     trie, _ = TokenTrie.build(names)
     options = {"length_penalty": penalty, "early_stopping": early}
     # With less room, mentions come while others are under way; with few rows, chains are computed.
-    with mock.patch.multiple(PackedSteps, max_rows=max_rows, few_rows=few_rows):
-        found = search(model, inputs, trie, beams, batch_tokens=batch_tokens, **options)
-    for ids, paths in zip(inputs, found, strict=True):
+    with mock.patch.multiple(BartStepDecoder, max_rows=max_rows, few_rows=few_rows):
+        found = search_trie(model, inputs, trie, beams, batch_tokens=batch_tokens, **options)
+    for ids, hypotheses in zip(inputs, found, strict=True):
         reference = generate(model, ids, names, beams, **options)
-        assert_same(named(paths, trie), reference)
-        for path in paths:
-            assert path.length == len(trie.path(path.node)) + 1
-            assert path.score == pytest.approx(
-                path.logprob / path.length**penalty, rel=1e-5, abs=1e-5
-            )
-
-
-def random_names(n, seed, length=5):
-    rng = np.random.default_rng(seed)
-    return [tuple(rng.integers(3, V, rng.integers(1, length + 1)).tolist()) for _ in range(n)]
+        assert_same_names(named(hypotheses), reference)
+        for h in hypotheses:
+            assert h.length == len(trie.path(h.state)) + 1
+            assert list(h.tokens) == trie.path(h.state)
+            assert h.score == pytest.approx(h.logprob / h.length**penalty, rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.parametrize("beams", [1, 3, 5])
@@ -103,10 +82,10 @@ def test_early_stopping_at_once(beams, seed):
     names = random_names(500, seed)
     trie, _ = TokenTrie.build(names)
     inputs = [[5, 6, 7 + seed], [9]]
-    found = search(MODELS[0], inputs, trie, beams, early_stopping=True)
-    for ids, paths in zip(inputs, found, strict=True):
+    found = search_trie(MODELS[0], inputs, trie, beams, early_stopping=True)
+    for ids, hypotheses in zip(inputs, found, strict=True):
         reference = generate(MODELS[0], ids, names, beams, early_stopping=True)
-        assert_same(named(paths, trie), reference)
+        assert_same_names(named(hypotheses), reference)
 
 
 def test_a_batch_is_as_one_at_a_time():
@@ -114,11 +93,10 @@ def test_a_batch_is_as_one_at_a_time():
     trie, _ = TokenTrie.build(names)
     rng = np.random.default_rng(1)
     inputs = [rng.integers(3, V, rng.integers(1, 30)).tolist() for _ in range(32)]
-    together = search(MODELS[1], inputs, trie, 5)
-    for ids, paths in zip(inputs, together, strict=True):
-        (alone,) = search(MODELS[1], [ids], trie, 5)
-        assert [path.node for path in paths] == [path.node for path in alone]
-        assert np.allclose([p.score for p in paths], [p.score for p in alone], atol=1e-5)
+    together = search_trie(MODELS[1], inputs, trie, 5)
+    for ids, hypotheses in zip(inputs, together, strict=True):
+        (alone,) = search_trie(MODELS[1], [ids], trie, 5)
+        assert_same_hypotheses([hypotheses], [alone])
 
 
 def test_mentions_that_come_take_the_place_of_those_that_are_done():
@@ -126,34 +104,32 @@ def test_mentions_that_come_take_the_place_of_those_that_are_done():
     trie, _ = TokenTrie.build(random_names(300, 0))
     rng = np.random.default_rng(1)
     inputs = [rng.integers(3, V, n).tolist() for n in (30, 2, 17, 1, 25, 9, 30, 4, 12, 3)]
-    alone = [search(MODELS[1], [ids], trie, 3)[0] for ids in inputs]
+    alone = [search_trie(MODELS[1], [ids], trie, 3)[0] for ids in inputs]
     for max_rows in (3, 6, 9):
-        with mock.patch.object(PackedSteps, "max_rows", max_rows):
-            together = search(MODELS[1], inputs, trie, 3)
-        for a, b in zip(together, alone, strict=True):
-            assert [path.node for path in a] == [path.node for path in b]
-            assert np.allclose([p.score for p in a], [p.score for p in b], atol=1e-5)
+        with mock.patch.object(BartStepDecoder, "max_rows", max_rows):
+            together = search_trie(MODELS[1], inputs, trie, 3)
+        assert_same_hypotheses(together, alone)
 
 
 def test_a_trie_for_each_input():
     groups = [random_names(n, n) for n in (1, 0, 30, 3)]
     tries = [TokenTrie.build(names)[0] for names in groups]
     inputs = [[4, 5], [6], [7, 8, 9], [10, 11]]
-    found = search(MODELS[2], inputs, tries, 4)
+    found = constrained_search(MODELS[2], inputs, CandidateTries(tries, EOS), num_beams=4)
     assert found[1] == []
-    for ids, names, trie, paths in zip(inputs, groups, tries, found, strict=True):
-        (alone,) = search(MODELS[2], [ids], trie, 4)
-        assert [path.node for path in paths] == [path.node for path in alone]
+    for ids, names, trie, hypotheses in zip(inputs, groups, tries, found, strict=True):
+        (alone,) = search_trie(MODELS[2], [ids], trie, 4)
+        assert [h.tokens for h in hypotheses] == [h.tokens for h in alone]
         if names:
-            assert_same(named(paths, trie), generate(MODELS[2], ids, names, 4))
+            assert_same_names(named(hypotheses), generate(MODELS[2], ids, names, 4))
 
 
 def test_more_beams_than_names_finds_every_name():
     names = [(3,), (3, 4), (3, 4, 5), (6, 7)]
     trie, order = TokenTrie.build(names)
-    (paths,) = search(MODELS[0], [[5, 6]], trie, 10)
-    assert sorted(path.node for path in paths) == sorted(set(trie.entry_nodes.tolist()))
-    assert [path.score for path in paths] == sorted((p.score for p in paths), reverse=True)
+    (hypotheses,) = search_trie(MODELS[0], [[5, 6]], trie, 10)
+    assert sorted(h.state for h in hypotheses) == sorted(set(trie.entry_nodes.tolist()))
+    assert [h.score for h in hypotheses] == sorted((p.score for p in hypotheses), reverse=True)
     assert len(order) == 4
 
 
@@ -161,22 +137,23 @@ def test_forced_tokens_of_old_checkpoints_do_not_matter():
     model = make_bart(V, 0, bos=BOS, eos=EOS, pad=PAD)
     names = random_names(20, 3)
     trie, _ = TokenTrie.build(names)
-    expected = search(model, [[5, 6]], trie, 5)
+    expected = search_trie(model, [[5, 6]], trie, 5)
     for config in (model.config, model.generation_config):
         config.forced_bos_token_id, config.forced_eos_token_id = BOS, EOS
-    assert search(model, [[5, 6]], trie, 5) == expected
+    assert search_trie(model, [[5, 6]], trie, 5) == expected
 
 
 def test_nothing_to_generate():
     trie, _ = TokenTrie.build([])
-    assert search(MODELS[0], [[4], [5]], trie, 5) == [[], []]
-    assert search(MODELS[0], [[4], [5]], [trie, trie], 5) == [[], []]
+    assert search_trie(MODELS[0], [[4], [5]], trie, 5) == [[], []]
+    tries = CandidateTries([trie, trie], EOS)
+    assert constrained_search(MODELS[0], [[4], [5]], tries) == [[], []]
 
 
 def test_bfloat16_gives_scores_in_float32():
     trie, _ = TokenTrie.build(random_names(50, 0))
-    exact = search(MODELS[0], [[4, 5]], trie, 5)[0]
-    rounded = search(MODELS[0], [[4, 5]], trie, 5, dtype=torch.bfloat16)[0]
+    exact = search_trie(MODELS[0], [[4, 5]], trie, 5)[0]
+    rounded = search_trie(MODELS[0], [[4, 5]], trie, 5, dtype=torch.bfloat16)[0]
     assert rounded[0].score == pytest.approx(exact[0].score, abs=0.2)
     assert rounded[0].score != exact[0].score
 
@@ -185,28 +162,28 @@ def test_bfloat16_gives_scores_in_float32():
 def test_num_beams_out_of_range(beams):
     trie, _ = TokenTrie.build([(3,)])
     with pytest.raises(ValueError, match="num_beams must be a whole number from 1 to 1000"):
-        search(MODELS[0], [[4]], trie, beams)
+        search_trie(MODELS[0], [[4]], trie, beams)
 
 
 def test_other_options_out_of_range():
     trie, _ = TokenTrie.build([(3,)])
     with pytest.raises(ValueError, match="length_penalty"):
-        search(MODELS[0], [[4]], trie, 1, length_penalty=float("nan"))
+        search_trie(MODELS[0], [[4]], trie, 1, length_penalty=float("nan"))
     with pytest.raises(ValueError, match="early_stopping"):
-        search(MODELS[0], [[4]], trie, 1, early_stopping="sometimes")
-    with pytest.raises(ValueError, match="2 tries for 1 mentions"):
-        search(MODELS[0], [[4]], [trie, trie], 1)
+        search_trie(MODELS[0], [[4]], trie, 1, early_stopping="sometimes")
+    with pytest.raises(ValueError, match="constraint is for 2 inputs, but there are 1"):
+        constrained_search(MODELS[0], [[4]], CandidateTries([trie, trie], EOS))
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
 def test_broken_weights(value):
     model = make_bart(V, 0, bos=BOS, eos=EOS, pad=PAD)
     trie, _ = TokenTrie.build([(3,)])
-    assert search(model, [[4]], trie, 1)[0]
+    assert search_trie(model, [[4]], trie, 1)[0]
     with torch.no_grad():
         model.final_logits_bias[0, 3] = float(value)
     with pytest.raises(ValueError, match="NaN or infinite"):
-        search(model, [[4]], trie, 1)
+        search_trie(model, [[4]], trie, 1)
 
 
 def test_a_vocabulary_smaller_than_the_trie():
@@ -215,13 +192,12 @@ def test_a_vocabulary_smaller_than_the_trie():
     trie, _ = TokenTrie.build([(3,), *((n, V) for n in range(4, 30))])
     editor = TrieEditor(TokenTrie.build([(3,)])[0])
     editor.add((4, V), ("new", 1), lambda _: [])
-    for tries in (trie, [trie], editor.snapshot()):
+    whole, changed = (TrieConstraint(t, 1, EOS) for t in (trie, editor.snapshot()))
+    for constraint in (whole, changed, CandidateTries([trie], EOS)):
         with pytest.raises(ValueError, match=message):
-            search(MODELS[0], [[4]], tries, 1)
-    with pytest.raises(ValueError, match=message):
-        exact_search(MODELS[0], [[4]], trie)
+            constrained_search(MODELS[0], [[4]], constraint)
     with pytest.raises(ValueError, match=f"token id {V} is beyond the model's vocabulary of {V}"):
-        search(MODELS[0], [[V]], TokenTrie.build([(3,)])[0], 1)
+        search_trie(MODELS[0], [[V]], TokenTrie.build([(3,)])[0], 1)
 
 
 def test_a_large_vocabulary_and_nodes_with_many_children():
@@ -235,8 +211,8 @@ def test_a_large_vocabulary_and_nodes_with_many_children():
     trie, _ = TokenTrie.build(names)
     inputs = [[5, size - 1], [6, 7, 8]]
     for beams in (1, 5):
-        for ids, paths in zip(inputs, search(model, inputs, trie, beams), strict=True):
-            assert_same(named(paths, trie), generate(model, ids, names, beams))
+        for ids, hypotheses in zip(inputs, search_trie(model, inputs, trie, beams), strict=True):
+            assert_same_names(named(hypotheses), generate(model, ids, names, beams))
 
 
 @pytest.mark.parametrize("model", MODELS[::3])
@@ -244,62 +220,61 @@ def test_one_token_and_one_name(model):
     for name in [(3,), (BOS, 5, 6, 7)]:
         trie, _ = TokenTrie.build([name])
         for beams in (1, 5):
-            (paths,) = search(model, [[4]], trie, beams)
-            assert_same(named(paths, trie), generate(model, [4], [name], beams))
+            (hypotheses,) = search_trie(model, [[4]], trie, beams)
+            assert_same_names(named(hypotheses), generate(model, [4], [name], beams))
 
 
 def test_a_thousand_beams():
     names = random_names(300, 2)
     trie, _ = TokenTrie.build(names)
-    (paths,) = search(MODELS[0], [[4, 5]], trie, 1000)
-    assert len(paths) == len(set(names))
+    (hypotheses,) = search_trie(MODELS[0], [[4, 5]], trie, 1000)
+    assert len(hypotheses) == len(set(names))
 
 
 def test_changed_weights_are_seen():
     model = make_bart(V, 0, bos=BOS, eos=EOS, pad=PAD)
     trie, _ = TokenTrie.build(random_names(50, 0))
-    before = search(model, [[4, 5]], trie, 5)
+    before = search_trie(model, [[4, 5]], trie, 5)
     other = MODELS[1].state_dict()
     model.load_state_dict(other)  # in place
-    expected = search(MODELS[1], [[4, 5]], trie, 5)
-    assert search(model, [[4, 5]], trie, 5) == expected != before
+    expected = search_trie(MODELS[1], [[4, 5]], trie, 5)
+    assert search_trie(model, [[4, 5]], trie, 5) == expected != before
     for parameter in model.parameters():
         parameter.data = parameter.data * 0.9
-    assert search(model, [[4, 5]], trie, 5) != expected
+    assert search_trie(model, [[4, 5]], trie, 5) != expected
     # Packed weights don't keep a module from being copied or sent to other processes.
     copied = pickle.loads(pickle.dumps(copy.deepcopy(model)))
-    assert search(copied, [[4, 5]], trie, 5) == search(model, [[4, 5]], trie, 5)
+    assert search_trie(copied, [[4, 5]], trie, 5) == search_trie(model, [[4, 5]], trie, 5)
 
 
 def test_after_an_interruption_all_is_well():
     names = random_names(50, 0)
     trie, _ = TokenTrie.build(names)
     inputs = [[4, 5], [6]]
-    expected = search(MODELS[0], inputs, trie, 5)
-    step = PackedSteps.step
+    expected = search_trie(MODELS[0], inputs, trie, 5)
+    step = BartStepDecoder.step
 
     def interrupted(self, *args):
         if self.depths.max() == 1:
             raise KeyboardInterrupt
         return step(self, *args)
 
-    with mock.patch.object(PackedSteps, "step", interrupted), pytest.raises(KeyboardInterrupt):
-        search(MODELS[0], inputs, trie, 5)
-    assert search(MODELS[0], inputs, trie, 5) == expected
+    with mock.patch.object(BartStepDecoder, "step", interrupted), pytest.raises(KeyboardInterrupt):
+        search_trie(MODELS[0], inputs, trie, 5)
+    assert search_trie(MODELS[0], inputs, trie, 5) == expected
 
 
 def test_both_decoders_agree():
     trie, _ = TokenTrie.build(random_names(200, 1))
     inputs = [[4, 5, 6, 7], [8], [9, 10]]
     for model in MODELS:
-        expected = search(model, inputs, trie, 5)
+        expected = search_trie(model, inputs, trie, 5)
         with mock.patch(
-            "spacy_genre.decoding.search.open_steps",
-            ModuleSteps,
+            "spacy_genre.decoding.beam_search.open_step_decoder", TransformersStepDecoder
         ):
-            found = search(model, inputs, trie, 5)
+            found = search_trie(model, inputs, trie, 5)
         for a, b in zip(found, expected, strict=True):
-            assert_same(named(a, trie), named(b, trie))
+            assert_same_names(named(a), named(b))
 
 
 def test_other_encoder_decoders():
@@ -320,11 +295,11 @@ def test_other_encoder_decoders():
     trie, _ = TokenTrie.build(names)
     inputs = [[4, 5, 6, 7, 8], [9], [10, 11]]
     with pytest.warns(UserWarning, match="T5ForConditionalGeneration.*BART or an mBART"):
-        found = search(model, inputs, trie, 4)
-    for ids, paths in zip(inputs, found, strict=True):
-        assert_same(named(paths, trie), generate(model, ids, names, 4))
+        found = search_trie(model, inputs, trie, 4)
+    for ids, hypotheses in zip(inputs, found, strict=True):
+        assert_same_names(named(hypotheses), generate(model, ids, names, 4))
     # Only once.
-    assert search(model, inputs, trie, 4) == found
+    assert search_trie(model, inputs, trie, 4) == found
 
 
 @settings(max_examples=50, suppress_health_check=list(HealthCheck))
@@ -347,8 +322,8 @@ def test_a_changed_trie_is_searched_like_one_made_from_scratch(names, more):
     changed, (fresh, _) = editor.snapshot(), TokenTrie.build(sorted(kept))
     inputs = [[5, 6], [7]]
     for beams in (1, 4):
-        found = search(MODELS[0], inputs, changed, beams)
-        expected = search(MODELS[0], inputs, fresh, beams)
-        assert [named(paths, changed) for paths in found] == [
-            named(paths, fresh) for paths in expected
+        found = search_trie(MODELS[0], inputs, changed, beams)
+        expected = search_trie(MODELS[0], inputs, fresh, beams)
+        assert [named(hypotheses) for hypotheses in found] == [
+            named(hypotheses) for hypotheses in expected
         ]
