@@ -209,7 +209,7 @@ def test_attention_is_eager_on_a_cpu_while_it_trains(model, monkeypatch):
     before = config._attn_implementation
     losses = []
     for longest in (256, 1):
-        monkeypatch.setattr("spacy_genre.training.cpu.EAGER_UP_TO", longest)
+        monkeypatch.setattr("spacy_genre.training.cpu.MAX_EAGER_LENGTH", longest)
         losses.append(trained.accumulate(PAIRS, contextlib.nullcontext))
     assert seen == ["eager", before]
     assert config._attn_implementation == before == "sdpa"
