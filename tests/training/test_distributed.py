@@ -251,8 +251,8 @@ def test_a_run_that_was_killed_between_two_renames_resumes(overrides, tmp_path):
     assert not list(out.glob(".*"))
 
 
-# An optimizer of which a step is about proportional to the gradient. (The first step of Adam is as
-# long for a gradient of rounding errors as for any other.)
+# With a large eps, a step is about proportional to the gradient. (Otherwise the first step of Adam
+# is as long for a gradient of rounding errors as for any other.)
 SMOOTH = {"training.optimizer.eps": 0.1, "training.optimizer.learn_rate.initial_rate": 0.1}
 
 
