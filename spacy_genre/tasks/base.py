@@ -365,3 +365,11 @@ def forget_sources(folder: FilePath, name: str) -> None:
         block["model"]["name"] = None
     if config.to_str(interpolate=False) != text:
         config.to_disk(path, interpolate=False)
+
+
+def find_component(nlp: Any, kind: Any) -> Tuple[str, Any]:
+    for name, component in nlp.pipeline:
+        if kind in type(component).__mro__ or isinstance(component, kind):
+            return name, component
+    path, names = nlp.path or nlp.meta["name"], ", ".join(nlp.pipe_names) or "none"
+    raise ValueError(Errors.D014.format(path=path, kind=kind.__name__, names=names))

@@ -13,16 +13,16 @@ from spacy.tokens import Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Optimizer
 
-from ..corpora.examples import spans_and_about
+from ..corpora.examples import gold_spans, gold_title
 from ..decoding.devices import autocast, torch_dtype
 from ..errors import Errors, Warnings
 from ..extensions import copy_gold_candidates
 from ..titles import TitleSet
-from ..titles.folding import fold
+from ..titles.compaction import compact_tables
 from ..titles.spellings import best_name_at
 from ..titles.storage import checksum
 from ..titles.view import TitleView
-from ..tokenization import NameTokenizer, find_part
+from ..tokenization import NameTokenizer, find_subsequence
 from ..training.pairs import Pair
 from ..training.settings import TrainingSettings
 from ..training.trainer import Trainer
@@ -67,7 +67,7 @@ def pairs_of_examples(
             name = gold_name(kb_id) if span.label_ not in labels_discard else None
             if name is not None:
                 spans.append((span, name))
-        about = spans_and_about(eg.reference)[1]
+        about = gold_title(eg.reference)
         if about and (name := gold_name(about)) is not None:
             texts.append((eg.reference.text, name))
     inputs = encode([span for span, _ in spans])
@@ -83,7 +83,7 @@ def pairs_of_examples(
 
 def warn_of_no_names(component: str, examples: Iterable[Example], gold_name: GoldName) -> None:
     """Warn if some examples have gold kb_ids, and none of them leads to a name."""
-    gold = [span.kb_id_ for eg in examples for span in spans_and_about(eg.reference)[0]]
+    gold = [span.kb_id_ for eg in examples for span in gold_spans(eg.reference)]
     gold = [kb_id for kb_id in gold if kb_id != NIL]
     if gold and not any(map(gold_name, gold)):
         shown = ", ".join(map(repr, gold[:3]))
@@ -93,7 +93,7 @@ def warn_of_no_names(component: str, examples: Iterable[Example], gold_name: Gol
 
 def _gold_spans(example: Example, use_gold_ents: bool) -> Iterator[Tuple[Span, str]]:
     if use_gold_ents:
-        for span in spans_and_about(example.reference)[0]:
+        for span in gold_spans(example.reference):
             yield span, span.kb_id_
     else:
         kb_ids = example.get_aligned("ENT_KB_ID", as_string=True)
@@ -245,9 +245,9 @@ class TrainableGenreComponent(GenreComponent):
         maskable = np.ones(len(tokens), bool)
         maskable[: len(tokenizer.before)] = False
         maskable[len(tokens) - len(tokenizer.after) :] = False
-        start = max(find_part(tokens, start) for start in starts)
+        start = max(find_subsequence(tokens, start) for start in starts)
         if start >= 0:
-            maskable[start : find_part(tokens, end) + len(end)] = False
+            maskable[start : find_subsequence(tokens, end) + len(end)] = False
         return maskable
 
     def pair_settings(self) -> Dict[str, Any]:
@@ -256,7 +256,7 @@ class TrainableGenreComponent(GenreComponent):
         linker = ("context_tokens", "kb_id", "labels_discard", "use_gold_ents", "longest_forms")
         model = ("start_delimiter", "end_delimiter", "name_bos", "context_tokens", "opening_tokens")
         return {
-            "title set": checksum(fold(titles.view).to_arrays(), titles.header),
+            "title set": checksum(compact_tables(titles.view).to_arrays(), titles.header),
             "tokenizer": shim.name_tokenizer.fingerprint,
             "longest input": self.max_length,
             **{key: settings[key] for key in linker},

@@ -110,3 +110,6 @@ def _check_missing(missing: str) -> None:
 def _check(key: str, value: object, allowed: str, good: bool) -> None:
     if not good:
         raise ValueError(Errors.D006.format(key=key, value=value, allowed=allowed))
+
+
+GoldCandidates_v1 = GivenCandidates_v1

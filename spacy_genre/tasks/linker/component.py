@@ -2,7 +2,17 @@
 
 import warnings
 from dataclasses import replace
-from typing import Callable, Iterable, List, Optional, Sequence
+from typing import (
+    Any,
+    Callable,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Protocol,
+    Sequence,
+    runtime_checkable,
+)
 
 from spacy.tokens import Doc, Span, Token
 from spacy.vocab import Vocab
@@ -25,8 +35,54 @@ from .decoding import make_candidates
 from .encoding import MentionEncoder
 
 
+@runtime_checkable
+class LinkingComponent(Protocol):
+    name: str
+    settings: Any
+    titles: TitleSet
+    get_candidates: Any
+
+    @property
+    def shim(self) -> Any: ...
+
+    def ents_to_link(self, doc: Doc) -> List[Span]: ...
+
+    def encode(self, spans: Sequence[Span]) -> List[Optional[List[int]]]: ...
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]: ...
+
+
+class _Settings:
+    def __init__(self, linker: Any) -> None:
+        self.linker = linker
+
+    def __call__(self) -> Any:
+        return {key: getattr(self.linker, key) for key in self.linker.SETTINGS}
+
+    def __getattr__(self, key: str) -> Any:
+        return getattr(self.linker, key)
+
+
 class GenreLinker(TrainableGenreComponent):
     """Links the entities of a Doc by generating the name of each."""
+
+    @property
+    def settings(self) -> Any:
+        return _Settings(self)
+
+    @property
+    def get_candidates(self) -> Any:
+        return self.candidates
+
+    @get_candidates.setter
+    def get_candidates(self, value: Any) -> None:
+        self.candidates = value
+
+    def ents_to_link(self, doc: Doc) -> List[Span]:
+        return self._linkable(doc)
+
+    def encode(self, spans: Sequence[Span]) -> List[Optional[List[int]]]:
+        return self._encode(spans)
 
     def __init__(
         self,
