@@ -214,8 +214,8 @@ class Errors:
         'pipeline is loaded, or set dtype to "auto", "float32" or "bfloat16".'
     )
     C004 = (
-        "[C004] The function in the setting 'get_candidates' gave {found!r} for the entity "
-        "{ent!r}. It must give a list of names, or None to search the whole title set."
+        "[C004] The function 'get_candidates' returned {found!r} for the entity {ent!r}. It must "
+        "return a list of names, or None to search the whole title set."
     )
 
     # Data for training and evaluation
