@@ -1,4 +1,4 @@
-"""The main job with the installed package and nothing else: no source tree, no network."""
+"""Link with the installed package alone: no source tree, no network."""
 
 import socket
 import sys
@@ -21,15 +21,15 @@ nlp.add_pipe("genre_linker")
 expected = ["Albert Einstein", "Nobel Prize", "Chicago"]
 
 texts = ["Einstein received the Nobel Prize.", "He never moved to Chicago."]
-found = [ent.kb_id_ for doc in nlp.pipe(texts) for ent in doc.ents]
-assert found == expected, found
+links = [ent.kb_id_ for doc in nlp.pipe(texts) for ent in doc.ents]
+assert links == expected, links
 
 nlp.to_disk("nlp")
-again = spacy.load("nlp")
-assert [ent.kb_id_ for doc in again.pipe(texts) for ent in doc.ents] == expected
+loaded = spacy.load("nlp")
+assert [ent.kb_id_ for doc in loaded.pipe(texts) for ent in doc.ents] == expected
 
 import spacy_genre  # noqa: E402
 
 home = Path(spacy_genre.__file__).parent
 assert home.is_relative_to(sys.prefix), home
-print(f"spacy_genre {spacy_genre.__version__} links, from {home.relative_to(sys.prefix)}: {found}")
+print(f"spacy_genre {spacy_genre.__version__} in {home.relative_to(sys.prefix)}: {links}")

@@ -19,14 +19,18 @@ from spacy_genre import TitleSet
 
 @dataclass(frozen=True)
 class GoldDoc:
-    """A Doc with gold mentions as its entities, and the gold title of each."""
+    """A Doc with gold mentions as entities.
+
+    doc (Doc): The Doc.
+    titles (List[str]): The gold title of each entity.
+    """
 
     doc: Doc
     titles: List[str]
 
 
 def normalize(title: str) -> str:
-    """A title as MediaWiki compares it: underscores are spaces, the first letter is upper."""
+    """A title in MediaWiki's normal form: spaces for underscores, first letter in upper case."""
     title = " ".join(unicodedata.normalize("NFC", title).replace("_", " ").split())
     return title[:1].upper() + title[1:]
 
@@ -37,18 +41,20 @@ def make_linker(
     trie: str = "titles",
     **config: Any,
 ) -> Tuple[Language, Any]:
-    """A pipeline of a `genre_linker` alone, and that component.
+    """Make a pipeline with only a `genre_linker`.
 
-    titles (Optional[Path]): A gzipped TSV with names in the first column; None for the title
-        set that comes with the package.
-    redirects (Sequence[Path]): Gzipped TSVs of redirects and their targets: those of the names
-        that are redirects are no names then, but lead to their targets.
-    trie (str): "titles+redirects" if the model may write the redirects, too.
+    titles (Optional[Path]): A gzipped TSV with names in the first column; None for the title set
+        in the package.
+    redirects (Sequence[Path]): Gzipped TSVs with redirects and their targets. Names that are
+        redirects are removed from the names and lead to their targets.
+    trie (str): What can be generated: "titles", or "titles+redirects".
+    **config (Any): Settings of the component.
+    RETURNS (Tuple[Language, Any]): The pipeline and the component.
     """
     nlp = spacy.blank("en")
     linker: Any = nlp.add_pipe("genre_linker", config=config)
     if titles is not None:
-        names, targets = resolve(read_names(titles), redirects)
+        names, targets = split_redirects(read_names(titles), redirects)
         linker.titles = TitleSet.build(
             names,
             linker.tokenizer,
@@ -60,39 +66,42 @@ def make_linker(
 
 
 def read_names(path: Path) -> List[str]:
-    """The first column of a gzipped TSV."""
+    """Read the first column of a gzipped TSV."""
     with gzip.open(path, "rt", encoding="utf8") as file:
         return [line.split("\t")[0].rstrip("\n") for line in file]
 
 
-def resolve(names: List[str], redirects: Sequence[Path]) -> Tuple[List[str], Dict[str, str]]:
-    """Tell names from redirects.
+def split_redirects(
+    names: List[str], redirects: Sequence[Path]
+) -> Tuple[List[str], Dict[str, str]]:
+    """Separate names and redirects.
 
+    names (List[str]): Names, some of which are redirects.
     redirects (Sequence[Path]): Gzipped TSVs with redirects and their targets in the first two
-        columns. What stands in several counts as in the first of these; what is like a name but
-        for its capitals (lists of aliases have none) is none.
-    RETURNS (Tuple[List[str], Dict[str, str]]): The names that are no redirects; and the names to
-        which the redirects lead.
+        columns. For a redirect in several files, the first file counts. A redirect that differs
+        from a name or an earlier redirect only in case is skipped, unless it is one of the names.
+    RETURNS (Tuple[List[str], Dict[str, str]]): The names that are not redirects, and for each
+        redirect its target.
     """
-    known = set(names)
+    titles = set(names)
     targets: Dict[str, str] = {}
     for path in redirects:
-        alike = {text.lower() for text in (*known, *targets)}
+        lowered = {text.lower() for text in (*titles, *targets)}
         with gzip.open(path, "rt", encoding="utf8") as file:
             for row in (line.rstrip("\n").split("\t") for line in file):
                 target = targets.get(row[1], row[1])
-                is_new = row[0] not in targets and row[0].lower() not in alike
-                if target in known and target != row[0] and (row[0] in known or is_new):
+                is_new = row[0] not in targets and row[0].lower() not in lowered
+                if target in titles and target != row[0] and (row[0] in titles or is_new):
                     targets[row[0]] = target
-        known -= targets.keys()
-    return [name for name in names if name in known], targets
+        titles -= targets.keys()
+    return [name for name in names if name in titles], targets
 
 
 def read_gold(path: Path, vocab: Vocab) -> Iterator[GoldDoc]:
-    """Read a data set: a JSON line a document, `text` and `mentions[{start, end, title}]`, and if
-    the text is only a part of a document, how that begins, `opening`.
+    """Read a data set: JSON lines with `text`, `mentions[{start, end, title}]` and, if the text is
+    a part of a document, `opening`: the start of the document.
 
-    A document comes once, or more often if mentions overlap, which entities of a Doc can't.
+    A text with overlapping mentions gives several Docs, since entities of a Doc can't overlap.
     """
     read = srsly.read_gzip_jsonl if path.suffix == ".gz" else srsly.read_jsonl
     for row in read(path):
@@ -114,13 +123,14 @@ def _without_overlaps(mentions: List[Dict]) -> List[Dict]:
 
 
 def _make_doc(vocab: Vocab, text: str, mentions: List[Dict]) -> GoldDoc:
-    """A Doc cut at white space and at the mentions' own borders, so that each is a span."""
-    borders = sorted({0, len(text), *(m[key] for m in mentions for key in ("start", "end"))})
+    """Make a Doc whose tokens end at white space and at the edges of mentions, so that each mention
+    is a span."""
+    edges = sorted({0, len(text), *(m[key] for m in mentions for key in ("start", "end"))})
     words: List[str] = []
     spaces: List[bool] = []
-    at = {}
-    for start, end in pairwise(borders):
-        at[start] = len(words)
+    token_at = {}
+    for start, end in pairwise(edges):
+        token_at[start] = len(words)
         for piece in re.finditer(r"\S+|\s+", text[start:end]):
             word = piece.group()
             if word[0] == " " and words and not spaces[-1] and not words[-1].isspace():
@@ -128,10 +138,9 @@ def _make_doc(vocab: Vocab, text: str, mentions: List[Dict]) -> GoldDoc:
             if word:
                 words.append(word)
                 spaces.append(False)
-    at[len(text)] = len(words)
+    token_at[len(text)] = len(words)
     doc = Doc(vocab, words=words, spaces=spaces)
     if doc.text != text:
-        raise ValueError("the text was not kept")
-    # A space that starts a mention belongs to the token before it, hence the checks.
-    doc.ents = [Span(doc, at[m["start"]], at[m["end"]], label="ENT") for m in mentions]
+        raise ValueError(f"These tokens do not give the text {text!r}")
+    doc.ents = [Span(doc, token_at[m["start"]], token_at[m["end"]], label="ENT") for m in mentions]
     return GoldDoc(doc, [m["title"] for m in mentions])

@@ -1,10 +1,10 @@
-"""What fine-tuning on 500 examples of a made-up company's knowledge base does: its names are in no
-Wikipedia, and every mention fits four of them.
+"""Fine-tuning on 500 examples for the knowledge base of a made-up company. None of its names is in
+Wikipedia, and every mention can stand for four of them.
 
     python benchmarks/finetuning.py [--steps N] [--examples N]
 
-Sentences are made from patterns; the held-out ones from patterns that training has not seen. Prints
-the accuracy before and after, and the time.
+The sentences are made from patterns; the patterns of the test sentences are not in the training
+sentences. Prints the accuracy before and after, and the time.
 """
 
 import json
@@ -22,7 +22,7 @@ from spacy.util import load_config
 
 from spacy_genre import TitleSet
 from spacy_genre.corpora.readers import texts_in
-from spacy_genre.evaluation.linking import Seen, evaluate
+from spacy_genre.evaluation.linking import evaluate
 from spacy_genre.model.loading import load_name_tokenizer
 
 CONFIG = Path(__file__).parents[1] / "configs" / "finetune.cfg"
@@ -30,8 +30,8 @@ WORDS = (
     "Aurora Basalt Comet Dahlia Ember Falcon Garnet Harbor Indigo Juniper Kestrel Lumen Meridian "
     "Nimbus Onyx Pelican Quartz Raven Saffron Tundra Umber Vesper Willow Xenon Yarrow Zephyr"
 )
-# What a word of the company's may be, and what is said of such a thing: five sentences that
-# training sees, and two that it does not.
+# The types of entities that share each word, with the patterns of their sentences: five for
+# training and two for the test.
 KINDS = {
     "database": """
         Run the query on {} again. | {} lost two of its replicas last night. |
@@ -50,11 +50,11 @@ KINDS = {
         {} carries forty parcels. | {} ran out of fuel near the depot. | Load the boxes into {}. |
         The windscreen of {} is cracked. | {} is parked behind the warehouse.""",
 }
-N_SEEN = 5
+N_TRAINING_PATTERNS = 5
 
 
 def names() -> Dict[str, str]:
-    """All entities of the company, with their ids."""
+    """The names of all entities of the company, with their ids."""
     return {
         f"{word} ({kind})": f"ACME-{100 * j + i}"
         for i, word in enumerate(WORDS.split())
@@ -63,7 +63,7 @@ def names() -> Dict[str, str]:
 
 
 def sentences(part: slice) -> List[Dict]:
-    """Every word in some patterns of each kind."""
+    """Sentences with every word, from some patterns of each type."""
     rows = []
     for word in WORDS.split():
         for kind, patterns in KINDS.items():
@@ -76,34 +76,34 @@ def sentences(part: slice) -> List[Dict]:
 
 
 def main(
-    steps: Annotated[int, typer.Option(help="Updates, of 32 sentences each.")] = 100,
-    examples: Annotated[int, typer.Option(help="Sentences to train on.")] = 500,
+    steps: Annotated[int, typer.Option(help="Training steps of 32 sentences each.")] = 100,
+    examples: Annotated[int, typer.Option(help="Training sentences.")] = 500,
 ) -> None:
-    """Fine-tune the model that comes with the package, and print what it changes."""
-    rows = random.Random(0).sample(sentences(slice(N_SEEN)), examples)
-    test = sentences(slice(N_SEEN, None))
+    """Fine-tune the model in the package and print the accuracy before and after."""
+    rows = random.Random(0).sample(sentences(slice(N_TRAINING_PATTERNS)), examples)
+    test = sentences(slice(N_TRAINING_PATTERNS, None))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for name, content in (("train", rows), ("test", test)):
             lines = "".join(json.dumps(row) + "\n" for row in content)
             (folder / f"{name}.jsonl").write_text(lines, encoding="utf8")
         ids = names()
-        made = TitleSet.build(list(ids), load_name_tokenizer(None), ids=list(ids.values()))
-        made.save(folder / "titles")
-        print(f"{len(made)} names, {len(rows)} examples, {len(test)} held-out sentences")
+        titles = TitleSet.build(list(ids), load_name_tokenizer(None), ids=list(ids.values()))
+        titles.save(folder / "titles")
+        print(f"{len(titles)} names, {len(rows)} examples, {len(test)} held-out sentences")
         before = spacy.blank("en")
         linker: Any = before.add_pipe("genre_linker")
-        linker.titles = made
+        linker.titles = titles
         print(f"accuracy before: {accuracy(before, folder):.3f}", flush=True)
         start = time.perf_counter()
-        after = finetuned(folder, steps)
+        after = finetune(folder, steps)
         print(f"fine-tuned in {time.perf_counter() - start:.0f} s")
         print(f"accuracy after:  {accuracy(after, folder):.3f}")
 
 
-def finetuned(folder: Path, steps: int) -> spacy.language.Language:
-    """The pipeline after so many updates. The held-out sentences are not looked at: the last
-    weights count, and dev is a part of what it was trained on."""
+def finetune(folder: Path, steps: int) -> spacy.language.Language:
+    """Fine-tune for a number of steps and return the last weights. The test sentences are not used
+    to choose weights: the dev corpus is a part of the training sentences."""
     overrides = {
         "paths.titles": str(folder / "titles"),
         "paths.train": str(folder / "train.jsonl"),
@@ -120,10 +120,10 @@ def finetuned(folder: Path, steps: int) -> spacy.language.Language:
 
 
 def accuracy(nlp: spacy.language.Language, folder: Path) -> float:
-    """The share of held-out sentences whose mention is linked right."""
+    """The share of test sentences whose mention is linked correctly."""
     linker: Any = nlp.get_pipe("genre_linker")
     texts = texts_in(folder / "test.jsonl")
-    return float(evaluate(nlp, linker.pipe, linker.titles, texts, Seen())["micro_f"])
+    return float(evaluate(nlp, linker.pipe, linker.titles, texts)["micro_f"])
 
 
 if __name__ == "__main__":

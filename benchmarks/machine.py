@@ -1,4 +1,4 @@
-"""What a run takes of the machine: arithmetic, memory, time."""
+"""Measure arithmetic, memory and time."""
 
 import ctypes
 import time
@@ -11,12 +11,13 @@ from torch.profiler import ProfilerActivity, profile
 
 from spacy_genre.decoding.bart.layers import Linear
 
-# What torch calls the operations that multiply matrices.
+# Parts of the names of torch operations that multiply matrices.
 MATMULS = ("mm", "linear", "attention")
 
 
 def gemm_peak(dtype: torch.dtype, size: int = 1024) -> float:
-    """FLOP a second in a large multiplication: by the better of torch's ways to do it."""
+    """FLOP per second of a large matrix multiplication, by `torch.mm` or by our packed layer,
+    whichever is faster."""
     a, b = (torch.randn(size, size).to(dtype) for _ in range(2))
     packed = Linear([nn.Linear(size, size)], dtype)
     with torch.inference_mode():
@@ -33,7 +34,7 @@ def _seconds(run: Callable[..., Any], *args: Any) -> float:
 
 
 def outside_matmul(run: Callable[[], Any]) -> float:
-    """The share of a run's time that is not spent in multiplying matrices."""
+    """The share of time that a call does not spend in matrix multiplications."""
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         seconds = _seconds(run)
     inside = sum(
@@ -45,7 +46,8 @@ def outside_matmul(run: Callable[[], Any]) -> float:
 
 
 def peak_memory(run: Callable[[], Any]) -> float:
-    """How many MB a run takes on top of what is taken already (Linux with glibc)."""
+    """The memory in MB that a call needs at its peak, above what the process already has (Linux
+    with glibc)."""
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     before = memory("VmRSS")
@@ -54,7 +56,7 @@ def peak_memory(run: Callable[[], Any]) -> float:
 
 
 def memory(key: str = "VmRSS", process: str = "self") -> float:
-    """A process's memory in MB: VmRSS is what it has now, VmHWM the most it has had (Linux)."""
+    """The memory of a process in MB: VmRSS is its resident memory now, VmHWM its peak (Linux)."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith(key):
             return int(line.split()[1]) / 1024

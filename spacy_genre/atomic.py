@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all."""
+"""Atomic writing of files and folders, and a lock for changing a file."""
 
 import os
 import re
@@ -12,36 +12,37 @@ from filelock import FileLock
 
 from .errors import Errors
 
-# A folder that is being written is `.NAME.XXXXXXXX.new`, and the one that it replaces steps aside
-# as `.NAME.XXXXXXXX.old`. Eight characters alone could be a name that somebody else gave.
+# While a folder is written its name is `.NAME.XXXXXXXX.new`. The folder that it replaces is renamed
+# to `.NAME.XXXXXXXX.old`. The suffixes tell them from folders that others named.
 NEW, OLD = ".new", ".old"
-RANDOM = "[a-z0-9_]{8}"  # what `tempfile` puts in
+RANDOM = "[a-z0-9_]{8}"  # the random part of names from `tempfile`
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file: to a temporary sibling first, moved into place at the end. Where a symbolic
-    link leads to a file, that is replaced, and the link stays.
+    """Write a file atomically: to a temporary file in the same folder, which then replaces it.
 
-    RAISES (OSError): If it can't be written; nothing is left then.
+    path (Path): The file. If it is a symbolic link, the link's target is replaced.
+    content (bytes): The content.
+    RAISES (OSError): If it can't be written. An existing file stays, and no temporary file is left.
     """
     try:
         target = path.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(target, content)
+        _write_and_replace(target, content)
     except OSError as err:
         reason = err.strerror or str(err)
         message = Errors.F011.format(path=path, reason=reason, size=len(content))
         raise type(err)(err.errno, message) from err
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def _write_and_replace(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's own mode shuts out everybody else
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp allows access for the owner only
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
@@ -49,11 +50,13 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def changing(path: Path) -> Iterator[None]:
-    """Read a file and write it again with nobody else doing so between: others who ask for the same
-    file wait. An empty `.NAME.lock` stays beside it, since others may be waiting for that.
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file, to read it and write it again. Other processes and threads
+    that lock the same file wait. The lock is an empty file `.NAME.lock` in the same folder. It is
+    not removed, since others may be waiting for it.
 
-    RAISES (OSError): If nothing can be written beside the file.
+    path (Path): The file to lock.
+    RAISES (OSError): If the lock file can't be written.
     """
     target = path.resolve()
     with FileLock(target.with_name(f".{target.name}.lock")):
@@ -62,10 +65,12 @@ def changing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its place when the block ends without an error. What was at
-    the place before is kept until then. What a kill has left of an earlier call is cleared up
-    first: see `clean_up_folder`. Where a symbolic link leads to a folder, that is replaced, and the
-    link stays."""
+    """Write a folder atomically: a temporary folder replaces it when the block ends without an
+    exception. First, temporary folders of earlier, killed runs are removed (`clean_up_folder`).
+
+    path (Path): The folder. If it is a symbolic link, the link's target is replaced.
+    YIELDS (Path): The temporary folder, to be filled.
+    """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     clean_up_folder(path)
@@ -83,37 +88,36 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def _replace(path: Path, temporary: Path) -> None:
-    """Put a folder in the place of another. (It can't replace one that is not empty, so the old one
-    steps aside first.)"""
-    aside = temporary.with_name(temporary.name.removesuffix(NEW) + OLD)
-    path.rename(aside)
+    """Replace a folder. The old one is renamed first, since a rename can't replace a folder that
+    is not empty."""
+    old = temporary.with_name(temporary.name.removesuffix(NEW) + OLD)
+    path.rename(old)
     try:
         temporary.rename(path)
     except BaseException:
-        aside.rename(path)
+        old.rename(path)
         raise
-    # No longer by the name of a folder to take back, since it is in parts from now on.
-    aside.rename(temporary)
+    # Renamed before it is deleted, so that `clean_up_folder` never restores a partial folder.
+    old.rename(temporary)
     shutil.rmtree(temporary)
 
 
 def clean_up_folder(path: Path) -> None:
-    """Clear up what `atomic_folder` has left where it was killed: if there is nothing at the place,
-    the folder that had stepped aside goes back to it, and all else that is left is removed. Nobody
-    else may be writing the same folder meanwhile.
+    """Remove the temporary folders of killed `atomic_folder` calls. If the folder itself is gone,
+    the old one is restored first. No other process may be writing the folder at the same time.
 
-    path (Path): The folder's place.
+    path (Path): The folder that was given to `atomic_folder`.
     """
     path = path.resolve()
-    ends = "|".join(map(re.escape, (NEW, OLD)))
-    ours = re.compile(rf"\.{re.escape(path.name)}\.{RANDOM}({ends})")
-    beside = path.parent.iterdir() if path.parent.is_dir() else ()
-    left = [other for other in beside if ours.fullmatch(other.name) and other.is_dir()]
-    aside = [other for other in left if other.name.endswith(OLD)]
-    if aside and not path.exists():
-        max(aside, key=lambda other: other.stat().st_mtime).rename(path)
-    for other in left:
-        shutil.rmtree(other, ignore_errors=True)  # but for the one that is back
+    suffixes = "|".join(map(re.escape, (NEW, OLD)))
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.{RANDOM}({suffixes})")
+    siblings = path.parent.iterdir() if path.parent.is_dir() else ()
+    temporary = [other for other in siblings if pattern.fullmatch(other.name) and other.is_dir()]
+    old = [other for other in temporary if other.name.endswith(OLD)]
+    if old and not path.exists():
+        max(old, key=lambda other: other.stat().st_mtime).rename(path)
+    for other in temporary:
+        shutil.rmtree(other, ignore_errors=True)  # the restored one is no longer there
 
 
 def _umask() -> int:

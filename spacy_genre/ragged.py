@@ -1,4 +1,4 @@
-"""Sequences of unequal length as two arrays: all items end to end, and the length of each."""
+"""Ragged arrays: sequences of unequal length as their concatenated items and their lengths."""
 
 from array import array
 from dataclasses import dataclass
@@ -12,9 +12,13 @@ IntArray = NDArray[np.integer]
 
 
 def flatten(sequences: Iterable[Sequence[int]]) -> Tuple[IntArray, IntArray]:
-    """Lists of token ids as items, uint32, and lengths, int64."""
-    # None of the lists is kept: many would make Python's garbage collector look through all
-    # objects again and again, which takes longer than the rest.
+    """Concatenate lists of token ids.
+
+    sequences (Iterable[Sequence[int]]): N lists.
+    RETURNS (Tuple[IntArray, IntArray]): The items, uint32, and the lengths, int64, [N].
+    """
+    # The lists are not collected: with millions of them alive, Python's garbage collector takes
+    # longer than all other work.
     flat, lengths = array("I"), array("q")
     for sequence in sequences:
         flat.extend(sequence)
@@ -22,11 +26,11 @@ def flatten(sequences: Iterable[Sequence[int]]) -> Tuple[IntArray, IntArray]:
     return np.asarray(flat, np.uint32), np.asarray(lengths, np.int64)
 
 
-def take(flat: IntArray, lengths: IntArray, rows: IntArray) -> Tuple[IntArray, IntArray]:
-    """Some of the sequences, in any order and any number of times.
+def take_rows(flat: IntArray, lengths: IntArray, rows: IntArray) -> Tuple[IntArray, IntArray]:
+    """Select sequences, in any order and with repetition.
 
     flat, lengths (IntArray): N sequences.
-    rows (IntArray): [R], which of them.
+    rows (IntArray): [R], the indices of the selected sequences.
     RETURNS (Tuple[IntArray, IntArray]): Items and lengths of the R sequences.
     """
     start = np.cumsum(lengths) - lengths
@@ -36,44 +40,50 @@ def take(flat: IntArray, lengths: IntArray, rows: IntArray) -> Tuple[IntArray, I
 
 
 @dataclass(frozen=True, eq=False)
-class Edit:
-    """What becomes of N rows when some of them go and A others come in between.
+class RowEdit:
+    """The removal of some of N rows, and the insertion of A new rows.
 
-    keep (bool): [N], which rows stay; K of them do.
-    at (int64): [A], before which of the kept rows each new one comes, 0 to K, ascending.
+    keep (bool): [N], which rows are kept. K is their number.
+    insert_at (int64): [A], the index among the K kept rows before which each new row is inserted,
+        ascending.
     """
 
     keep: NDArray[np.bool_]
-    at: IntArray
+    insert_at: IntArray
 
     @classmethod
-    def between(cls, keep: NDArray[np.bool_], before: Sequence[int]) -> "Edit":
-        """before (Sequence[int]): [A], before which of all N rows each new one comes, ascending."""
+    def between(cls, keep: NDArray[np.bool_], before: Sequence[int]) -> "RowEdit":
+        """Make an edit from indices of old rows.
+
+        keep (bool): [N], which rows are kept.
+        before (Sequence[int]): [A], the index among all N old rows before which each new row is
+            inserted, ascending.
+        """
         n_kept = np.concatenate([[0], np.cumsum(keep)])
         return cls(keep, n_kept[np.asarray(before, np.int64)])
 
-    def column(self, old: NDArray, new: Union[NDArray, Sequence[Any]]) -> NDArray:
-        """The K + A items of a column of N items, old, and A items, new."""
-        return np.insert(old[self.keep], self.at, new)
+    def apply(self, old: NDArray, new: Union[NDArray, Sequence[Any]]) -> NDArray:
+        """Edit a column: from N old items and A new items to K + A items."""
+        return np.insert(old[self.keep], self.insert_at, new)
 
-    def sequences(
+    def apply_ragged(
         self, old: Tuple[NDArray, IntArray], new: Tuple[NDArray, IntArray]
     ) -> Tuple[NDArray, IntArray]:
-        """The K + A sequences of N, old, and A, new; all as items and lengths."""
+        """Edit sequences: from N old ones and A new ones, as items and lengths, to K + A."""
         (flat, lengths), (new_flat, new_lengths) = old, new
         kept = lengths[self.keep]
         starts = np.cumsum(np.concatenate([[0], kept]))
-        places = np.repeat(starts[self.at], new_lengths)
-        flat = np.insert(flat[np.repeat(self.keep, lengths)], places, new_flat)
-        return flat, np.insert(kept, self.at, new_lengths)
+        positions = np.repeat(starts[self.insert_at], new_lengths)
+        flat = np.insert(flat[np.repeat(self.keep, lengths)], positions, new_flat)
+        return flat, np.insert(kept, self.insert_at, new_lengths)
 
     @cached_property
-    def place(self) -> IntArray:
-        """[N], the new row of each old one that stays."""
-        place = np.cumsum(self.keep) - 1
-        return place + np.searchsorted(self.at, place, side="right")
+    def row_map(self) -> IntArray:
+        """[N], the new index of each kept row. (Values of removed rows have no meaning.)"""
+        index = np.cumsum(self.keep) - 1
+        return index + np.searchsorted(self.insert_at, index, side="right")
 
     @cached_property
-    def new_place(self) -> IntArray:
-        """[A], the row of each new one."""
-        return self.at + np.arange(len(self.at))
+    def inserted_rows(self) -> IntArray:
+        """[A], the index of each new row after the edit."""
+        return self.insert_at + np.arange(len(self.insert_at))

@@ -36,7 +36,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_folder_is_whole_or_as_it_was(tmp_path):
+def test_a_folder_is_replaced_atomically(tmp_path):
     path = tmp_path / "out"
     with pytest.raises(KeyError), atomic_folder(path):
         raise KeyError
@@ -50,7 +50,7 @@ def test_a_folder_is_whole_or_as_it_was(tmp_path):
     assert names(tmp_path) == ["out"]
 
 
-def test_a_folder_that_cant_be_replaced_stays(tmp_path, monkeypatch):
+def test_a_failed_replacement_keeps_the_old_folder(tmp_path, monkeypatch):
     path = tmp_path / "out"
     fill(path, "old")
     rename = Path.rename
@@ -68,7 +68,7 @@ def test_a_folder_that_cant_be_replaced_stays(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("killed_at", "content"), [(0, "old"), (1, "old"), (2, "new")])
-def test_what_a_kill_leaves_is_settled(tmp_path, killed_at, content):
+def test_clean_up_after_a_kill(tmp_path, killed_at, content):
     path = tmp_path / "out"
     fill(path, "old")
     ended = subprocess.run([sys.executable, "-c", KILLED, str(path), str(killed_at)])
@@ -79,7 +79,7 @@ def test_what_a_kill_leaves_is_settled(tmp_path, killed_at, content):
     assert (path / "file").read_text() == content
 
 
-def test_the_next_folder_settles_what_was_left(tmp_path):
+def test_the_next_call_cleans_up(tmp_path):
     path = tmp_path / "out"
     for name in (".out.abcd_123.new", ".out.abcd_123.old", ".out.zzzzzzzz.new"):
         (tmp_path / name).mkdir()
@@ -90,7 +90,7 @@ def test_the_next_folder_settles_what_was_left(tmp_path):
     assert (path / "file").read_text() == "old"
 
 
-def test_nothing_else_is_removed(tmp_path):
+def test_other_folders_are_not_removed(tmp_path):
     others = [
         ".out.original", ".out.original.old2", ".out.unfinished", ".out.abcd_123",
         ".out.ABCD_123.new", ".out-2.abcd_123.new", ".out.2.abcd_123.old",
@@ -106,7 +106,7 @@ def test_nothing_else_is_removed(tmp_path):
     assert not (tmp_path / "missing").exists()
 
 
-def test_a_link_to_a_folder_stays(tmp_path):
+def test_a_symbolic_link_is_kept(tmp_path):
     (tmp_path / "disk" / "best").mkdir(parents=True)
     (tmp_path / "best").symlink_to(tmp_path / "disk" / "best")
     with atomic_folder(tmp_path / "best") as folder:

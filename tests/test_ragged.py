@@ -2,7 +2,7 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
-from spacy_genre.ragged import Edit, flatten, take
+from spacy_genre.ragged import RowEdit, flatten, take_rows
 
 SEQUENCES = st.lists(st.lists(st.integers(0, 9), max_size=3), max_size=8)
 
@@ -15,7 +15,7 @@ def split(flat, lengths):
 def test_sequences_come_back(sequences, picks):
     rows = [pick % len(sequences) for pick in picks] if sequences else []
     assert split(*flatten(sequences)) == sequences
-    taken = take(*flatten(sequences), np.asarray(rows, np.int64))
+    taken = take_rows(*flatten(sequences), np.asarray(rows, np.int64))
     assert split(*taken) == [sequences[row] for row in rows]
 
 
@@ -34,10 +34,10 @@ def test_an_edit_is_that_of_a_list(old, new):
         if i < len(old) and old[i][1]:
             rows[i] = len(expected)
             expected.append(old[i][0])
-    edit = Edit.between(np.asarray([keep for _, keep in old], bool), [at for at, _ in new])
+    edit = RowEdit.between(np.asarray([keep for _, keep in old], bool), [at for at, _ in new])
     olds, news = [seq for seq, _ in old], [seq for _, seq in new]
-    assert split(*edit.sequences(flatten(olds), flatten(news))) == expected
+    assert split(*edit.apply_ragged(flatten(olds), flatten(news))) == expected
     lengths = [np.asarray([len(seq) for seq in part], np.int64) for part in (olds, news)]
-    assert edit.column(*lengths).tolist() == [len(seq) for seq in expected]
-    assert {i: int(edit.place[i]) for i in rows} == rows
-    assert edit.new_place.tolist() == new_rows
+    assert edit.apply(*lengths).tolist() == [len(seq) for seq in expected]
+    assert {i: int(edit.row_map[i]) for i in rows} == rows
+    assert edit.inserted_rows.tolist() == new_rows

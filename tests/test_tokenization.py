@@ -6,10 +6,10 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from spacy_genre import tokenization
-from spacy_genre.tokenization import NameTokenizer, WordPieces, space_between_words
+from spacy_genre.tokenization import NameTokenizer, WordCache, word_separator
 
-# What tokenizers trip over: marks behind a space, final sigmas, case that grows or depends on the
-# language, CJK, controls, all kinds of white space, apostrophes, text of special tokens.
+# Difficult text for tokenizers: marks behind a space, final sigmas, case that grows or depends on
+# the language, CJK, controls, all kinds of white space, apostrophes, text of special tokens.
 NASTY = st.sampled_from(
     [
         *" \u0301\u0345\u200b\u200d\u00ad\ufeff\ufffd\x00",
@@ -24,7 +24,7 @@ TEXTS = ["the quick brown fox's jumped", "Ångström's 東京 ½ 'tis the ﬁrst
 
 
 def byte_level(**options):
-    """A byte-level tokenizer like BART's, of few merges."""
+    """A byte-level BPE tokenizer like BART's, with few merges."""
     backend = Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(**options)
     special = ["<s>", "</s>", "<mask>"]
@@ -65,9 +65,9 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=300)
 @given(first=NAMES, second=NAMES)
-def test_words_tokenized_one_by_one_give_the_ids_of_the_names(kind, first, second):
+def test_cached_words_give_equal_ids(kind, first, second):
     tokenizer = NameTokenizer(KINDS[kind])
-    write = WordPieces(tokenizer.pieces, space_between_words(KINDS[kind]))
+    write = WordCache(tokenizer.pieces, word_separator(KINDS[kind]))
     for names in (first, second):  # the second time, some words are known
         flat, lengths = write(names)
         ids = [part.tolist() for part in np.split(flat, np.cumsum(lengths))[:-1]]
@@ -76,8 +76,8 @@ def test_words_tokenized_one_by_one_give_the_ids_of_the_names(kind, first, secon
 
 @settings(max_examples=300)
 @given(first=NAMES, second=NAMES)
-def test_words_of_the_embedded_tokenizer(tokenizer, first, second):
-    write = WordPieces(tokenizer.pieces, space_between_words(tokenizer.hf))
+def test_cached_words_of_the_embedded_tokenizer(tokenizer, first, second):
+    write = WordCache(tokenizer.pieces, word_separator(tokenizer.hf))
     for names in (first, second):
         flat, lengths = write(names)
         ids = [part.tolist() for part in np.split(flat, np.cumsum(lengths))[:-1]]
@@ -86,8 +86,8 @@ def test_words_of_the_embedded_tokenizer(tokenizer, first, second):
 
 @pytest.mark.parametrize("bos", [True, False])
 @pytest.mark.parametrize("n_repeats", [1, 1000])
-def test_many_names_at_once_are_as_one_at_a_time(monkeypatch, hf_tokenizer, bos, n_repeats):
-    monkeypatch.setattr(tokenization, "CHUNK", 700)  # not a multiple of the number of names
+def test_encode_ragged_equals_encode(monkeypatch, hf_tokenizer, bos, n_repeats):
+    monkeypatch.setattr(tokenization, "CHUNK_SIZE", 700)  # not a multiple of the number of names
     names = ["São Paulo", "", "\u200b", "a\u00a0b", " São", "Paulo "] * n_repeats
     tokenizer = NameTokenizer(hf_tokenizer, bos=bos)
     flat, lengths = tokenizer.encode_ragged(names)
@@ -96,23 +96,23 @@ def test_many_names_at_once_are_as_one_at_a_time(monkeypatch, hf_tokenizer, bos,
     assert flat.tolist() == [token for ids in encoded for token in ids]
 
 
-def test_which_tokenizers_write_word_by_word(hf_tokenizer):
-    assert space_between_words(hf_tokenizer) == ""
-    assert space_between_words(KINDS["bart"]) == " "
-    assert space_between_words(byte_level(use_regex=False)) is None
+def test_word_separator(hf_tokenizer):
+    assert word_separator(hf_tokenizer) == ""
+    assert word_separator(KINDS["bart"]) == " "
+    assert word_separator(byte_level(use_regex=False)) is None
     composed = byte_level()
     composed.backend_tokenizer.normalizer = normalizers.NFC()
-    assert space_between_words(composed) is None
+    assert word_separator(composed) is None
     joined = byte_level()
     joined.add_tokens([AddedToken("New York")])
-    assert space_between_words(joined) is None
+    assert word_separator(joined) is None
     pieces = Tokenizer(models.Unigram([("a", 0.0), ("▁", 0.0)]))
     pieces.pre_tokenizer = pre_tokenizers.Metaspace()
-    assert space_between_words(PreTrainedTokenizerFast(tokenizer_object=pieces)) is None
+    assert word_separator(PreTrainedTokenizerFast(tokenizer_object=pieces)) is None
 
 
-def test_names_that_are_unknown_to_sentencepiece():
-    """Its space stands by itself before what is unknown."""
+def test_only_unknown_tokens_of_sentencepiece():
+    """SentencePiece puts a lone space before an unknown word."""
     pieces = [("<unk>", 0.0), ("\u2581", -1.0), ("a", -1.0), ("\u2581a", -1.0)]
     backend = Tokenizer(models.Unigram(pieces, unk_id=0))
     backend.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -120,5 +120,5 @@ def test_names_that_are_unknown_to_sentencepiece():
     names = ["x", "x y", "", "a", "xa", "x a", "\u2581", "a x"]
     tokenizer = NameTokenizer(hf, bos=False)
     assert tokenizer.encode(["x y"]) == [[1, 0, 1, 0]]
-    unreadable = tokenizer.unreadable(*tokenizer.encode_ragged(names))
-    assert unreadable.tolist() == [True, True, *[False] * 6]
+    only_unknown = tokenizer.only_unknown(*tokenizer.encode_ragged(names))
+    assert only_unknown.tolist() == [True, True, *[False] * 6]

@@ -5,7 +5,7 @@ from spacy.cli._util import app
 
 from .corpus import corpus_cli
 from .evaluate import evaluate_cli
-from .output import print_anything
+from .output import escape_unencodable_output
 from .titles import titles_cli
 from .train import train_cli
 from .warm_start import warm_start_cli
@@ -14,7 +14,7 @@ genre_cli = typer.Typer(
     name="genre",
     help="Link entities by generating their names.",
     no_args_is_help=True,
-    callback=print_anything,
+    callback=escape_unencodable_output,
 )
 genre_cli.add_typer(titles_cli, name="titles")
 genre_cli.add_typer(corpus_cli, name="corpus")

@@ -1,4 +1,4 @@
-"""`python -m spacy genre corpus …`: what models are trained on."""
+"""`python -m spacy genre corpus ...`: corpora for training and evaluation."""
 
 import shutil
 import sys
@@ -8,96 +8,124 @@ from typing import Annotated, Any, Dict, List, Optional
 import typer
 from wasabi import msg
 
+from ..corpora.articles import ArticleOptions
+from ..corpora.building import CorpusOptions, build_corpus, unfinished_folder
+from ..corpora.names import Missing
 from ..errors import Errors
 from ..titles import TitleSet
 from .output import reason_of, show_counts
 
-corpus_cli = typer.Typer(help="Make corpora: texts with linked mentions.", no_args_is_help=True)
+corpus_cli = typer.Typer(help="Build corpora: texts with gold mentions.", no_args_is_help=True)
+DEFAULTS = CorpusOptions()
 
 
 @corpus_cli.callback()
 def corpus() -> None:
-    """Make corpora: texts with linked mentions."""
+    """Build corpora: texts with gold mentions."""
 
 
 @corpus_cli.command("build")
 def build_cli(
-    sources: Annotated[List[Path], typer.Argument(help="What to read, in any combination.")],
+    sources: Annotated[List[Path], typer.Argument(help="The files to read, of any kind below.")],
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
     titles: Annotated[
         Optional[Path],
-        typer.Option(help="The title set: redirects are resolved by it. [default: none]"),
+        typer.Option(help="A title set: titles, redirects and ids are replaced by its names."),
     ] = None,
     missing: Annotated[
-        str, typer.Option(help="Mentions of titles that are not in the set: skip, keep or fail.")
-    ] = "skip",
+        Missing, typer.Option(help="What to do with titles that are not in the title set.")
+    ] = Missing.skip,
     own_title: Annotated[
-        bool, typer.Option("--own-title", help="Add where a page names itself without a link.")
+        bool,
+        typer.Option("--own-title", help="Add unlinked occurrences of the page's own title."),
     ] = False,
     repeats: Annotated[
-        bool, typer.Option("--repeats", help="Add where the text of a link comes again.")
+        bool, typer.Option("--repeats", help="Add unlinked occurrences of the texts of links.")
     ] = False,
     short_forms: Annotated[
-        bool, typer.Option("--short-forms", help="Add last words of names that a page links.")
+        bool,
+        typer.Option("--short-forms", help="Add unlinked last words of the names in links."),
     ] = False,
     leads: Annotated[
-        bool, typer.Option("--leads", help="Add first paragraphs, to lead to their page.")
+        bool, typer.Option("--leads", help="Add first paragraphs as texts that lead to their page.")
     ] = False,
     aliases: Annotated[
         bool, typer.Option("--aliases", help="Add the title set's aliases and redirects.")
     ] = False,
     descriptions: Annotated[
-        bool, typer.Option("--descriptions", help="Add its descriptions, to lead to their title.")
+        bool,
+        typer.Option(
+            "--descriptions",
+            help="Add the title set's descriptions as texts that lead to their title.",
+        ),
     ] = False,
-    lists: Annotated[float, typer.Option(help="Share of links in and to lists to keep.")] = 0.25,
-    years: Annotated[float, typer.Option(help="Share of links to years and dates.")] = 0.05,
-    copies: Annotated[float, typer.Option(help="Share of mentions that read as the title.")] = 1.0,
+    lists: Annotated[
+        float, typer.Option(help="Share of links in lists and to lists to keep, 0 to 1.")
+    ] = DEFAULTS.articles.lists,
+    years: Annotated[
+        float, typer.Option(help="Share of links to years and dates to keep, 0 to 1.")
+    ] = DEFAULTS.articles.years,
+    copies: Annotated[
+        float, typer.Option(help="Share of mentions to keep whose text is their title, 0 to 1.")
+    ] = DEFAULTS.articles.copies,
     openings: Annotated[
-        float, typer.Option(help="Share of later paragraphs that know how the page begins.")
-    ] = 0.75,
+        float,
+        typer.Option(help="Share of later paragraphs that get the page's beginning, 0 to 1."),
+    ] = DEFAULTS.articles.openings,
     exclude_pages: Annotated[
-        Optional[Path], typer.Option(help="Titles of pages to leave out, one a line.")
+        Optional[Path], typer.Option(help="A file of titles of pages to leave out, one per line.")
     ] = None,
-    dev: Annotated[float, typer.Option(help="Share of pages for OUT/dev, 0 to 1.")] = 0.0,
-    shards: Annotated[int, typer.Option(help="Files to write.")] = 16,
-    seed: Annotated[int, typer.Option(help="What chance starts from.")] = 0,
+    dev: Annotated[
+        float, typer.Option(help="Share of pages that go to OUT/dev, 0 to 1.")
+    ] = DEFAULTS.dev,
+    shards: Annotated[int, typer.Option(help="Number of files of OUT/train.")] = DEFAULTS.shards,
+    seed: Annotated[int, typer.Option(help="The random seed.")] = DEFAULTS.seed,
     n_process: Annotated[
-        int, typer.Option("--n-process", "-p", min=1, help="Processes that read articles.")
+        int, typer.Option("--n-process", "-p", min=1, help="Number of processes.")
     ] = 1,
     force: Annotated[
-        bool, typer.Option("--force", "-F", help="Replace OUT, and begin from the beginning.")
+        bool, typer.Option("--force", "-F", help="Replace OUT, and do not resume a build.")
     ] = False,
 ) -> None:
-    """Make a corpus of texts with linked mentions, in shuffled files with a manifest.
+    """Build a corpus of texts with gold mentions: shuffled JSONL files and a manifest.
 
-    What a file is is seen by its content; it may be packed (.gz, .bz2):
+    The format of a source is detected from its content. It may be compressed (.gz, .bz2):
 
-    - *-pages-articles*.xml.bz2: the links in the text of Wikipedia's articles.
+    - *-pages-articles*.xml.bz2: Wikipedia's articles, whose links are the mentions.
 
-    - JSONL: {"text", "mentions": [{"start", "end", "title" or "id"}]} a line; or whole pages,
-    {"title", "paragraphs": [{"text", "links": [...]}]}; or as KILT and the paper publish theirs,
-    {"input", "output"}.
+    - JSONL with one text per line, {"text", "mentions": [{"start", "end", "title" or "id"}]};
+    with one page per line, {"title", "paragraphs": [{"text", "links": [...]}]}; or in the format of
+    KILT and the paper's data, {"input", "output"}.
 
-    - a DocBin (.spacy) whose entities have kb_ids.
+    - DocBin (.spacy) whose entities have kb_ids.
 
-    If it is broken off, the same command goes on where it was. Train on the result with the
-    reader spacy_genre.Corpus.v1.
+    If the build is interrupted, the same command resumes it. Train on the corpus with the reader
+    spacy_genre.Corpus.v1.
     """
-    # Only when they are needed, since they take seconds.
-    from ..corpora.articles import ArticleOptions
-    from ..corpora.building import CorpusOptions, build_corpus, work_folder
-
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))
-        if force and work_folder(out).exists():
-            shutil.rmtree(work_folder(out))
-        articles = ArticleOptions(
-            own_title, repeats, short_forms, leads, lists, years, copies, openings, seed
-        )
-        excluded = _lines_of(exclude_pages) if exclude_pages is not None else []
+        if force and unfinished_folder(out).exists():
+            shutil.rmtree(unfinished_folder(out))
         options = CorpusOptions(
-            articles, aliases, descriptions, missing, frozenset(excluded), dev, shards, seed
+            articles=ArticleOptions(
+                own_title=own_title,
+                repeats=repeats,
+                short_forms=short_forms,
+                leads=leads,
+                lists=lists,
+                years=years,
+                copies=copies,
+                openings=openings,
+                seed=seed,
+            ),
+            aliases=aliases,
+            descriptions=descriptions,
+            missing=missing.value,
+            exclude=frozenset(_read_lines(exclude_pages) if exclude_pages is not None else []),
+            dev=dev,
+            shards=shards,
+            seed=seed,
         )
         manifest = build_corpus(
             sources,
@@ -112,7 +140,7 @@ def build_cli(
     _report(manifest, out)
 
 
-def _lines_of(path: Path) -> List[str]:
+def _read_lines(path: Path) -> List[str]:
     try:
         return path.read_text("utf8").splitlines()
     except UnicodeDecodeError as err:
@@ -120,7 +148,7 @@ def _lines_of(path: Path) -> List[str]:
 
 
 def _report(manifest: Dict[str, Any], out: Path) -> None:
-    show_counts("what", manifest["counts"])
+    show_counts("texts and mentions", manifest["counts"])
     show_counts("left out", manifest["dropped"])
     n_texts = sum(shard["texts"] for shard in manifest["shards"])
     msg.good(f"Wrote {n_texts:,} texts to {out}")

@@ -1,116 +1,146 @@
-"""`python -m spacy genre evaluate`: how many gold mentions are linked right."""
+"""`python -m spacy genre evaluate`: evaluation of entity linking on gold mentions."""
 
+from enum import Enum
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Annotated, Any, Callable, Dict, List, Optional, Tuple
 
 import typer
 from wasabi import msg
 
 from ..atomic import write_atomically
 from ..errors import Errors
-from ..evaluation.charts import TABLES, VARIANTS
+from ..evaluation.charts import GROUPINGS, VARIANTS, require_matplotlib, save_charts
+from ..titles import TitleSet
 from .output import reason_of
 
-COLUMNS = ("mentions", "in_set", "micro_f", "accuracy_in_set")
-HEADER = ("mentions", "in the set", "micro-F1", "right of these")
-CANDIDATES = ("data", "aliases", "none")
-FREE = "free"
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+    from ..evaluation.linking import LinkDocs
+    from ..tasks.linker.component import LinkingComponent
+
+COLUMNS = {
+    "mentions": "mentions",
+    "in_set": "in the set",
+    "micro_f": "micro-F1",
+    "accuracy_in_set": "accuracy in the set",
+}
+
+
+class Candidates(str, Enum):
+    """Where the candidates of mentions come from."""
+
+    data = "data"
+    aliases = "aliases"
+    none = "none"
 
 
 def evaluate_cli(
-    data: Annotated[List[Path], typer.Argument(help="Texts with gold mentions; see below.")],
+    data: Annotated[List[Path], typer.Argument(help="The data sets: see below.")],
     pipeline: Annotated[
         Optional[str],
-        typer.Option(help="The pipeline. [default: the model that comes with the package]"),
+        typer.Option(
+            help="The pipeline to evaluate. [default: the model that comes with the package]"
+        ),
     ] = None,
     model: Annotated[
         Optional[str],
-        typer.Option(help="A model by itself, instead of a pipeline: a folder or a hub's name."),
+        typer.Option(
+            help="A model to evaluate instead of a pipeline: a folder, or a name on the hub."
+        ),
     ] = None,
     titles: Annotated[
         Optional[Path], typer.Option(help="A title set to use instead of the pipeline's.")
     ] = None,
     train: Annotated[
         Optional[Path],
-        typer.Option(help="The training corpus, for figures by frequency and to compare with."),
+        typer.Option(help="The training corpus, for the baseline and the metrics by frequency."),
     ] = None,
     candidates: Annotated[
-        Optional[str],
+        Optional[Candidates],
         typer.Option(
-            help="Evaluate without candidates, and with those of the data or of the title set's "
-            "aliases: data, aliases, or none. [default: as the pipeline is set]"
+            help="Evaluate without candidates and, unless it is 'none', with the candidates of "
+            "the data or of the title set's aliases. [default: the pipeline's setting]"
         ),
     ] = None,
-    free: Annotated[
+    unconstrained: Annotated[
         bool,
         typer.Option(
-            "--free",
-            help="Evaluate without the constraint, too: the model writes what it likes, and what "
-            "is no title counts as wrong.",
+            "--unconstrained",
+            help="Evaluate also without the constraint. Generated texts that are no title are "
+            "wrong.",
         ),
     ] = False,
-    out: Annotated[Optional[Path], typer.Option(help="Write the figures to a JSON file.")] = None,
+    out: Annotated[Optional[Path], typer.Option(help="Write the results to a JSON file.")] = None,
     html: Annotated[
-        Optional[Path], typer.Option(help="Write a page of tables and plots, in one file.")
+        Optional[Path], typer.Option(help="Write a report with tables and charts, one HTML file.")
     ] = None,
     plots: Annotated[
         Optional[Path],
-        typer.Option(
-            help='Draw the plots into a folder, as PNG (needs "spacy_genre[evaluation]").'
-        ),
+        typer.Option(help='Write the charts as PNG to a folder (needs "spacy_genre[evaluation]").'),
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Only so many texts of each, 0 for all.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Texts at a time.")] = 64,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Maximum number of texts per data set, 0 for all.")
+    ] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Number of texts per batch.")] = 64,
 ) -> None:
-    """Link the gold mentions of data sets and show how many are right, as the paper does: all
-    mentions count, those whose title is not in the title set as wrong.
+    """Link the gold mentions of data sets and show metrics, as in the paper: all mentions are
+    counted; those whose title is not in the title set are wrong.
 
-    A data set is a file or a folder of what `spacy genre corpus build` reads and writes: our own
-    JSONL, KILT's, or a DocBin.
+    A data set is a file or folder that `spacy genre corpus build` reads or writes: our own JSONL,
+    KILT's JSONL, or a DocBin.
     """
-    # Only when they are needed, since they take seconds.
-    import spacy
+    # Imported here because torch and transformers take seconds.
     import srsly
 
     from ..corpora.readers import texts_in
-    from ..evaluation.charts import check_can_draw, draw_charts
-    from ..evaluation.linking import Seen
+    from ..evaluation.linking import TrainingCounts, evaluate
     from ..evaluation.report import make_page
 
     try:
         if plots is not None:
-            check_can_draw()
-        nlp, name = _pipeline(spacy, pipeline, model)
-        linker = nlp.get_pipe(name)
+            require_matplotlib()
+        nlp, linker = _load_linker(pipeline, model)
         if titles is not None:
-            from ..titles import TitleSet
-
             linker.titles = TitleSet.open(titles)
-        seen = Seen.of(texts_in(train), linker.titles) if train is not None else Seen()
-        ways = _ways(linker, candidates, free)
-        about = _about(linker, pipeline or model)
-        results: Dict[str, Any] = {}
+        counts = None
+        if train is not None:
+            counts = TrainingCounts.from_texts(texts_in(train), linker.titles)
+        systems = _systems(linker, candidates, unconstrained, batch_size)
+        facts = _facts(linker, pipeline or model)
+        results: Dict[str, Dict[str, Any]] = {}
         for path in data:
-            found = {
-                key: _evaluate(nlp, linker, way, path, seen, limit, batch_size)
-                for key, way in ways.items()
-            }
-            results[str(path)] = all_found = {**found.pop(""), **found}
-            _show(path, all_found)
+            result: Dict[str, Any] = {}
+            for key, link_docs in systems:
+                texts = islice(texts_in(path), limit or None)
+                metrics = evaluate(nlp, link_docs, linker.titles, texts, counts)
+                result.update({key: metrics} if key else metrics)
+            results[str(path)] = result
+            _show(path, result)
         if out is not None:
             write_atomically(out, srsly.json_dumps(results, indent=2).encode("utf8"))
         if html is not None:
-            write_atomically(html, make_page(results, about).encode("utf8"))
+            write_atomically(html, make_page(results, facts).encode("utf8"))
         if plots is not None:
-            draw_charts(results, plots)
+            save_charts(results, plots)
     except (OSError, ValueError, ImportError) as err:
         msg.fail("Can't evaluate", reason_of(err), exits=1)
 
 
-def _pipeline(spacy: Any, path: Optional[str], model: Optional[str]) -> Tuple[Any, str]:
-    """The pipeline, and the name of its linker."""
+def _load_linker(
+    path: Optional[str], model: Optional[str]
+) -> Tuple["Language", "LinkingComponent"]:
+    """Load a pipeline, or make one of a model, and find its linker.
+
+    RAISES (ValueError): If both a pipeline and a model are given, or the pipeline has no linker.
+    """
+    import spacy
+
+    from ..tasks.base import find_component
+    from ..tasks.linker.component import LinkingComponent
+
     if path is None:
         nlp = spacy.blank("en")
         nlp.add_pipe("genre_linker", config={"model": {"name": model}})
@@ -118,69 +148,70 @@ def _pipeline(spacy: Any, path: Optional[str], model: Optional[str]) -> Tuple[An
         raise ValueError(Errors.D018)
     else:
         nlp = spacy.load(path)
-    for name in nlp.pipe_names:
-        if nlp.get_pipe_meta(name).factory == "genre_linker":
-            return nlp, name
-    raise ValueError(Errors.D014.format(path=path, names=", ".join(nlp.pipe_names) or "none"))
+    return nlp, find_component(nlp, LinkingComponent)[1]
 
 
-def _about(linker: Any, name: Optional[str]) -> Dict[str, str]:
-    """What is evaluated, for the page."""
+def _facts(linker: "LinkingComponent", name: Optional[str]) -> Dict[str, str]:
+    """What is evaluated and with which settings, for the report."""
     return {
         "pipeline": name or "the model that comes with the package",
         "title set": f"{len(linker.titles):,} titles",
-        "search": f"{linker.search}, {linker.num_beams} beams",
-        "computed in": linker.dtype,
+        "search": f"{linker.settings.num_beams} beams",
+        "data type": linker.settings.dtype,
     }
 
 
-def _ways(linker: Any, candidates: Optional[str], free: bool) -> Dict[str, Any]:
-    """What to evaluate, by the key of the figures; for each the linker's setting `candidates`, or
-    `FREE`."""
-    from ..tasks.linker.candidate_generators import AliasCandidates_v1, GivenCandidates_v1
-
-    ways: Dict[Optional[str], Dict[str, Any]] = {
-        None: {"": linker.candidates},
-        "none": {"": None},
-        "aliases": {"": None, "with_candidates": AliasCandidates_v1()},
-        "data": {"": None, "with_candidates": GivenCandidates_v1()},
-    }
-    if candidates not in ways:
-        allowed = f"one of {', '.join(CANDIDATES)}"
-        raise ValueError(Errors.D006.format(key="--candidates", value=candidates, allowed=allowed))
-    return {**ways[candidates], **({"unconstrained": FREE} if free else {})}
-
-
-def _evaluate(
-    nlp: Any, linker: Any, way: Any, path: Path, seen: Any, limit: int, batch_size: int
-) -> Dict[str, Any]:
-    """The figures of a data set."""
-    from ..corpora.readers import texts_in
-    from ..evaluation.linking import evaluate
+def _systems(
+    linker: "LinkingComponent",
+    candidates: Optional[Candidates],
+    unconstrained: bool,
+    batch_size: int,
+) -> List[Tuple[str, "LinkDocs"]]:
+    """The systems to evaluate: the key of their results ("" for the linker itself), and a function
+    that links Docs."""
     from ..evaluation.unconstrained import link_unconstrained
+    from ..tasks.linker.candidate_generators import AliasCandidates_v1, GoldCandidates_v1
 
-    if way == FREE:
+    get_candidates: Dict[str, Any] = {"": linker.get_candidates}
+    if candidates is not None:
+        get_candidates = {"": None}
+    if candidates is Candidates.aliases:
+        get_candidates["with_candidates"] = AliasCandidates_v1()
+    if candidates is Candidates.data:
+        get_candidates["with_candidates"] = GoldCandidates_v1()
+    systems: List[Tuple[str, LinkDocs]] = [
+        (key, partial(_link_docs, linker, function, batch_size))
+        for key, function in get_candidates.items()
+    ]
+    if unconstrained:
         link = partial(link_unconstrained, linker=linker, batch_size=batch_size)
-    else:
-        linker.candidates = way
-        link = partial(linker.pipe, batch_size=batch_size)
-    texts = islice(texts_in(path), limit or None)
-    return evaluate(nlp, link, linker.titles, texts, seen)
+        systems.append(("unconstrained", link))
+    return systems
 
 
-def _show(path: Path, found: Dict[str, Any]) -> None:
-    rows = [("all", *_cells(found))]
-    rows += [(what, *_cells(found[key])) for key, what in VARIANTS.items() if key in found]
+def _link_docs(
+    linker: "LinkingComponent", get_candidates: Optional[Callable], batch_size: int, docs: Any
+) -> Any:
+    """Link Docs with a candidate generator; None for the whole title set."""
+    linker.get_candidates = get_candidates
+    return linker.pipe(docs, batch_size=batch_size)
+
+
+def _show(path: Path, result: Dict[str, Any]) -> None:
+    """Print the results of a data set."""
+    rows = [("all", *_cells(result))]
+    rows += [(label, *_cells(result[key])) for key, label in VARIANTS.items() if key in result]
     aligns = ("l", "r", "r", "r", "r")
-    msg.table(rows, header=(path.name, *HEADER), aligns=aligns, divider=True)
-    if "unconstrained" in found:
-        share = found["unconstrained"]["no_title"]
+    header = (*COLUMNS.values(),)
+    msg.table(rows, header=(path.name, *header), aligns=aligns, divider=True)
+    if "unconstrained" in result:
+        share = result["unconstrained"]["no_title"]
         msg.text(f"Without the constraint, {share:.3f} of the answers are no title")
-    for key, (what, _) in TABLES.items():
-        if key in found:
-            rows = [(name, *_cells(row)) for name, row in found[key].items()]
-            msg.table(rows, header=(what, *HEADER), aligns=aligns, divider=True)
+    for key, (heading, _) in GROUPINGS.items():
+        if key in result:
+            rows = [(group, *_cells(metrics)) for group, metrics in result[key].items()]
+            msg.table(rows, header=(heading, *header), aligns=aligns, divider=True)
 
 
-def _cells(row: Dict[str, Any]) -> List[str]:
-    return [f"{row[key]:,}" if key == "mentions" else f"{row[key]:.3f}" for key in COLUMNS]
+def _cells(metrics: Dict[str, Any]) -> List[str]:
+    return [f"{metrics[key]:,}" if key == "mentions" else f"{metrics[key]:.3f}" for key in COLUMNS]

@@ -1,4 +1,4 @@
-"""What the commands print alike."""
+"""Output that all commands share."""
 
 import io
 import sys
@@ -8,26 +8,29 @@ import wasabi.util
 from wasabi import msg
 
 
-def print_anything() -> None:
-    """Let names be printed where the output's encoding does not have their characters: these are
-    escaped then ("\\u6771")."""
+def escape_unencodable_output() -> None:
+    """Escape characters that the encoding of the output does not have ("\\u6771"), instead of an
+    error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    # wasabi encodes a message's title by itself, and decodes it as UTF-8 whatever it was.
+    # wasabi encodes a message's title with this encoding, and decodes it as UTF-8.
     wasabi.util.ENCODING = "utf8"
 
 
 def reason_of(err: Exception) -> str:
-    """The message of an error, without the number that an OSError puts in front; with the file
-    that it is about."""
+    """The message of an exception, without the errno of an OSError, and with its file name."""
     message = getattr(err, "strerror", None) or str(err)
     path = getattr(err, "filename", None)
-    # Messages of our own name the file where it belongs in the sentence.
+    # Messages of `Errors` have the file name already.
     return message if path is None or str(path) in message else f"{path}: {message}"
 
 
 def show_counts(what: str, counts: Mapping[str, int]) -> None:
-    """Print a table of numbers of things, or nothing if there are none."""
+    """Print a table of counts, or nothing if there are none.
+
+    what (str): The header of the first column.
+    counts (Mapping[str, int]): The counts.
+    """
     if counts:
         rows = [(key, f"{n:,}") for key, n in counts.items()]
         msg.table(rows, header=(what, "number"), aligns=("l", "r"), max_col=60)

@@ -1,13 +1,14 @@
-"""`python -m spacy genre titles …`: the names that can be linked to."""
+"""`python -m spacy genre titles …`: commands for title sets."""
 
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Dict, Iterator, List, Optional, Tuple
 
 import typer
 from wasabi import msg
 
-from ..atomic import changing
+from ..atomic import locked
 from ..errors import Errors
 from ..sources import Options, build_from_sources
 from ..sources.lists import problem_of
@@ -16,102 +17,112 @@ from ..titles.merging import merge_titles
 from ..tokenization import NameTokenizer
 from .output import reason_of, show_counts
 
-titles_cli = typer.Typer(help="Make title sets: the names to link to.", no_args_is_help=True)
+titles_cli = typer.Typer(
+    help="Build and edit title sets, the names to link to.", no_args_is_help=True
+)
 
-TitlesArgument = Annotated[Path, typer.Argument(help="A title set.")]
-OutArgument = Annotated[Path, typer.Argument(help="The title set to write, one file.")]
+TitlesArgument = Annotated[Path, typer.Argument(help="The file of a title set.")]
+OutArgument = Annotated[Path, typer.Argument(help="The file to write the title set to.")]
 ModelOption = Annotated[
     Optional[str],
     typer.Option(
-        help="The model that shall generate the names: a folder, or a name on the hub. "
-        "[default: the model that comes with the package]"
+        help="The model that generates the names: a folder, or a name on the Hugging Face hub. "
+        "[default: the model inside the package]"
     ),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", "-F", help="Replace OUT if it exists.")]
 
 
+class GeneratedNames(str, Enum):
+    """The choices of --trie: the names that the model generates."""
+
+    titles = "titles"
+    titles_and_redirects = "titles+redirects"
+
+
 @titles_cli.callback()
 def titles() -> None:
-    """Make title sets: the names to link to."""
+    """Build and edit title sets, the names to link to."""
 
 
 @titles_cli.command("build")
 def build_cli(
     sources: Annotated[
         List[Path],
-        typer.Argument(help="What to read names from, in any combination; see above."),
+        typer.Argument(help="The files to read names from, in any combination (see above)."),
     ],
     out: OutArgument,
     model: ModelOption = None,
     trie: Annotated[
-        str,
+        GeneratedNames,
         typer.Option(
-            help="What the model may write: 'titles', or 'titles+redirects' (a redirect then "
-            "stands for the name that it leads to)."
+            help="The names that the model generates. With 'titles+redirects', a generated "
+            "redirect stands for its title."
         ),
-    ] = "titles",
+    ] = GeneratedNames.titles,
     links: Annotated[
         bool,
         typer.Option(
-            help="Read the texts of articles (XML) for what links point to, how often and in which "
-            "words. This takes nearly all of the time."
+            help="Parse the texts of articles (XML) and count their links by target and anchor. "
+            "This takes most of the time."
         ),
     ] = True,
     anchors: Annotated[
-        bool, typer.Option(help="Keep the words of links as aliases, with counts.")
+        bool, typer.Option(help="Use the anchors of links as aliases, with counts.")
     ] = True,
     linked: Annotated[
         bool,
         typer.Option(
             "--linked",
-            help="Take titles that links or redirects point to as names even without their page: "
-            "for a dump that holds a part of a wiki.",
+            help="Also use targets of links and redirects as names if the sources have no page of "
+            "that title, for a dump of a part of a wiki.",
         ),
     ] = False,
     exclude_disambiguation: Annotated[
-        bool,
-        typer.Option(
-            "--exclude-disambiguation", help="Leave out pages that only list what they may mean."
-        ),
+        bool, typer.Option("--exclude-disambiguation", help="Exclude disambiguation pages.")
     ] = False,
     exclude_lists: Annotated[
-        bool, typer.Option("--exclude-lists", help="Leave out 'List of ...' and the like.")
+        bool, typer.Option("--exclude-lists", help="Exclude 'List of ...' and similar pages.")
     ] = False,
     exclude_without_id: Annotated[
-        bool, typer.Option("--exclude-without-id", help="Leave out a wiki's titles without an id.")
+        bool, typer.Option("--exclude-without-id", help="Exclude a wiki's titles without an id.")
     ] = False,
     shared_ids: Annotated[
         bool,
-        typer.Option("--shared-ids", help="Let several names of your own lists have one id."),
+        typer.Option(
+            "--shared-ids", help="Allow several names of your own lists to have the same id."
+        ),
     ] = False,
     skip_invalid: Annotated[
         bool,
         typer.Option(
-            "--skip-invalid",
-            help="Leave out names of your own lists that can't be used, instead of failing.",
+            "--skip-invalid", help="Skip invalid names of your own lists instead of failing."
         ),
     ] = False,
     n_process: Annotated[
-        int, typer.Option("--n-process", "-p", min=1, help="Processes that read articles' texts.")
+        int,
+        typer.Option(
+            "--n-process", "-p", min=1, help="The number of processes that parse articles."
+        ),
     ] = 1,
     force: ForceOption = False,
 ) -> None:
-    """Make a title set of Wikimedia's files and your own lists.
+    """Build a title set from Wikimedia's files and your own lists.
 
-    What a file is is seen by its content; it may be packed (.gz, .bz2):
+    The kind of a file is detected by its content. Files may be compressed (.gz, .bz2):
 
-    - *-page.sql.gz: the titles of a wiki. With *-redirect.sql.gz redirects lead to their targets,
-    with *-page_props.sql.gz titles get their Wikidata ids and short descriptions.
+    - *-page.sql.gz: the titles of a wiki. Add *-redirect.sql.gz for the targets of redirects, and
+    *-page_props.sql.gz for Wikidata ids and short descriptions.
 
-    - *-all-titles-in-ns0.gz: all titles of a wiki, redirects among them.
+    - *-all-titles-in-ns0.gz: all titles of a wiki, including redirects.
 
-    - *-pages-articles*.xml.bz2: titles, redirects, and what links call them, how often.
+    - *-pages-articles*.xml.bz2: titles, redirects, and links with their anchors, counted.
 
-    - your own list: plain text, one name a line; TSV or CSV with the columns name, id, aliases,
-    redirects (separated by |), description, count; or JSONL with the same keys, where aliases and
-    redirects are lists.
+    - your own list: plain text with one name per line; TSV or CSV with the columns name, id,
+    aliases, redirects (separated by |), description, count; or JSONL with the same keys, where
+    aliases and redirects are lists.
 
-    The English Wikipedia with Wikidata's ids:
+    The English Wikipedia with Wikidata ids:
 
     python -m spacy genre titles build enwiki-latest-page.sql.gz enwiki-latest-redirect.sql.gz
     enwiki-latest-page_props.sql.gz enwiki.titles --exclude-disambiguation
@@ -135,7 +146,7 @@ def build_cli(
             sources,
             _name_tokenizer(model),
             options,
-            trie=trie,
+            trie=trie.value,
             skip_invalid=skip_invalid,
             n_process=n_process,
             progress=sys.stderr.isatty(),
@@ -147,24 +158,24 @@ def build_cli(
 
 
 def _report(titles: TitleSet, out: Path) -> None:
-    """Print what went into a title set and what was left out."""
+    """Print the counts of a new title set and of what was left out."""
     header = titles.header
     show_counts("found", {what: n for what, n in header["counts"].items() if n})
-    unusable = {f"{what} that can't be used": n for what, n in header["dropped"].items()}
-    left_out = {**header["left_out"], **unusable}
+    invalid = {f"invalid {what}": n for what, n in header["dropped"].items()}
+    left_out = {**header["left_out"], **invalid}
     show_counts("left out", {what: n for what, n in left_out.items() if n})
-    _warn_of_dropped(titles)
+    _warn_of_invalid_names(titles)
     msg.good(f"Wrote {len(titles):,} names to {out} ({out.stat().st_size:,} bytes)")
 
 
-def _warn_of_dropped(titles: TitleSet) -> None:
-    if dropped := titles.header["dropped"]["names"]:
-        msg.warn(f"Left out {dropped:,} names that can't be used")
+def _warn_of_invalid_names(titles: TitleSet) -> None:
+    if n := titles.header["dropped"]["names"]:
+        msg.warn(f"Left out {n:,} invalid names")
 
 
 @titles_cli.command("info")
 def info_cli(titles: TitlesArgument) -> None:
-    """Show what a title set holds and how it was made."""
+    """Show the contents of a title set and how it was built."""
     view = _open(titles).view
     base = view.base
     size = titles.stat().st_size
@@ -176,7 +187,7 @@ def info_cli(titles: TitlesArgument) -> None:
             ("aliases", f"{len(base.aliases.strings):,}"),
             ("nodes of the trie", f"{base.trie.n_nodes:,}"),
             ("longest name", f"{base.trie.depth} tokens"),
-            ("file", f"{size:,} bytes, {size / max(len(base.names), 1):.0f} a name"),
+            ("file", f"{size:,} bytes, {size / max(len(base.names), 1):.0f} per name"),
             *(row for key, value in base.header.items() for row in _header_rows(key, value)),
         ],
         max_col=80,
@@ -184,85 +195,88 @@ def info_cli(titles: TitlesArgument) -> None:
 
 
 def _header_rows(key: str, value: Any) -> Iterator[Tuple[str, str]]:
-    """An item of the header for the table: a line for each thing that it holds."""
+    """The table rows of one item of the header."""
     if key == "sources" and isinstance(value, list) and all(map(_is_source, value)):
         for source in value:
             kind, n_bytes = source["kind"], source["bytes"]
             yield "source", f"{source['file']} ({kind}, {n_bytes:,} bytes)"
             yield "", f"sha256 {source['sha256']}"
     elif isinstance(value, dict):
-        for i, line in enumerate(_items(value) or ["none"]):
+        for i, line in enumerate(_format_items(value) or ["none"]):
             yield "" if i else key.replace("_", " "), line
     else:
         yield key, str(value)
 
 
 def _is_source(value: Any) -> bool:
-    """Whether it is what `titles build` notes of a file."""
+    """Whether a value of the header describes a source file."""
     return isinstance(value, dict) and {"file", "kind", "bytes", "sha256"} <= value.keys()
 
 
-def _items(values: Dict[str, Any]) -> List[str]:
-    return [what if n is True else f"{what}: {_shown(n)}" for what, n in values.items() if n]
+def _format_items(values: Dict[str, Any]) -> List[str]:
+    return [key if n is True else f"{key}: {_format_value(n)}" for key, n in values.items() if n]
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(_items(value)) or "none"
+        return ", ".join(_format_items(value)) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 @titles_cli.command("search")
 def search_cli(
     titles: TitlesArgument,
-    prefix: Annotated[str, typer.Argument(help="What the names start with, or a mention.")],
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many.")] = 20,
+    prefix: Annotated[str, typer.Argument(help="The start of a name, or a mention.")],
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, help="The maximum number of names to show.")
+    ] = 20,
 ) -> None:
-    """Show the names that start with PREFIX, and what PREFIX itself may stand for. The exit code
-    is 1 if there are none."""
+    """Show the names that start with PREFIX, and the candidates of PREFIX as a mention. The exit
+    code is 1 if there are none."""
     view = _open(titles).view
-    found = [(name, view.id_at(view.find(name))) for name in view.starting_with(prefix, limit)]
-    stands_for = [(view.name_at(row), count) for row, count in view.get_candidates(prefix)]
-    if found:
-        msg.table(found, header=("name", "id"))
-    if stands_for:
-        msg.table([(n, str(count)) for n, count in stands_for], header=("stands for", "times seen"))
-    if not found and not stands_for:
-        msg.warn(f"No name starts with {prefix!r}, and it stands for none", exits=1)
+    names = [(name, view.id_at(view.find(name))) for name in view.starting_with(prefix, limit)]
+    candidates = [(view.name_at(row), str(count)) for row, count in view.get_candidates(prefix)]
+    if names:
+        msg.table(names, header=("name", "id"))
+    if candidates:
+        msg.table(candidates, header=("candidate", "count"))
+    if not names and not candidates:
+        msg.warn(f"No name starts with {prefix!r}, and it has no candidates", exits=1)
 
 
 @titles_cli.command("add")
 def add_cli(
     titles: TitlesArgument,
     name: Annotated[str, typer.Argument(help="The name to add.")],
-    kb_id: Annotated[Optional[str], typer.Option("--id", help="Its id.")] = None,
+    kb_id: Annotated[Optional[str], typer.Option("--id", help="The id of the name.")] = None,
     prior: Annotated[
-        Optional[float], typer.Option(help="How common it is. [default: 0]", show_default=False)
+        Optional[float],
+        typer.Option(help="How common the name is. [default: 0]", show_default=False),
     ] = None,
     alias: Annotated[
-        List[str], typer.Option("--alias", help="What else it is called; may be repeated.")
+        List[str], typer.Option("--alias", help="An alias of the name. May be repeated.")
     ] = [],  # noqa: B006
     model: ModelOption = None,
 ) -> None:
-    """Add a name to a title set, or aliases to a name that it has."""
+    """Add a name to a title set, or aliases to an existing name."""
     _open(titles)
     try:
         if problem := problem_of({"name": name, "id": kb_id, "aliases": alias}):
             raise ValueError(Errors.T026.format(reason=problem))
         tokenizer = _name_tokenizer(model)
         name, kb_id = name.strip(), kb_id and kb_id.strip()
-        with changing(titles):
-            changed = TitleSet.open(titles, tokenizer=tokenizer)
-            is_new = name not in changed
-            changed.add(name, id=kb_id, prior=prior)
-            for other in alias:
-                changed.add_alias(other.strip(), name)
+        with locked(titles):
+            title_set = TitleSet.open(titles, tokenizer=tokenizer)
+            is_new = name not in title_set
+            title_set.add(name, id=kb_id, prior=prior)
+            for text in alias:
+                title_set.add_alias(text.strip(), name)
             if is_new or alias:
-                changed.save(titles)
+                title_set.save(titles)
     except (OSError, ValueError) as err:
         msg.fail(f"{titles} was not changed", reason_of(err), exits=1)
     if is_new or alias:
-        msg.good(f"{titles} has {len(changed):,} names")
+        msg.good(f"{titles} has {len(title_set):,} names")
     else:
         msg.warn(f"{titles} has {name!r} already, so nothing was changed")
 
@@ -270,13 +284,13 @@ def add_cli(
 @titles_cli.command("merge")
 def merge_cli(
     first: TitlesArgument,
-    second: Annotated[Path, typer.Argument(help="Another title set, for the same model.")],
+    second: Annotated[Path, typer.Argument(help="A second title set, for the same model.")],
     out: OutArgument,
     model: ModelOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Make a title set of all names of two. Of what they disagree on, the first one is right. How
-    they were made (see `info`) is kept of both."""
+    """Merge two title sets. Where they disagree, the first one takes precedence. The information
+    about how both were built (see `info`) is kept."""
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))
@@ -284,7 +298,7 @@ def merge_cli(
         merged.save(out)
     except (OSError, ValueError) as err:
         msg.fail("No title set was written", reason_of(err), exits=1)
-    _warn_of_dropped(merged)
+    _warn_of_invalid_names(merged)
     msg.good(f"Wrote {len(merged):,} names to {out}")
 
 
@@ -292,26 +306,26 @@ def merge_cli(
 def numbers_cli(
     titles: TitlesArgument,
     out: OutArgument,
-    seed: Annotated[int, typer.Option(help="What chance starts from.")] = 0,
+    seed: Annotated[int, typer.Option(help="The random seed of the order of numbers.")] = 0,
     model: ModelOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Make a title set in which a number stands for each title, and the title is its id: to train a
-    model that writes ids, and see what names are worth (the paper's ablation).
+    """Replace each title by a number that has the title as its id, to train a model that generates
+    numerical identifiers instead of names (the paper's ablation).
 
     python -m spacy genre train configs/small.cfg OUT --paths.titles NUMBERS
     --components.genre_linker.kb_id id --paths.train CORPUS/train --paths.dev CORPUS/dev
     """
-    from ..titles.numbers import with_numbers
+    from ..titles.numerical_identifiers import with_numerical_identifiers
 
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))
-        numbered = with_numbers(_open(titles), _name_tokenizer(model), seed)
-        numbered.save(out)
+        numbers = with_numerical_identifiers(_open(titles), _name_tokenizer(model), seed=seed)
+        numbers.save(out)
     except (OSError, ValueError) as err:
         msg.fail("No title set was written", reason_of(err), exits=1)
-    msg.good(f"Wrote {len(numbered):,} numbers to {out}")
+    msg.good(f"Wrote {len(numbers):,} numbers to {out}")
 
 
 @titles_cli.command("diff")
@@ -319,7 +333,7 @@ def diff_cli(
     old: TitlesArgument,
     new: Annotated[Path, typer.Argument(help="The title set to compare it with.")],
 ) -> None:
-    """Show the names that are only in one of two title sets, and those whose ids differ. The exit
+    """Show the differences of two title sets: added and removed names, and changed ids. The exit
     code is 1 if there are any."""
     before, after = _open(old).view, _open(new).view
     ids = [{name: view.id_at(view.find(name)) for name in view} for view in (before, after)]
@@ -336,13 +350,12 @@ def diff_cli(
 
 @titles_cli.command("check")
 def check_cli(titles: TitlesArgument) -> None:
-    """Read all of a title set and see whether it is as it was written. The exit code is 1 if it
-    is not."""
+    """Verify the checksum of a title set. The exit code is 1 if it is wrong."""
     try:
         checked = TitleSet.check(titles)
     except (OSError, ValueError) as err:
-        msg.fail(f"{titles} is no good", reason_of(err), exits=1)
-    msg.good(f"{titles} is as it was written: {len(checked):,} names")
+        msg.fail(f"{titles} is damaged or can't be read", reason_of(err), exits=1)
+    msg.good(f"{titles} is valid: {len(checked):,} names")
 
 
 def _open(path: Path) -> TitleSet:
@@ -354,7 +367,7 @@ def _open(path: Path) -> TitleSet:
 
 
 def _name_tokenizer(model: Optional[str]) -> NameTokenizer:
-    # Only when it is needed, since it takes seconds: torch and transformers.
+    # Imported lazily, since torch and transformers take seconds to import.
     from ..model.loading import load_name_tokenizer
 
     return load_name_tokenizer(model)

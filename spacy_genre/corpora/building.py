@@ -1,4 +1,4 @@
-"""Making a corpus: from sources of all kinds to shuffled shards of our own rows."""
+"""Building a corpus: sources of any kind become shuffled shards of JSONL."""
 
 import gzip
 import shutil
@@ -19,36 +19,34 @@ from tqdm import tqdm
 from ..atomic import atomic_folder, write_atomically
 from ..errors import Errors
 from ..titles import TitleSet
-from ..titles.folding import fold
+from ..titles.compaction import compact_tables
 from ..titles.storage import checksum
-from ..types import NIL
 from .articles import ArticleOptions
-from .names import find_name
+from .names import Missing, NameResolver
 from .reading import Texts, read_texts
 from .texts import ALIAS, DESCRIPTION, LINK, GoldMention, GoldText
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-MISSING = ("skip", "keep", "fail")
-# So often, in seconds, is written down how far it has come.
-COMMIT_EVERY = 10.0
-TITLES = "the title set"
+# Seconds between two checkpoints of an unfinished build.
+CHECKPOINT_INTERVAL = 10.0
 
 
 @dataclass(frozen=True)
 class CorpusOptions:
     """What goes into a corpus.
 
-    articles (ArticleOptions): What becomes of articles.
-    aliases (bool): Whether the title set's aliases and redirects are pairs of their own.
-    descriptions (bool): Whether its descriptions are to lead to the titles (document retrieval).
+    articles (ArticleOptions): Which mentions of articles are used.
+    aliases (bool): Add the title set's aliases and redirects as mentions without context.
+    descriptions (bool): Add the title set's descriptions as texts that lead to their titles
+        (document retrieval).
     missing (str): What to do with mentions whose title or id is not in the title set: "skip",
         "keep" or "fail".
-    exclude (FrozenSet[str]): Pages to leave out: those that a benchmark is from, say.
-    dev (float): The share of pages that go to `dev` rather than to `train`, 0 to 1; of these only
-        the links are kept.
-    shards (int): How many files. One of them must fit into memory.
-    seed (int): What chance starts from.
+    exclude (FrozenSet[str]): Titles of pages to leave out, such as those of a benchmark.
+    dev (float): Share of pages that go to `dev` instead of `train`, 0 to 1. Of their mentions only
+        links are kept.
+    shards (int): Number of files of `train`, at least 1. Each shard must fit into memory.
+    seed (int): The random seed.
     """
 
     articles: ArticleOptions = field(default_factory=ArticleOptions)
@@ -68,49 +66,13 @@ class CorpusOptions:
         for key, value in shares.items():
             if not 0 <= value <= 1:
                 raise ValueError(Errors.D006.format(key=key, value=value, allowed="from 0 to 1"))
-        if self.missing not in MISSING:
-            allowed = f"one of {', '.join(MISSING)}"
+        choices = [choice.value for choice in Missing]
+        if self.missing not in choices:
+            allowed = f"one of {', '.join(choices)}"
             raise ValueError(Errors.D006.format(key="missing", value=self.missing, allowed=allowed))
         if self.shards < 1:
             message = Errors.D006.format(key="shards", value=self.shards, allowed="1 or more")
             raise ValueError(message)
-
-
-@dataclass
-class Resolver:
-    """Finds the names of gold mentions in a title set, as evaluation finds them.
-
-    titles (Optional[TitleSet]): None to leave all titles as they are.
-    missing (str): As in `CorpusOptions`.
-    counts (Counter[str]): How often each title that is not in the set was met.
-    """
-
-    titles: Optional[TitleSet]
-    missing: str = "skip"
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def __call__(self, text: GoldText, where: str) -> GoldText:
-        """The text with names of the set: redirects resolved, and ids replaced. Mentions that are
-        said to stand for nothing ("NIL" as an id) are left out: nothing can be learnt from them.
-
-        RAISES (ValueError): If missing = "fail" and a title is not in the set.
-        """
-        text = text.with_mentions([m for m in text.mentions if m.title or m.id != NIL])
-        if self.titles is None:
-            return text
-        found = [(m, self._name(m.title, m.id, where)) for m in text.mentions]
-        mentions = [replace(m, title=name, id="") for m, name in found if name]
-        about = self._name(text.about, "", where) if text.about else ""
-        return replace(text, mentions=tuple(mentions), about=about)
-
-    def _name(self, title: str, kb_id: str, where: str) -> str:
-        assert self.titles is not None
-        if name := find_name(self.titles, title, kb_id):
-            return name
-        self.counts[title or kb_id] += 1
-        if self.missing == "fail":
-            raise ValueError(Errors.D005.format(title=title or kb_id, where=where))
-        return (title or kb_id) if self.missing == "keep" else ""
 
 
 def build_corpus(
@@ -122,146 +84,161 @@ def build_corpus(
     n_process: int = 1,
     progress: bool = False,
 ) -> Dict[str, Any]:
-    """Write a corpus: `train/*.jsonl.gz`, `dev/*.jsonl.gz`, `missing.jsonl` (the titles that are
-    not in the title set, and how often they were met), and `manifest.json`. The same sources and
-    options make the same files.
+    """Write a corpus: `train/*.jsonl.gz`, `dev/*.jsonl.gz`, `missing.jsonl` (titles that are not
+    in the title set, with counts) and `manifest.json`. The files depend on the sources, the titles
+    and the options only.
 
-    What was read is kept in a folder beside `out` until all is done: if the work is broken off, the
-    same call goes on where it was.
+    The texts are first written to a folder next to `out`. If the build is interrupted, calling the
+    function again with the same arguments resumes it.
 
     sources (Sequence[Path]): Files of any kind that `read_texts` reads.
     out (Path): The folder to write.
-    titles (Optional[TitleSet]): The names; see `Resolver`.
-    n_process (int): How many processes read articles.
-    progress (bool): Whether to show a bar.
+    titles (Optional[TitleSet]): Resolves titles and ids to names; see `NameResolver`.
+    n_process (int): Number of processes that read articles.
+    progress (bool): Whether to show progress bars.
     RETURNS (Dict[str, Any]): The manifest.
-    RAISES (OSError, ValueError): If a source can't be read, nothing in them can be learnt from, or
-        the disk is full; call again to go on.
+    RAISES (OSError, ValueError): If a source can't be read, the sources have no gold annotations,
+        or the disk is full.
     """
     options.check()
-    work = _Work(work_folder(out), _signature(sources, titles, options))
-    resolver = Resolver(titles, options.missing, work.missing)
-    for i, source in enumerate([*sources, None]):
-        if i < work.n_sources:
-            continue
-        if source is None:
-            items: Iterator[Texts] = islice(_title_texts(titles, options), work.n_items, None)
-        else:
-            items = read_texts(
-                source,
-                options.articles,
-                skip=work.n_items,
-                n_process=n_process,
-                progress=progress,
-                dropped=work.dropped,
-                finish=work.digests.append,
-            )
-        for texts in items:
-            where = f"{source or TITLES}, item {work.n_items + 1}"
-            for text in texts:
-                _write(work, resolver(text, where), options)
-            work.item_done()
-        work.source_done()
-    if not work.counts["mentions"]:
-        shutil.rmtree(work.folder)
-        n_texts, n_missing = work.counts["read"], work.missing.total()
+    build = _UnfinishedBuild(unfinished_folder(out), _signature(sources, titles, options))
+    resolver = NameResolver(titles, options.missing, build.missing_titles)
+    for source in sources[build.n_sources :]:
+        items = read_texts(
+            source,
+            options.articles,
+            skip=build.n_items,
+            n_process=n_process,
+            progress=progress,
+            dropped=build.dropped,
+            on_end=build.digests.append,
+        )
+        _add_items(build, items, str(source), resolver, options)
+    if build.n_sources == len(sources):
+        items = islice(_title_texts(titles, options), build.n_items, None)
+        _add_items(build, items, "the title set", resolver, options)
+    if not build.counts["mentions"]:
+        shutil.rmtree(build.folder)
+        n_texts, n_missing = build.counts["read"], build.missing_titles.total()
         paths = ", ".join(map(str, sources))
         raise ValueError(Errors.D004.format(path=paths, n_texts=n_texts, n_missing=n_missing))
-    manifest = _finish(work, sources, out, titles, options, progress)
-    shutil.rmtree(work.folder)
+    manifest = _write_corpus(build, sources, out, titles, options, progress)
+    shutil.rmtree(build.folder)
     return manifest
 
 
-def work_folder(out: Path) -> Path:
-    """Where the parts of a corpus are kept until it is done."""
+def unfinished_folder(out: Path) -> Path:
+    """RETURNS (Path): The folder in which an interrupted build of a corpus is kept."""
     return out.with_name(f".{out.name}.unfinished")
 
 
 def _signature(
     sources: Sequence[Path], titles: Optional[TitleSet], options: CorpusOptions
 ) -> Dict[str, Any]:
-    """What must be the same for work to be gone on with."""
+    """What must be equal for an unfinished build to be resumed."""
     excluded = "\n".join(sorted(options.exclude)).encode("utf8", "surrogatepass")
     return {
         "sources": [[str(path), *_size_and_time(path)] for path in sources],
-        "options": {**_as_row(options), "exclude": sha256(excluded).hexdigest()},
+        "options": {**_options_to_row(options), "exclude": sha256(excluded).hexdigest()},
         "titles": _checksum(titles) if titles is not None else None,
     }
 
 
 def _size_and_time(path: Path) -> Tuple[int, int]:
-    """What tells whether a file was written again; that it is missing is said when it is read."""
-    found = path.stat() if path.exists() else None
-    return (found.st_size, found.st_mtime_ns) if found is not None else (0, 0)
+    """The size and modification time of a file. A missing file is an error when it is read."""
+    stat = path.stat() if path.exists() else None
+    return (stat.st_size, stat.st_mtime_ns) if stat is not None else (0, 0)
 
 
 def _checksum(titles: TitleSet) -> int:
-    """Of all that a title set knows, changes included; as its file has it, but without making the
-    file's content once more in memory."""
-    tables = fold(titles.view)
+    """The checksum of a title set with its changes, without a copy of its file in memory."""
+    tables = compact_tables(titles.view)
     return checksum(tables.to_arrays(), tables.header)
 
 
-def _as_row(options: CorpusOptions) -> Dict[str, Any]:
+def _options_to_row(options: CorpusOptions) -> Dict[str, Any]:
     return {**asdict(options), "exclude": len(options.exclude)}
 
 
 def _title_texts(titles: Optional[TitleSet], options: CorpusOptions) -> Iterator[Texts]:
-    """The pairs that a title set itself gives."""
+    """Texts from the aliases, redirects and descriptions of a title set."""
     if titles is None:
         return
     view = titles.view
     if options.aliases:
-        pairs = ((alias, view.name_at(row)) for alias, row, _ in view.base.aliases.pairs())
-        for alias, name in [*pairs, *view.base.redirect_items()]:
+        aliases = ((alias, view.name_at(row)) for alias, row, _ in view.base.aliases.pairs())
+        for alias, name in [*aliases, *view.base.redirect_items()]:
             if alias != name:
                 yield [GoldText(alias, (GoldMention(0, len(alias), name, kind=ALIAS),))]
     if options.descriptions:
         for name in view:
             if description := view.description_at(view.find(name)):
-                yield [GoldText(description, about=name, kind=DESCRIPTION)]
+                yield [GoldText(description, title=name, kind=DESCRIPTION)]
 
 
-def _write(work: "_Work", text: GoldText, options: CorpusOptions) -> None:
-    work.counts["read"] += 1
-    part = "train"
+def _add_items(
+    build: "_UnfinishedBuild",
+    items: Iterable[Texts],
+    source: str,
+    resolver: NameResolver,
+    options: CorpusOptions,
+) -> None:
+    """Add all items of a source, or those that an interrupted build has not added yet."""
+    for texts in items:
+        item = f"{source}, item {build.n_items + 1}"
+        for text in texts:
+            _add_text(build, resolver(text, item), options)
+        build.end_item()
+    build.end_source()
+
+
+def _add_text(build: "_UnfinishedBuild", text: GoldText, options: CorpusOptions) -> None:
+    build.counts["read"] += 1
     if text.page in options.exclude:
-        work.counts["texts of excluded pages"] += 1
+        build.counts["texts of excluded pages"] += 1
         return
-    # By the page, so that no page is in both; and by the text where there is none.
-    if options.dev and _fraction(f"{options.seed}:{text.page or text.text}") < options.dev:
+    part = "train"
+    # All texts of a page are in the same part.
+    if options.dev and _hash_to_unit(f"{options.seed}:{text.page or text.text}") < options.dev:
         part = "dev"
         links = [mention for mention in text.mentions if mention.kind == LINK]
-        text = replace(text, mentions=tuple(links), about="")
-    if not text.mentions and not text.about:
-        work.counts["texts without mentions"] += 1
+        text = replace(text, mentions=tuple(links), title="")
+    if not text.mentions and not text.title:
+        build.counts["texts without mentions"] += 1
         return
-    n_texts = work.counts["train"] + work.counts["dev"]
-    shard = int(_fraction(f"{options.seed}:{n_texts}") * options.shards) if part == "train" else 0
-    work.write(f"{part}/{shard:05}.jsonl", text)
-    work.counts[part] += 1
-    for kind in [m.kind for m in text.mentions] + [text.kind] * bool(text.about):
-        work.counts["mentions"] += 1
-        work.counts[kind] += 1
+    shard = 0
+    if part == "train":
+        n_texts = build.counts["train"] + build.counts["dev"]
+        shard = int(_hash_to_unit(f"{options.seed}:{n_texts}") * options.shards)
+    build.write(f"{part}/{shard:05}.jsonl", text)
+    build.counts[part] += 1
+    for kind in [m.kind for m in text.mentions] + [text.kind] * bool(text.title):
+        build.counts["mentions"] += 1
+        build.counts[kind] += 1
 
 
-def _fraction(text: str) -> float:
-    """A number from 0 to 1, below 1, that is always the same for a text."""
+def _hash_to_unit(text: str) -> float:
+    """A hash of a text, from 0 to below 1, the same in all processes."""
     return zlib.crc32(text.encode("utf8", "surrogatepass")) / 2**32
 
 
-class _Work:
-    """What was read so far, in files that survive a kill.
+class _UnfinishedBuild:
+    """The texts that were read so far, in unshuffled files, with checkpoints for resuming.
 
-    folder (Path): Where they are.
-    n_sources, n_items (int): How many sources are done, and how many items of the next one.
-    counts (Counter[str]): What was read and written.
-    missing (Counter[str]): The titles that are not in the title set.
-    dropped (Counter[str]): What was left out of articles.
-    digests (List[str]): The SHA-256 of each source.
+    folder (Path): The folder of the files.
+    n_sources (int): Number of finished sources.
+    n_items (int): Number of finished items of the next source.
+    counts (Counter[str]): Number of texts and mentions by kind.
+    missing_titles (Counter[str]): The titles that are not in the title set.
+    dropped (Counter[str]): Number of things left out of articles, by reason.
+    digests (List[str]): The SHA-256 of each finished source.
     """
 
     def __init__(self, folder: Path, signature: Dict[str, Any]) -> None:
+        """Start a build, or load the last checkpoint in the folder.
+
+        RAISES (ValueError): If the folder has a build with another signature.
+        """
         self.folder = folder
         self.state_path = folder / "state.json"
         state: Dict[str, Any] = {}
@@ -274,28 +251,34 @@ class _Work:
         self.n_items: int = state.get("n_items", 0)
         self.digests: List[str] = state.get("digests", [])
         self.counts: Counter[str] = Counter(state.get("counts"))
-        self.missing: Counter[str] = Counter(state.get("missing"))
+        self.missing_titles: Counter[str] = Counter(state.get("missing_titles"))
         self.dropped: Counter[str] = Counter(state.get("dropped"))
         self.sizes: Dict[str, int] = state.get("sizes", {})
         self.pending: Dict[str, List[bytes]] = {}
-        self.last = time.monotonic()
+        self.last_checkpoint = time.monotonic()
 
     def write(self, name: str, text: GoldText) -> None:
+        """Add a text to a file; it is written at the next checkpoint.
+
+        name (str): The file, relative to the folder.
+        """
         line = srsly.json_dumps(text.to_row()).encode("utf8", "surrogatepass") + b"\n"
         self.pending.setdefault(name, []).append(line)
 
-    def item_done(self) -> None:
+    def end_item(self) -> None:
+        """Count an item as finished."""
         self.n_items += 1
-        if time.monotonic() - self.last > COMMIT_EVERY:
-            self._commit()
+        if time.monotonic() - self.last_checkpoint > CHECKPOINT_INTERVAL:
+            self._checkpoint()
 
-    def source_done(self) -> None:
+    def end_source(self) -> None:
+        """Count a source as finished."""
         self.n_sources, self.n_items = self.n_sources + 1, 0
-        self._commit()
+        self._checkpoint()
 
-    def _commit(self) -> None:
-        """Write what is pending, then that it was: what a kill leaves behind the noted size of a
-        file is overwritten."""
+    def _checkpoint(self) -> None:
+        """Write the pending texts, then the state with the sizes of the files. What was written
+        after the last state is overwritten when the build is resumed."""
         for name, lines in self.pending.items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -305,48 +288,58 @@ class _Work:
                 file.truncate()
                 self.sizes[name] = file.tell()
         self.pending.clear()
-        keys = ("signature", "n_sources", "n_items", "digests", "counts", "missing", "dropped")
-        state = {key: getattr(self, key) for key in (*keys, "sizes")}
+        keys = ("signature", "n_sources", "n_items", "digests", "counts", "missing_titles")
+        state = {key: getattr(self, key) for key in (*keys, "dropped", "sizes")}
         write_atomically(self.state_path, srsly.json_dumps(state).encode("utf8", "surrogatepass"))
-        self.last = time.monotonic()
+        self.last_checkpoint = time.monotonic()
 
 
-def _finish(
-    work: _Work,
+def _write_corpus(
+    build: _UnfinishedBuild,
     sources: Sequence[Path],
     out: Path,
     titles: Optional[TitleSet],
     options: CorpusOptions,
     progress: bool,
 ) -> Dict[str, Any]:
-    counts = dict(sorted(work.counts.items()))
-    files = zip(sources, work.digests, strict=True)
-    manifest: Dict[str, Any] = {
-        "format": FORMAT,
-        "version": version("spacy_genre"),
-        "sources": [
-            {"file": path.name, "bytes": path.stat().st_size, "sha256": digest}
-            for path, digest in files
-        ],
-        "titles": {"names": len(titles), **titles.header} if titles is not None else None,
-        "options": _as_row(options),
-        "counts": {**counts, "not in the title set": work.missing.total()},
-        "dropped": dict(work.dropped.most_common()),
-        "shards": [],
-    }
+    """Shuffle the texts, write the corpus, and return its manifest."""
+    manifest = _make_manifest(build, sources, titles, options)
     with atomic_folder(out) as folder:
-        for name in tqdm(sorted(work.sizes), desc="shuffle", disable=not progress):
-            lines = (work.folder / name).read_bytes()[: work.sizes[name]].splitlines(keepends=True)
+        for name in tqdm(sorted(build.sizes), desc="shuffle", disable=not progress):
+            content = (build.folder / name).read_bytes()[: build.sizes[name]]
+            lines = content.splitlines(keepends=True)
             Random(f"{options.seed}:{name}").shuffle(lines)
             path = folder / f"{name}.gz"
-            # No time of day in the file, so that the same corpus has the same bytes.
+            # Without a time stamp, so that the same corpus has the same bytes.
             write_atomically(path, gzip.compress(b"".join(lines), mtime=0))
             manifest["shards"].append({"file": f"{name}.gz", "texts": len(lines)})
-        rows = ({"title": title, "count": n} for title, n in work.missing.most_common())
-        write_atomically(folder / "missing.jsonl", _lines(rows))
+        rows = ({"title": title, "count": n} for title, n in build.missing_titles.most_common())
+        write_atomically(folder / "missing.jsonl", _to_jsonl(rows))
         write_atomically(folder / MANIFEST, srsly.json_dumps(manifest, indent=2).encode("utf8"))
     return manifest
 
 
-def _lines(rows: Iterable[Dict[str, Any]]) -> bytes:
+def _make_manifest(
+    build: _UnfinishedBuild,
+    sources: Sequence[Path],
+    titles: Optional[TitleSet],
+    options: CorpusOptions,
+) -> Dict[str, Any]:
+    counts = dict(sorted(build.counts.items()))
+    return {
+        "format": FORMAT,
+        "version": version("spacy_genre"),
+        "sources": [
+            {"file": path.name, "bytes": path.stat().st_size, "sha256": digest}
+            for path, digest in zip(sources, build.digests, strict=True)
+        ],
+        "titles": {"names": len(titles), **titles.header} if titles is not None else None,
+        "options": _options_to_row(options),
+        "counts": {**counts, "not in the title set": build.missing_titles.total()},
+        "dropped": dict(build.dropped.most_common()),
+        "shards": [],
+    }
+
+
+def _to_jsonl(rows: Iterable[Dict[str, Any]]) -> bytes:
     return "".join(f"{srsly.json_dumps(row)}\n" for row in rows).encode("utf8", "surrogatepass")

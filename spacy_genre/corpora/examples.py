@@ -1,9 +1,9 @@
-"""Texts with mentions as spaCy's Examples."""
+"""Gold texts as spaCy's Examples."""
 
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Literal, Optional, get_args
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -14,30 +14,30 @@ from ..errors import Errors, Warnings
 from ..extensions import GOLD_TITLE, OPENING, set_gold_candidates
 from .texts import GoldMention, GoldText
 
-MISALIGNED = ("expand", "skip", "fail")
-# Of mentions in data that have no labels. (An entity needs one.)
-LABEL = "ENTITY"
+Misaligned = Literal["expand", "skip", "fail"]
+# The label of mentions without one: spaCy's entities need a label.
+DEFAULT_LABEL = "ENTITY"
 
 
 @dataclass
 class ExampleMaker:
-    """Makes Examples, whose reference Docs have the mentions as entities with kb_ids, and with the
-    candidates that the data gives them.
+    """Makes Examples. The entities of the reference Doc are the gold mentions, with kb_ids and gold
+    candidates; the predicted Doc has none.
 
-    nlp (Language): The pipeline, for its tokenizer.
-    misaligned (str): What to do with a mention that does not begin and end where tokens do:
-        "expand" it to whole tokens, "skip" it, or "fail".
-    counts (Counter[str]): How many mentions were expanded, skipped, or left out because they
-        overlap a longer one, which entities of a Doc can't.
+    nlp (Language): The pipeline whose tokenizer is used.
+    misaligned (Misaligned): What to do with a mention that does not begin and end at token
+        boundaries: "expand" it to whole tokens, "skip" it, or "fail".
+    counts (Counter[str]): How many mentions were "expanded", "misaligned" (and skipped), or
+        "overlapping" (and left out, since entities of a Doc can't overlap).
     """
 
     nlp: Language
-    misaligned: str = "expand"
+    misaligned: Misaligned = "expand"
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        if self.misaligned not in MISALIGNED:
-            allowed = f"one of {', '.join(MISALIGNED)}"
+        if self.misaligned not in get_args(Misaligned):
+            allowed = f"one of {', '.join(get_args(Misaligned))}"
             message = Errors.D006.format(key="misaligned", value=self.misaligned, allowed=allowed)
             raise ValueError(message)
 
@@ -47,19 +47,19 @@ class ExampleMaker:
         if text.opening:
             predicted._.set(OPENING, text.opening)
         reference = predicted.copy()
-        predicted.set_ents([])  # it has none, rather than that nobody looked for them
-        found = [self._span(reference, mention) for mention in text.mentions]
-        spans = [span for span in found if span is not None]
+        predicted.set_ents([])  # annotated as having no entities, rather than not annotated
+        aligned = [self._align(reference, mention) for mention in text.mentions]
+        spans = [span for span in aligned if span is not None]
         kept = filter_spans(spans)
         self.counts["overlapping"] += len(spans) - len(kept)
         reference.set_ents(kept)
-        if text.about:
-            reference._.set(GOLD_TITLE, text.about)
+        if text.title:
+            reference._.set(GOLD_TITLE, text.title)
         return Example(predicted, reference)
 
-    def _span(self, doc: Doc, mention: GoldMention) -> Optional[Span]:
+    def _align(self, doc: Doc, mention: GoldMention) -> Optional[Span]:
         options: Any = {
-            "label": mention.label or LABEL,
+            "label": mention.label or DEFAULT_LABEL,
             "kb_id": mention.title or mention.id,
         }
         span = doc.char_span(mention.start, mention.end, **options)
@@ -69,27 +69,34 @@ class ExampleMaker:
         if span is None:
             self.counts["misaligned"] += 1
             if self.misaligned == "fail":
-                raise ValueError(_misaligned(doc.text, mention))
+                raise ValueError(_misaligned_message(doc.text, mention))
             return None
         set_gold_candidates(span, mention.candidates)
         return span
 
     def warn(self, path: Any) -> None:
-        """Say what was left out of a file, if anything."""
-        lost = {what: n for what, n in self.counts.items() if n and what != "expanded"}
+        """Warn if mentions of a file were left out.
+
+        path (Any): The file, for the message.
+        """
+        lost = {reason: n for reason, n in self.counts.items() if n and reason != "expanded"}
         if lost:
-            parts = ", ".join(f"{n:,} {what}" for what, n in sorted(lost.items()))
+            parts = ", ".join(f"{n:,} {reason}" for reason, n in sorted(lost.items()))
             warnings.warn(Warnings.W004.format(path=path, lost=parts), stacklevel=2)
 
 
-def _misaligned(text: str, mention: GoldMention) -> str:
-    around = text[max(mention.start - 20, 0) : mention.end + 20]
-    found = text[mention.start : mention.end]
-    return Errors.D008.format(mention=found, title=mention.title or mention.id, text=around)
+def _misaligned_message(text: str, mention: GoldMention) -> str:
+    context = text[max(mention.start - 20, 0) : mention.end + 20]
+    surface = text[mention.start : mention.end]
+    return Errors.D008.format(mention=surface, title=mention.title or mention.id, text=context)
 
 
-def spans_and_about(doc: Doc) -> Tuple[List[Span], str]:
-    """The entities of a reference Doc that have a kb_id, and the title that the text as a whole
-    should lead to, or ""."""
-    about = doc._.get(GOLD_TITLE)
-    return [ent for ent in doc.ents if ent.kb_id_], about if isinstance(about, str) else ""
+def gold_spans(doc: Doc) -> List[Span]:
+    """RETURNS (List[Span]): The entities of a reference Doc that have a kb_id."""
+    return [ent for ent in doc.ents if ent.kb_id_]
+
+
+def gold_title(doc: Doc) -> str:
+    """RETURNS (str): The title that the text of a reference Doc should lead to, or ""."""
+    title = doc._.get(GOLD_TITLE)
+    return title if isinstance(title, str) else ""

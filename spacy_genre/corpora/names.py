@@ -1,25 +1,87 @@
-"""From titles and ids as data has them to the names of a title set."""
+"""The names of a title set for the titles and ids of data."""
 
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Optional
+
+from ..errors import Errors
 from ..sources.mediawiki import NotAnArticle, Wiki
 from ..titles import TitleSet
+from ..types import NIL
+from .texts import GoldText
 
 
 def find_name(titles: TitleSet, title: str, kb_id: str = "") -> str:
-    """The name that a title or an id stands for in a title set, or "" if it has none.
+    """Find the name of a title or an id in a title set.
 
-    title (str): A name, a redirect, a title as MediaWiki writes it in links and keys, or an id.
-    kb_id (str): An id, if it is known beside the title.
+    titles (TitleSet): The title set.
+    title (str): A name, a redirect, an id, or a title in MediaWiki's spelling ("Paris,_Texas").
+    kb_id (str): The entity's id, or "".
+    RETURNS (str): The name, or "" if neither title nor id is in the set.
     """
-    found = _exact_name(titles, title) or _exact_name(titles, kb_id)
-    if found or not title:
-        return found
-    try:  # titles in data are often keys ("Paris,_Texas") or begin with a small letter
-        return _exact_name(titles, Wiki().article_title(title))
+    name = _lookup(titles, title) or _lookup(titles, kb_id)
+    if name or not title:
+        return name
+    try:  # titles in data often have underscores or begin with a lower-case letter
+        return _lookup(titles, Wiki().article_title(title))
     except NotAnArticle:
         return ""
 
 
-def _exact_name(titles: TitleSet, title_or_id: str) -> str:
+def _lookup(titles: TitleSet, title_or_id: str) -> str:
     if not title_or_id:
         return ""
     return titles.resolve(title_or_id) or next(iter(titles.names_of(title_or_id)), "")
+
+
+class Missing(str, Enum):
+    """What to do with a mention whose title or id is not in the title set: leave it out, keep its
+    title as it is, or raise an error."""
+
+    skip = "skip"
+    keep = "keep"
+    fail = "fail"
+
+
+@dataclass
+class NameResolver:
+    """Replaces the titles and ids of gold texts by names of a title set, as evaluation does.
+
+    titles (Optional[TitleSet]): The title set; None to change nothing.
+    missing (str): What to do with titles that are not in the set, one of `Missing`.
+    missing_titles (Counter[str]): How often each missing title occurred.
+    """
+
+    titles: Optional[TitleSet]
+    missing: str = "skip"
+    missing_titles: Counter[str] = field(default_factory=Counter)
+
+    def __call__(self, text: GoldText, source: str) -> GoldText:
+        """Resolve the titles of a text. Mentions with the id "NIL" are removed, since they have no
+        name to learn.
+
+        source (str): Where the text is from, for errors.
+        RETURNS (GoldText): The text with names of the set.
+        RAISES (ValueError): If missing = "fail" and a title is not in the set.
+        """
+        text = text.with_mentions([m for m in text.mentions if m.title or m.id != NIL])
+        if self.titles is None:
+            return text
+        names = [self._resolve(m.title, m.id, source) for m in text.mentions]
+        mentions = [
+            replace(mention, title=name, id="")
+            for mention, name in zip(text.mentions, names, strict=True)
+            if name
+        ]
+        title = self._resolve(text.title, "", source) if text.title else ""
+        return replace(text, mentions=tuple(mentions), title=title)
+
+    def _resolve(self, title: str, kb_id: str, source: str) -> str:
+        assert self.titles is not None
+        if name := find_name(self.titles, title, kb_id):
+            return name
+        self.missing_titles[title or kb_id] += 1
+        if self.missing == "fail":
+            raise ValueError(Errors.D005.format(title=title or kb_id, where=source))
+        return (title or kb_id) if self.missing == "keep" else ""

@@ -1,15 +1,18 @@
-"""What training and evaluation are fed with: texts whose mentions are known, and their row of JSON.
+"""Texts with gold mentions, which training and evaluation read, and their JSON format.
 
-A row is `{"text": ..., "mentions": [{"start": ..., "end": ..., "title": ...}]}`. A mention has a
-`title` or an `id` of the title set (one whose title is null is passed over), and may have `label`,
-`kind` (see `KINDS`) and `candidates`; a row may have `page` (the title of the page that it is
-from), `opening` and `about` (see `GoldText`). The offsets count characters.
+One line of JSONL is one text:
+
+    {"text": ..., "mentions": [{"start": ..., "end": ..., "title": ...}]}
+
+`start` and `end` are character offsets. A mention has a `title` or an `id` of the title set; a
+mention whose title or id is null is ignored. A mention may also have `label`, `kind` (see `KINDS`)
+and `candidates`. A text may also have `page`, `title` and `opening` (see `GoldText`).
 """
 
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Mapping, Tuple
 
-# Where a pair of mention and title comes from.
+# Where a training pair comes from.
 LINK = "link"
 OWN_TITLE = "own title"
 REPEAT = "repeat"
@@ -22,13 +25,14 @@ KINDS = (LINK, OWN_TITLE, REPEAT, SHORT_FORM, ALIAS, LEAD, DESCRIPTION)
 
 @dataclass(frozen=True)
 class GoldMention:
-    """A mention whose entity is known: characters start to end of a text.
+    """A mention whose entity is known.
 
+    start, end (int): Character offsets in the text.
     title (str): The entity's title, or "" if only its id is known.
-    id (str): Its id in the title set, or "".
-    label (str): What kind of entity it is, or "".
-    kind (str): Where the pair comes from, one of `KINDS`.
-    candidates (Tuple[str, ...]): The titles that a data set lets a system choose from.
+    id (str): The entity's id in the title set, or "".
+    label (str): The entity's label, or "".
+    kind (str): Where the pair of mention and title comes from, one of `KINDS`.
+    candidates (Tuple[str, ...]): The titles that a data set allows for the mention.
     """
 
     start: int
@@ -42,46 +46,56 @@ class GoldMention:
 
 @dataclass(frozen=True)
 class GoldText:
-    """A text and what is known of it.
+    """A text with gold annotations.
 
-    mentions (Tuple[GoldMention, ...]): They may overlap.
-    page (str): The title of the page that it is from, or "".
-    about (str): The title of the page that a system should find for the text as a whole, or ""
-        (paper, section 4.3: document retrieval).
-    kind (str): Where the pair of text and `about` comes from, one of `KINDS`.
-    opening (str): How the document begins that the text is a part of, or "".
+    mentions (Tuple[GoldMention, ...]): The gold mentions; they may overlap.
+    page (str): The title of the page that the text is from, or "".
+    title (str): The title of the page that the text as a whole should lead to, or "" (document
+        retrieval, paper section 4.3).
+    kind (str): Where the pair of text and `title` comes from, one of `KINDS`.
+    opening (str): The beginning of the document that the text is a part of, or "".
     """
 
     text: str
     mentions: Tuple[GoldMention, ...] = ()
     page: str = ""
-    about: str = ""
+    title: str = ""
     kind: str = LINK
     opening: str = ""
 
     def to_row(self) -> Dict[str, Any]:
-        """The text as a row of JSON; what is empty is left out."""
-        row = {"page": self.page, "about": self.about, "opening": self.opening, "text": self.text}
-        if self.about:
+        """RETURNS (Dict[str, Any]): The text as a JSON object, without empty fields."""
+        row = {"page": self.page, "title": self.title, "opening": self.opening, "text": self.text}
+        if self.title:
             row["kind"] = self.kind
-        mentions = [_without_defaults(mention) for mention in self.mentions]
+        mentions = [_mention_to_row(mention) for mention in self.mentions]
         return {**{key: value for key, value in row.items() if value}, "mentions": mentions}
 
     @classmethod
     def from_row(cls, row: Any) -> "GoldText":
-        """RAISES (ValueError): If the row is no such text, with the reason."""
-        text = text_of(row, "text", needed=True)
+        """Read a JSON object.
+
+        RAISES (ValueError): If it is not a valid text, with the reason.
+        """
+        text = text_of(row, "text", required=True)
         rows = list_of(row, "mentions")
-        mentions = tuple(_mention(row, text) for row in rows if not _is_open(row))
-        given = {key: text_of(row, key) for key in ("page", "about", "opening")}
-        return cls(text, mentions, kind=text_of(row, "kind") or LINK, **given)
+        mentions = tuple(_mention_from_row(row, text) for row in rows if not _is_unlinked(row))
+        return cls(
+            text,
+            mentions,
+            page=text_of(row, "page"),
+            # Corpora of earlier versions have "about".
+            title=text_of(row, "title") or text_of(row, "about"),
+            kind=text_of(row, "kind") or LINK,
+            opening=text_of(row, "opening"),
+        )
 
     def with_mentions(self, mentions: List[GoldMention]) -> "GoldText":
-        """The same text with other mentions."""
+        """RETURNS (GoldText): A copy with other mentions."""
         return replace(self, mentions=tuple(mentions))
 
 
-def _without_defaults(mention: GoldMention) -> Dict[str, Any]:
+def _mention_to_row(mention: GoldMention) -> Dict[str, Any]:
     row: Dict[str, Any] = {"start": mention.start, "end": mention.end}
     for key, default in (("title", ""), ("id", ""), ("label", ""), ("kind", LINK)):
         if (value := getattr(mention, key)) != default:
@@ -91,72 +105,78 @@ def _without_defaults(mention: GoldMention) -> Dict[str, Any]:
     return row
 
 
-def _is_open(row: Any) -> bool:
-    """Whether it is said that nothing is known of a mention: its title or id is null or empty."""
+def _is_unlinked(row: Any) -> bool:
+    """Whether a mention's title or id is given as null or empty."""
     keys = {"title", "id"}.intersection(row) if isinstance(row, Mapping) else ()
     return bool(keys) and not any(row[key] for key in keys)
 
 
-def _mention(row: Any, text: str) -> GoldMention:
+def _mention_from_row(row: Any, text: str) -> GoldMention:
     title, kb_id = text_of(row, "title"), text_of(row, "id")
     start, end = row.get("start"), row.get("end")
     if not all(type(offset) is int for offset in (start, end)) or not 0 <= start < end <= len(text):
         raise ValueError(
-            f"the mention of {title or kb_id!r} is from {short(start)} to {short(end)}; they "
-            f"must be offsets of characters in a text of {len(text)}"
+            f"the mention of {title or kb_id!r} is from {shorten_repr(start)} to "
+            f"{shorten_repr(end)}; these must be character offsets in a text of {len(text)} "
+            "characters"
         )
     if not title and not kb_id:
         raise ValueError(f"the mention from {start} to {end} has no 'title' and no 'id'")
     mention = text[start:end]
     if not mention.strip():
         raise ValueError(f"the mention of {title or kb_id!r} from {start} to {end} is blank")
-    # Links take up the space beside them; no token begins or ends there.
+    # Links often include surrounding whitespace, where no token begins or ends.
     start, end = start + len(mention) - len(mention.lstrip()), start + len(mention.rstrip())
     candidates = row.get("candidates") or []
     if not isinstance(candidates, list) or not all(isinstance(c, str) for c in candidates):
         raise ValueError(f"the candidates of {title or kb_id!r} must be a list of titles")
-    candidates = [_valid(name, "candidates") for name in candidates]
+    candidates = [_check_unicode(name, "candidates") for name in candidates]
     kind = text_of(row, "kind") or LINK
     return GoldMention(start, end, title, kb_id, text_of(row, "label"), kind, tuple(candidates))
 
 
-def text_of(row: Any, key: str, *, needed: bool = False) -> str:
-    """A text in a row of JSON, or "" if there is none.
+def text_of(row: Any, key: str, *, required: bool = False) -> str:
+    """Read a text from a JSON object.
 
-    RAISES (ValueError): If it is no text, or no valid Unicode; if it is needed, and missing or
-        blank.
+    required (bool): Whether the text must be there and not be blank.
+    RETURNS (str): The text, or "" if there is none.
+    RAISES (ValueError): If the value is not a text or not valid Unicode, or if it is required and
+        missing.
     """
     if not isinstance(row, Mapping):
-        raise ValueError(f"{short(row)} must be an object")
+        raise ValueError(f"{shorten_repr(row)} must be an object")
     value = row.get(key)
-    if value is None and not needed:
+    if value is None and not required:
         return ""
-    if not isinstance(value, str) or (needed and not value.strip()):
-        raise ValueError(f"{key!r} is {short(value)}; it must be a text")
-    return _valid(value, key)
+    if not isinstance(value, str) or (required and not value.strip()):
+        raise ValueError(f"{key!r} is {shorten_repr(value)}; it must be a text")
+    return _check_unicode(value, key)
 
 
 def list_of(row: Mapping[str, Any], key: str) -> List[Any]:
-    """A list in a row of JSON, empty if there is none. RAISES (ValueError): If it is no list."""
+    """Read a list from a JSON object.
+
+    RETURNS (List[Any]): The list, empty if there is none.
+    RAISES (ValueError): If the value is not a list.
+    """
     value = row.get(key) or []
     if not isinstance(value, list):
-        raise ValueError(f"{key!r} is {short(value)}; it must be a list")
+        raise ValueError(f"{key!r} is {shorten_repr(value)}; it must be a list")
     return value
 
 
-def _valid(text: str, key: str) -> str:
-    """The text itself. RAISES (ValueError): If it has half a character, which JSON can escape but
-    no file can hold as UTF-8."""
+def _check_unicode(text: str, key: str) -> str:
+    """JSON can escape half of a surrogate pair, but UTF-8 can't encode it."""
     try:
         text.encode("utf8")
     except UnicodeEncodeError as err:
-        around = short(text[max(err.start - 20, 0) : err.end + 20])
-        reason = f"{key!r} is no valid Unicode: half of a surrogate pair in {around}"
+        context = shorten_repr(text[max(err.start - 20, 0) : err.end + 20])
+        reason = f"{key!r} is no valid Unicode: half of a surrogate pair in {context}"
         raise ValueError(reason) from err
     return text
 
 
-def short(value: Any) -> str:
-    """A value as it is shown in a message."""
+def shorten_repr(value: Any) -> str:
+    """RETURNS (str): A value's `repr` for a message, at most 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

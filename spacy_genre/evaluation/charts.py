@@ -1,42 +1,52 @@
-"""What is drawn of an evaluation, and drawing it as PNG. (The page of `report` draws the same as
-SVG.)"""
+"""The charts of an evaluation, drawn by matplotlib as PNG or SVG."""
 
+import io
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
-from math import nan
+from math import isnan, nan
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
 from ..errors import Errors
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# What `evaluate` returned for each data set, by path.
 Results = Mapping[str, Mapping[str, Any]]
-# The tables of an evaluation: what their rows are, and what a plot of them is called.
-TABLES = {
-    "by_frequency": ("Linked in training", "cold_start"),
-    "by_form": ("The mention reads as", "form"),
+# Groups of mentions in the results: the heading of their table, and the file name of their chart.
+GROUPINGS = {
+    "by_frequency": ("Links in training", "cold_start"),
+    "by_form": ("Text of the mention", "form"),
     "by_label": ("Label", "labels"),
 }
-# The figures of other systems, beside those of the model.
+# Other systems in the results that the model is compared with.
 VARIANTS = {
     "with_candidates": "with candidates",
     "unconstrained": "without the constraint",
     "most_frequent_title": "most frequent title",
 }
-# Of labels as of anything, a plot shows the most common ones.
+# A chart shows the most frequent groups.
 MAX_GROUPS = 12
-# Those of the page.
+# In characters.
+MAX_LABEL = 32
 COLOURS = ("#09a3d5", "#a3b3c2", "#e0702d", "#3f9b54", "#8a63d2", "#c79100")
+GRID_COLOUR = "#8a94a0"
+# Texts stay texts in SVG, ids depend on the content only, and "$" in labels is not TeX.
+RC_PARAMS: Any = {"svg.fonttype": "none", "svg.hashsalt": "spacy_genre", "text.parse_math": False}
+NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars from 0 to 1.
+    """A chart of horizontal bars.
 
-    name (str): A name for a file.
-    title (str): What the bars measure.
-    groups (List[str]): What they are measured of.
-    series (Dict[str, List[float]]): The bars of each system or data set, one for each group; NaN
-        where there is none.
+    name (str): The chart's file name, without suffix.
+    title (str): The chart's title.
+    groups (List[str]): The labels of the G groups of bars.
+    series (Dict[str, List[float]]): For each system or data set the values of its bars, [G], from
+        0 to 1; NaN for no bar.
     """
 
     name: str
@@ -45,96 +55,134 @@ class Chart:
     series: Dict[str, List[float]]
 
 
-def names_of(results: Results) -> Dict[str, str]:
-    """What each data set is called: by its file without suffixes, or by its folder (`corpus/dev`);
-    by all of its path if another has the same name."""
-    names = {path: _name(path) for path in results}
-    found = [*names.values()]
-    return {path: path if found.count(name) > 1 else name for path, name in names.items()}
+def data_set_names(results: Results) -> Dict[str, str]:
+    """RETURNS (Dict[str, str]): A short name for each data set, by path: the name of the file
+    without suffixes, or the last two parts of a folder (`corpus/dev`). If two data sets have the
+    same short name, it is the whole path."""
+    names = {path: _short_name(path) for path in results}
+    all_names = [*names.values()]
+    return {path: path if all_names.count(name) > 1 else name for path, name in names.items()}
 
 
-def _name(path: str) -> str:
+def _short_name(path: str) -> str:
     parts = Path(path).parts
     if not parts or "." not in parts[-1]:
         return "/".join(parts[-2:]) or path
     return parts[-1].split(".")[0] or parts[-1]
 
 
-def charts_of(results: Results) -> List[Chart]:
-    """The charts of an evaluation.
-
-    results (Results): For each data set what `evaluate` gave.
-    RETURNS (List[Chart]): All data sets, beside what else was evaluated; and each table of them.
-    """
-    names = names_of(results)
-    series = {"this model": [found["micro_f"] for found in results.values()]}
-    for key, what in VARIANTS.items():
-        if any(key in found for found in results.values()):
-            series[what] = [found.get(key, {}).get("micro_f", nan) for found in results.values()]
+def make_charts(results: Results) -> List[Chart]:
+    """RETURNS (List[Chart]): A chart of all data sets and systems, and one for each grouping of
+    mentions."""
+    names = data_set_names(results)
+    series = {"this model": [result["micro_f"] for result in results.values()]}
+    for key, label in VARIANTS.items():
+        if any(key in result for result in results.values()):
+            series[label] = [result.get(key, {}).get("micro_f", nan) for result in results.values()]
     charts = [Chart("data_sets", "micro-F1, all mentions", [*names.values()], series)]
-    for key, (what, name) in TABLES.items():
-        groups = _groups(results, key)
+    for key, (heading, name) in GROUPINGS.items():
+        groups = _most_frequent_groups(results, key)
         if len(groups) > 1:
-            rows = {
-                names[path]: [_accuracy(found.get(key, {}).get(group)) for group in groups]
-                for path, found in results.items()
+            series = {
+                names[path]: [_accuracy(result.get(key, {}).get(group)) for group in groups]
+                for path, result in results.items()
             }
-            title = f"{what}: accuracy where the title is in the set"
-            charts.append(Chart(name, title, groups, rows))
+            title = f"{heading}: accuracy on mentions whose title is in the set"
+            charts.append(Chart(name, title, groups, series))
     return charts
 
 
-def _accuracy(row: Optional[Mapping[str, Any]]) -> float:
-    return row["accuracy_in_set"] if row and row["in_set"] else nan
+def _accuracy(metrics: Optional[Mapping[str, Any]]) -> float:
+    return metrics["accuracy_in_set"] if metrics and metrics["in_set"] else nan
 
 
-def _groups(results: Results, key: str) -> List[str]:
-    """The rows of a table in their order; the most common ones if there are many."""
+def _most_frequent_groups(results: Results, key: str) -> List[str]:
+    """The most frequent groups of a grouping, sorted by name."""
     counts: Dict[str, int] = {}
-    for found in results.values():
-        for group, row in found.get(key, {}).items():
-            if row["in_set"]:
-                counts[group] = counts.get(group, 0) + row["mentions"]
-    common = sorted(counts, key=lambda group: -counts[group])[:MAX_GROUPS]
-    return sorted(common)
+    for result in results.values():
+        for group, metrics in result.get(key, {}).items():
+            if metrics["in_set"]:
+                counts[group] = counts.get(group, 0) + metrics["mentions"]
+    return sorted(sorted(counts, key=lambda group: -counts[group])[:MAX_GROUPS])
 
 
-def check_can_draw() -> None:
+def has_matplotlib() -> bool:
+    """RETURNS (bool): Whether charts can be drawn."""
+    return find_spec("matplotlib") is not None
+
+
+def require_matplotlib() -> None:
     """RAISES (ImportError): If matplotlib is missing."""
-    if find_spec("matplotlib") is None:
+    if not has_matplotlib():
         raise ImportError(Errors.F015)
 
 
-def draw_charts(results: Results, folder: Path) -> List[Path]:
-    """Draw the charts of an evaluation.
+def save_charts(results: Results, folder: Path) -> List[Path]:
+    """Draw the charts of an evaluation as PNG.
 
-    folder (Path): Gets a PNG for each; it is made if it is not there.
+    results (Results): The results of each data set.
+    folder (Path): The folder to write to; it is created if it does not exist.
     RETURNS (List[Path]): The files.
-    RAISES (ImportError, OSError): If matplotlib is missing; if a file can't be written.
+    RAISES (ImportError, OSError): If matplotlib is missing, or a file can't be written.
     """
-    check_can_draw()
+    require_matplotlib()
+    import matplotlib
+
     folder.mkdir(parents=True, exist_ok=True)
-    return [_draw(chart, folder / f"{chart.name}.png") for chart in charts_of(results)]
+    paths = []
+    for chart in make_charts(results):
+        paths.append(folder / f"{chart.name}.png")
+        with matplotlib.rc_context(RC_PARAMS):
+            _draw(chart).savefig(paths[-1], dpi=150)
+    return paths
 
 
-def _draw(chart: Chart, path: Path) -> Path:
-    # Not pyplot, which would keep the figure and may want a screen.
+def draw_svg(chart: Chart) -> str:
+    """Draw a chart as an SVG element for HTML.
+
+    RETURNS (str): The element; its ids begin with the chart's name. Its texts are black without
+        saying so, so that the page can set another colour (`fill`).
+    RAISES (ImportError): If matplotlib is missing.
+    """
+    require_matplotlib()
+    import matplotlib
+
+    file = io.StringIO()
+    with matplotlib.rc_context(RC_PARAMS):
+        _draw(chart).savefig(file, format="svg", transparent=True, metadata=NO_METADATA)
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]  # without XML declaration and document type
+    return re.sub(r'( id="|url\(#|href="#)', rf"\1{chart.name}-", svg)
+
+
+def _draw(chart: Chart) -> "Figure":
+    # Not pyplot, which keeps figures in memory and may need a display.
     from matplotlib.figure import Figure
 
-    n_bars = len(chart.series) * len(chart.groups)
-    figure = Figure(figsize=(7, 1.2 + 0.28 * n_bars + 0.2 * len(chart.groups)))
+    n_groups, n_series = len(chart.groups), len(chart.series)
+    size = (7.5, 1.1 + 0.2 * n_groups * n_series + 0.2 * n_groups)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    height = 0.8 / len(chart.series)
+    height = 0.8 / n_series
     for i, (name, values) in enumerate(chart.series.items()):
-        at = [j + (i + 0.5) * height - 0.4 for j in range(len(chart.groups))]
+        positions = [group + (i + 0.5) * height - 0.4 for group in range(n_groups)]
         colour = COLOURS[i % len(COLOURS)]
-        bars = axes.barh(at, values, height * 0.9, label=name, color=colour)
-        axes.bar_label(bars, fmt=lambda v: "" if v != v else f"{v:.3f}", padding=3, fontsize=8)
-    axes.set(xlim=(0, 1.08), title=chart.title)
-    axes.set_yticks(range(len(chart.groups)), chart.groups)
+        bars = axes.barh(positions, values, height * 0.85, label=_shorten(name), color=colour)
+        labels = ["" if isnan(value) else f"{value:.3f}" for value in values]
+        axes.bar_label(bars, labels, padding=3, fontsize=9)
+    axes.set(xlim=(0, 1.08))
+    axes.set_title(chart.title, loc="left", fontsize=11)
+    axes.set_xticks([i / 5 for i in range(6)])
+    axes.set_yticks(range(n_groups), [_shorten(group) for group in chart.groups])
     axes.invert_yaxis()
-    axes.spines[["top", "right"]].set_visible(False)
-    if len(chart.series) > 1:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
-    figure.savefig(path, dpi=150, bbox_inches="tight")
-    return path
+    axes.set_axisbelow(True)
+    axes.grid(axis="x", color=GRID_COLOUR, alpha=0.3)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    if n_series > 1:
+        figure.legend(loc="outside lower left", ncols=3, frameon=False)
+    return figure
+
+
+def _shorten(label: str) -> str:
+    return label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…"

@@ -1,5 +1,4 @@
-"""Evaluation on gold mentions, as the paper does it (section 4.1 and appendix A.1), and where the
-errors are."""
+"""Evaluation of entity linking on gold mentions (paper, section 4.1 and appendix A.1)."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -10,23 +9,35 @@ from typing import Any, Callable, DefaultDict, Dict, Iterable, Iterator, List, O
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ..corpora.examples import LABEL
+from ..corpora.examples import DEFAULT_LABEL
 from ..corpora.names import find_name
 from ..corpora.texts import LINK, GoldMention, GoldText
 from ..extensions import OPENING, set_gold_candidates
 from ..titles import TitleSet
 from ..types import NIL
 
-# How often an entity was linked in training, from the first number to below the next.
-FREQUENCIES = {"never seen": (0, 1), "rare, 1 to 9": (1, 10), "seen, 10 or more": (10, 1 << 62)}
-# How many titles of a training corpus are looked up once only.
-CACHED = 1 << 17
-Link = Callable[[Iterable[Doc]], Iterable[Doc]]
+# How often an entity is linked in training: from the first number to below the second.
+FREQUENCY_RANGES = {
+    "never seen": (0, 1),
+    "rare, 1 to 9": (1, 10),
+    "seen, 10 or more": (10, 1 << 62),
+}
+# Cache size for looking up the titles of a training corpus.
+NAME_CACHE_SIZE = 1 << 17
+LinkDocs = Callable[[Iterable[Doc]], Iterable[Doc]]
 
 
 @dataclass
-class Tally:
-    """What came of some mentions."""
+class LinkCounts:
+    """Counts of gold mentions and of correct links.
+
+    mentions (int): All mentions.
+    in_set (int): Mentions whose gold title is in the title set.
+    answered (int): Mentions that were linked, not "NIL".
+    no_title (int): Linked mentions whose kb_id is not in the title set (only possible without the
+        constraint).
+    correct (int): Mentions whose link is the gold title.
+    """
 
     mentions: int = 0
     in_set: int = 0
@@ -34,13 +45,26 @@ class Tally:
     no_title: int = 0
     correct: int = 0
 
-    def row(self) -> Dict[str, Any]:
-        """The figures: counts, and shares from 0 to 1.
+    def add(self, gold: str, predicted: str, is_answered: bool) -> None:
+        """Count a mention.
 
-        RETURNS (Dict[str, Any]): `mentions`; `in_set`, the share whose gold title is in the title
-            set; `micro_p`, `micro_r` and `micro_f`, over all mentions; `accuracy_in_set`, the share
-            that is right of those whose gold title is in the set; and `no_title`, the share whose
-            answer is no title of the set (as only happens without the constraint).
+        gold (str): The name of the gold title, or "" if it is not in the title set.
+        predicted (str): The name of the predicted title, or "" if it is not in the title set.
+        is_answered (bool): Whether the mention was linked.
+        """
+        self.mentions += 1
+        self.in_set += bool(gold)
+        self.answered += is_answered
+        self.no_title += is_answered and not predicted
+        self.correct += bool(gold) and predicted == gold
+
+    def metrics(self) -> Dict[str, Any]:
+        """Compute the metrics.
+
+        RETURNS (Dict[str, Any]): `mentions`, a count; all others are from 0 to 1: `micro_p`,
+            `micro_r` and `micro_f` over all mentions; `in_set`, the share of mentions whose gold
+            title is in the title set; `accuracy_in_set`, the accuracy on these; `no_title`, the
+            share of mentions with a link that is not in the title set.
         """
         precision = self.correct / max(self.answered, 1)
         recall = self.correct / max(self.mentions, 1)
@@ -56,141 +80,143 @@ class Tally:
 
 
 @dataclass
-class Seen:
-    """What a training corpus holds, to compare with.
+class TrainingCounts:
+    """Counts of the links in a training corpus.
 
     titles (Counter[str]): How often each name of the title set is linked.
-    surfaces (Dict[str, Counter[str]]): For what mentions read as, the names that they stand for.
+    surfaces (DefaultDict[str, Counter[str]]): For each surface form, how often each name is linked.
     """
 
     titles: Counter[str] = field(default_factory=Counter)
     surfaces: DefaultDict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     @classmethod
-    def of(cls, texts: Iterable[GoldText], titles: TitleSet) -> "Seen":
-        """Count the mentions of a corpus whose titles or ids lead to names of a title set."""
-        seen = cls()
-        name_of = lru_cache(CACHED)(partial(find_name, titles))
+    def from_texts(cls, texts: Iterable[GoldText], titles: TitleSet) -> "TrainingCounts":
+        """Count the mentions whose title or id is in a title set."""
+        counts = cls()
+        cached_name = lru_cache(NAME_CACHE_SIZE)(partial(find_name, titles))
         for text in texts:
             for mention in text.mentions:
-                if not (name := name_of(mention.title, mention.id)):
+                if not (name := cached_name(mention.title, mention.id)):
                     continue
-                seen.titles[name] += 1
+                counts.titles[name] += 1
                 if mention.kind == LINK:
-                    seen.surfaces[text.text[mention.start : mention.end]][name] += 1
-        return seen
+                    counts.surfaces[text.text[mention.start : mention.end]][name] += 1
+        return counts
 
-    def most_frequent(self, surface: str) -> str:
-        """The title that a mention stands for most often, or ""."""
+    def most_frequent_title(self, surface: str) -> str:
+        """RETURNS (str): The name that a surface form is linked to most often, or ""."""
         titles = self.surfaces.get(surface)
         return max(titles, key=lambda title: (titles[title], title)) if titles else ""
 
-    def frequency(self, title: str) -> str:
-        """One of `FREQUENCIES`."""
+    def frequency_range(self, title: str) -> str:
+        """RETURNS (str): One of the keys of `FREQUENCY_RANGES`."""
         n = self.titles[title]
-        return next(name for name, (low, high) in FREQUENCIES.items() if low <= n < high)
+        return next(key for key, (low, high) in FREQUENCY_RANGES.items() if low <= n < high)
 
 
 def evaluate(
-    nlp: Language, link: Link, titles: TitleSet, texts: Iterable[GoldText], seen: Seen
+    nlp: Language,
+    link_docs: LinkDocs,
+    titles: TitleSet,
+    texts: Iterable[GoldText],
+    training_counts: Optional[TrainingCounts] = None,
 ) -> Dict[str, Any]:
-    """Link the gold mentions of some texts and count what is right.
+    """Link the gold mentions of texts and compute metrics.
 
-    nlp (Language): For its tokenizer.
-    link (Link): The linker's `pipe`: writes kb_ids of the title set to the entities of Docs.
-    titles (TitleSet): The title set that it links to. Gold titles that are redirects of it count
-        as what they lead to.
-    texts (Iterable[GoldText]): The texts.
-    seen (Seen): What the training corpus held; nothing if it is not known.
-    RETURNS (Dict[str, Any]): The figures of `Tally.row`, and the same ones in tables: `by_label`,
-        `by_frequency` (of the gold title in training), `by_form` (whether the mention reads as the
-        title), and `most_frequent_title` for a system that always answers with the title that the
-        mention stood for most often in training.
+    nlp (Language): The pipeline whose tokenizer is used.
+    link_docs (LinkDocs): Writes kb_ids to the entities of Docs, such as a linker's `pipe`.
+    titles (TitleSet): The linker's title set. Gold titles that are redirects or ids are resolved.
+    texts (Iterable[GoldText]): The data set.
+    training_counts (Optional[TrainingCounts]): The links of the training corpus.
+    RETURNS (Dict[str, Any]): The metrics of all mentions (see `LinkCounts.metrics`), and the
+        metrics of groups of mentions: `by_label`; `by_form`, whether the mention's text is its
+        title; with training counts also `by_frequency`, how often the gold title is linked in
+        training, and `most_frequent_title`, the metrics of the baseline that links each mention to
+        the most frequent title of its text in training.
     """
-    total, baseline = Tally(), Tally()
-    tables: Dict[str, DefaultDict[str, Tally]] = {
-        key: defaultdict(Tally) for key in ("by_label", "by_frequency", "by_form")
+    counts = TrainingCounts() if training_counts is None else training_counts
+    total, baseline = LinkCounts(), LinkCounts()
+    groups: Dict[str, DefaultDict[str, LinkCounts]] = {
+        key: defaultdict(LinkCounts) for key in ("by_label", "by_frequency", "by_form")
     }
-    for span, mention in _linked(nlp, link, texts):
+    for span, mention in _link_mentions(nlp, link_docs, texts):
         gold = find_name(titles, mention.title, mention.id)
         is_answered = span.kb_id_ not in ("", NIL)
-        answer = find_name(titles, span.kb_id_) if is_answered else ""
-        forms = (gold, mention.title, titles.id_of(gold))  # an id may be the title, see `numbers`
-        keys = {
+        predicted = find_name(titles, span.kb_id_) if is_answered else ""
+        # With numerical identifiers as names, the title is the name's id.
+        spellings = (gold, mention.title, titles.id_of(gold))
+        group_of = {
             "by_label": mention.label or "none",
-            "by_frequency": seen.frequency(gold),
-            "by_form": "the title" if span.text in forms else "another form",
+            "by_frequency": counts.frequency_range(gold),
+            "by_form": "the title" if span.text in spellings else "another form",
         }
-        for tally in (total, *(tables[key][value] for key, value in keys.items())):
-            _count(tally, gold, answer, is_answered)
-        usual = seen.most_frequent(span.text)
-        _count(baseline, gold, usual, bool(usual))
-    rows = {
-        key: {name: tally.row() for name, tally in sorted(table.items())}
-        for key, table in tables.items()
+        total.add(gold, predicted, is_answered)
+        for key, group in group_of.items():
+            groups[key][group].add(gold, predicted, is_answered)
+        most_frequent = counts.most_frequent_title(span.text)
+        baseline.add(gold, most_frequent, bool(most_frequent))
+    results = {
+        key: {group: link_counts.metrics() for group, link_counts in sorted(table.items())}
+        for key, table in groups.items()
     }
-    if not seen.titles:
-        return {**total.row(), "by_label": rows["by_label"], "by_form": rows["by_form"]}
-    return {**total.row(), **rows, "most_frequent_title": baseline.row()}
+    if not counts.titles:
+        return {**total.metrics(), "by_label": results["by_label"], "by_form": results["by_form"]}
+    return {**total.metrics(), **results, "most_frequent_title": baseline.metrics()}
 
 
-def _count(tally: Tally, gold: str, answer: str, is_answered: bool) -> None:
-    tally.mentions += 1
-    tally.in_set += bool(gold)
-    tally.answered += is_answered
-    tally.no_title += is_answered and not answer
-    tally.correct += bool(gold) and answer == gold
-
-
-def _linked(
-    nlp: Language, link: Link, texts: Iterable[GoldText]
+def _link_mentions(
+    nlp: Language, link_docs: LinkDocs, texts: Iterable[GoldText]
 ) -> Iterator[Tuple[Span, GoldMention]]:
-    """The mentions with the entities that stand for them, linked."""
-    waiting: List[List[GoldMention]] = []
+    """The linked entities and their gold mentions."""
+    pending: List[List[GoldMention]] = []  # the mentions of the Docs that are being linked
 
-    def docs() -> Iterator[Doc]:
+    def make_docs() -> Iterator[Doc]:
         for text in texts:
-            for layer in _layers(text.mentions):
-                waiting.append(layer)
-                doc = make_doc(nlp, text.text, layer)
+            for mentions in _without_overlaps(text.mentions):
+                pending.append(mentions)
+                doc = make_doc(nlp, text.text, mentions)
                 doc._.set(OPENING, text.opening)
                 yield doc
 
-    for doc in link(docs()):
-        yield from zip(doc.ents, waiting.pop(0), strict=True)
+    for doc in link_docs(make_docs()):
+        yield from zip(doc.ents, pending.pop(0), strict=True)
 
 
-def _layers(mentions: Iterable[GoldMention]) -> Iterator[List[GoldMention]]:
-    """Mentions in lists within which they do not overlap, each in the order of the text."""
-    left = sorted(mentions, key=lambda mention: (mention.start, mention.end))
-    while left:
-        layer: List[GoldMention] = []
-        later: List[GoldMention] = []
-        for mention in left:
-            free = not layer or mention.start >= layer[-1].end
-            (layer if free else later).append(mention)
-        yield layer
-        left = later
+def _without_overlaps(mentions: Iterable[GoldMention]) -> Iterator[List[GoldMention]]:
+    """Distribute mentions over lists in which they are sorted and do not overlap."""
+    remaining = sorted(mentions, key=lambda mention: (mention.start, mention.end))
+    while remaining:
+        kept: List[GoldMention] = []
+        overlapping: List[GoldMention] = []
+        for mention in remaining:
+            fits = not kept or mention.start >= kept[-1].end
+            (kept if fits else overlapping).append(mention)
+        yield kept
+        remaining = overlapping
 
 
 def make_doc(nlp: Language, text: str, mentions: Iterable[GoldMention]) -> Doc:
-    """A Doc whose entities are the mentions, cut where they begin and end as well as where the
-    tokenizer cuts, with the candidates that the mentions have.
+    """Make a Doc whose entities are the mentions, with their gold candidates. Tokens are split at
+    the boundaries of mentions.
 
-    mentions (Iterable[GoldMention]): They must not overlap.
+    nlp (Language): The pipeline whose tokenizer is used.
+    text (str): The text.
+    mentions (Iterable[GoldMention]): The mentions; they must not overlap.
+    RETURNS (Doc): The Doc.
     """
     mentions = list(mentions)
-    borders = {0, len(text)}.union(*((m.start, m.end) for m in mentions))
-    pieces = [text[start:end] for start, end in pairwise(sorted(borders))]
+    boundaries = {0, len(text)}.union(*((m.start, m.end) for m in mentions))
+    pieces = [text[start:end] for start, end in pairwise(sorted(boundaries))]
     doc = Doc.from_docs([nlp.tokenizer(piece) for piece in pieces], ensure_whitespace=False)
-    assert doc is not None  # it is for no texts at all
-    spans = [_span(doc, mention) for mention in mentions]
+    assert doc is not None  # as it would be for an empty list
+    spans = [_make_span(doc, mention) for mention in mentions]
     doc.ents = [span for span in spans if span is not None]
     return doc
 
 
-def _span(doc: Doc, mention: GoldMention) -> Optional[Span]:
-    span = doc.char_span(mention.start, mention.end, label=mention.label or LABEL)
+def _make_span(doc: Doc, mention: GoldMention) -> Optional[Span]:
+    span = doc.char_span(mention.start, mention.end, label=mention.label or DEFAULT_LABEL)
     if span is not None:
         set_gold_candidates(span, mention.candidates)
     return span

@@ -1,33 +1,44 @@
-"""The page of an evaluation: one HTML file, with everything in it."""
+"""The report of an evaluation: one HTML page without external files."""
 
-from html import escape
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, Mapping, Sequence
+from typing import Any, Iterable, Iterator, List, Mapping, Tuple
 
-from .charts import TABLES, VARIANTS, Chart, Results, charts_of, names_of
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-STYLE = Path(__file__).with_name("report.css")
+from .charts import (
+    GROUPINGS,
+    VARIANTS,
+    Results,
+    data_set_names,
+    draw_svg,
+    has_matplotlib,
+    make_charts,
+)
+
+TEMPLATE = "report.html.jinja"
 COLUMNS = {
     "mentions": "mentions",
     "in_set": "in the set",
     "micro_p": "precision",
     "micro_r": "recall",
     "micro_f": "micro‑F1",
-    "accuracy_in_set": "right of these",
+    "accuracy_in_set": "accuracy in the set",
     "no_title": "no title",
 }
-NOTES = {
-    "all": "All mentions count, those whose title is not in the set as wrong. The most frequent "
-    "title is what the mention stood for most often in training.",
-    "by_frequency": "The cold start: how often the entity was linked in training. An entity that "
-    "was never seen can be linked nevertheless, since its name says what it is.",
-    "by_form": "Whether a mention reads as the title. A model that copies the mention is right in "
-    "the second row alone.",
-    "by_label": "What kind of entity it is, as the data set has it.",
+DESCRIPTIONS = {
+    "data_sets": "All mentions are counted; those whose title is not in the title set are wrong. "
+    "“Most frequent title” is a baseline: the title that the mention's text is linked to most "
+    "often in training.",
+    "by_frequency": "How often the entity is linked in training. A model can link an entity that "
+    "it has never seen, since the entity's name describes it.",
+    "by_form": "Whether the mention's text is the title. A model that only copies the mention is "
+    "wrong for all other forms.",
+    "by_label": "The entity's label in the data set.",
 }
 # De Cao et al., Autoregressive Entity Retrieval, ICLR 2021, table 1: micro-F1 (InKB) of entity
-# disambiguation; AIDA is in-domain, all others are not.
+# disambiguation.
 PAPER_SETS = ("AIDA", "MSNBC", "AQUAINT", "ACE2004", "CWEB", "WIKI", "average")
 PAPER = {
     "GENRE": (93.3, 94.3, 89.9, 90.1, 77.3, 87.4, 88.8),
@@ -35,143 +46,86 @@ PAPER = {
     "GENRE without the constraint": (86.4, 80.0, 81.7, 82.1, 66.0, 81.1, 79.6),
     "BLINK without candidate sets": (79.6, 80.0, 80.3, 82.5, 64.2, 75.5, 77.0),
 }
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8"/>
-<meta name="viewport" content="width=device-width, initial-scale=1"/>
-<title>Evaluation of entity linking</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-<h1>Evaluation of entity linking</h1>
-{body}
-<footer>spacy_genre {version}</footer>
-</main>
-</body>
-</html>
-"""
+# The header and the rows of a table; the first cell of a row is its heading.
+Table = Tuple[List[str], List[List[str]]]
 
 
-def make_page(results: Results, about: Mapping[str, str]) -> str:
-    """The page.
+@dataclass(frozen=True)
+class Section:
+    """A section of the page.
 
-    results (Results): For each data set what `evaluate` gave.
-    about (Mapping[str, str]): What was evaluated, and how.
-    RETURNS (str): HTML that needs no other file and no network.
+    heading (str): Its heading.
+    description (str): What the metrics mean.
+    svg (str): Its chart as an SVG element, or "".
+    tables (List[Table]): Its tables.
     """
-    names = names_of(results)
-    charts = {chart.name: chart for chart in charts_of(results)}
-    facts = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in about.items())
-    parts = [
-        f"<dl>{facts}</dl>",
-        "<h2>Data sets</h2>",
-        f"<p>{escape(NOTES['all'])}</p>",
-        _table("data set", _totals(results)),
-        _svg(charts["data_sets"]),
-    ]
-    for key, (what, name) in TABLES.items():
-        tables = {path: found[key] for path, found in results.items() if found.get(key)}
-        tables = {path: table for path, table in tables.items() if [*table] != ["none"]}
-        if tables:
-            parts += [f"<h2>{escape(what)}</h2>", f"<p>{escape(NOTES[key])}</p>"]
-            parts += [_svg(charts[name])] if name in charts else []
-            parts += [_table(names[path], table.items()) for path, table in tables.items()]
-    return PAGE.format(
-        style=STYLE.read_text("utf8"),
-        body="\n".join([*parts, _paper()]),
-        version=escape(version("spacy_genre")),
+
+    heading: str
+    description: str
+    svg: str
+    tables: List[Table]
+
+
+def make_page(results: Results, facts: Mapping[str, str]) -> str:
+    """Make the page. It has charts if matplotlib is installed.
+
+    results (Results): What `evaluate` returned for each data set, by path.
+    facts (Mapping[str, str]): What was evaluated, and with which settings.
+    RETURNS (str): The HTML.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(
+        facts=facts,
+        sections=list(_make_sections(results)),
+        has_charts=has_matplotlib(),
+        paper_header=["", *PAPER_SETS],
+        paper_rows=[[name, *(f"{value:.1f}" for value in row)] for name, row in PAPER.items()],
+        version=version("spacy_genre"),
     )
 
 
-def _totals(results: Results) -> Iterator[Any]:
-    for name, found in zip(names_of(results).values(), results.values(), strict=True):
-        yield name, found
-        for key, what in VARIANTS.items():
-            if key in found:
-                yield f"— {what}", found[key]
-
-
-def _table(what: str, rows: Iterable[Any]) -> str:
-    """A table of figures; columns that are nothing but 0 are left out."""
-    rows = list(rows)
-    keys = [key for key in COLUMNS if key != "no_title" or any(row[key] for _, row in rows)]
-    body = [[name, *(_figure(row, key) for key in keys)] for name, row in rows]
-    return _html_table([what, *(COLUMNS[key] for key in keys)], body)
-
-
-def _figure(row: Mapping[str, Any], key: str) -> str:
-    if key == "accuracy_in_set" and not row["in_set"]:
-        return "–"
-    return f"{row[key]:,}" if key == "mentions" else f"{row[key]:.3f}"
-
-
-def _html_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = "\n".join(
-        f'<tr><th scope="row">{escape(first)}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-        + "</tr>"
-        for first, *cells in rows
-    )
-    return (
-        f'<div class="table"><table>\n<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody></table></div>"
-    )
-
-
-def _paper() -> str:
-    rows = [[name, *(f"{value:.1f}" for value in values)] for name, values in PAPER.items()]
-    return "\n".join(
-        [
-            "<h2>The paper's figures</h2>",
-            "<p>Micro-F1 in percent on gold mentions, of BART-large models and with six million "
-            "titles (De Cao et al., <a href='https://arxiv.org/abs/2010.00904'>Autoregressive "
-            "Entity Retrieval</a>, ICLR 2021, table 1). AIDA is in-domain, the others are not. "
-            "Mentions whose entity is not in the knowledge base do not count there, and other "
-            "title sets make other tasks: compare the same data set alone, and with care.</p>",
-            _html_table(["", *PAPER_SETS], rows),
+def _make_sections(results: Results) -> Iterator[Section]:
+    svgs = {}
+    if has_matplotlib():
+        svgs = {chart.name: draw_svg(chart) for chart in make_charts(results)}
+    names = data_set_names(results)
+    table = _make_table("data set", _data_set_rows(results))
+    yield Section("Data sets", DESCRIPTIONS["data_sets"], svgs.get("data_sets", ""), [table])
+    for key, (heading, name) in GROUPINGS.items():
+        groups = {path: result[key] for path, result in results.items() if result.get(key)}
+        tables = [
+            _make_table(names[path], metrics.items())
+            for path, metrics in groups.items()
+            if [*metrics] != ["none"]  # labels of data without labels
         ]
-    )
+        if tables:
+            yield Section(heading, DESCRIPTIONS[key], svgs.get(name, ""), tables)
 
 
-# Measures of the drawing, in pixels.
-WIDTH, LABELS, VALUES, BAR, GAP = 760, 190, 60, 16, 14
+def _data_set_rows(results: Results) -> Iterator[Tuple[str, Mapping[str, Any]]]:
+    for name, result in zip(data_set_names(results).values(), results.values(), strict=True):
+        yield name, result
+        for key, label in VARIANTS.items():
+            if key in result:
+                yield f"— {label}", result[key]
 
 
-def _svg(chart: Chart) -> str:
-    """A chart as SVG; its colours are the page's."""
-    parts: List[str] = []
-    y = 0
-    for i, group in enumerate(chart.groups):
-        height = BAR * len(chart.series)
-        parts.append(_text(LABELS - 10, y + height / 2, group, "end", limit=28))
-        for j, values in enumerate(chart.series.values()):
-            parts.append(_bar(y + j * BAR, values[i], j))
-        y += height + GAP
-    names = [*chart.series] if len(chart.series) > 1 else []
-    key = "".join(f'<span><i class="s{j % 6}"></i>{escape(n)}</span>' for j, n in enumerate(names))
-    drawing = "\n".join(parts)
-    return (
-        f'<figure><figcaption>{escape(chart.title)}</figcaption>\n<div class="key">{key}</div>\n'
-        f'<svg viewBox="0 0 {WIDTH} {max(y - GAP, 1)}" role="img" '
-        f'aria-label="{escape(chart.title)}">\n{drawing}\n</svg></figure>'
-    )
+def _make_table(heading: str, rows: Iterable[Tuple[str, Mapping[str, Any]]]) -> Table:
+    """A table of metrics. The column `no_title` is left out if it is 0 in all rows."""
+    rows = list(rows)
+    has_no_title = any(metrics["no_title"] for _, metrics in rows)
+    keys = [key for key in COLUMNS if key != "no_title" or has_no_title]
+    body = [[name, *(_format(metrics, key) for key in keys)] for name, metrics in rows]
+    return [heading, *(COLUMNS[key] for key in keys)], body
 
 
-def _bar(y: float, value: float, series: int) -> str:
-    if value != value:  # there is none
-        return ""
-    room = WIDTH - LABELS - VALUES
-    return (
-        f'<rect class="track" x="{LABELS}" y="{y + 1}" width="{room}" height="{BAR - 3}"/>'
-        f'<rect class="s{series % 6}" x="{LABELS}" y="{y + 1}" width="{value * room:.1f}" '
-        f'height="{BAR - 3}"/>' + _text(WIDTH - VALUES + 10, y + BAR / 2, f"{value:.3f}", "start")
-    )
-
-
-def _text(x: float, y: float, text: str, anchor: str, limit: int = 100) -> str:
-    shown = text if len(text) <= limit else text[: limit - 1] + "…"
-    return f'<text x="{x}" y="{y:.1f}" text-anchor="{anchor}">{escape(shown)}</text>'
+def _format(metrics: Mapping[str, Any], key: str) -> str:
+    if key == "accuracy_in_set" and not metrics["in_set"]:
+        return "–"
+    return f"{metrics[key]:,}" if key == "mentions" else f"{metrics[key]:.3f}"

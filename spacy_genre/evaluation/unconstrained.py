@@ -1,87 +1,82 @@
-"""Linking without the constraint, to see what it is worth (paper, table 1, "w/o constraints"): the
-model writes whatever it likes."""
+"""Entity linking without the constraint, for comparison (paper, table 1, "w/o constraints")."""
 
-from typing import Any, Iterable, Iterator, List, Optional, Sequence
+from typing import Iterable, Iterator, List, Optional, Sequence
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
-from ..decoding.devices import autocast, torch_dtype, without_cudnn_attention
-from ..model.seq2seq import pad
-from ..titles.overlay import AnyTrie
+from ..batching import pad, token_batches
+from ..decoding.devices import autocast, to_device, torch_dtype, without_cudnn_attention
+from ..tasks.linker.component import LinkingComponent
 from ..titles.spellings import best_name_at
-from ..titles.view import TitleView
 
 
-def link_unconstrained(docs: Iterable[Doc], *, linker: Any, batch_size: int = 64) -> Iterator[Doc]:
-    """Write to the entities of some docs what the model writes first: the title, if what it wrote
-    is one, or else the text as it is. It is looked for by its tokens, so that case does not matter
-    to a model that knows none.
+def link_unconstrained(
+    docs: Iterable[Doc], *, linker: LinkingComponent, batch_size: int = 64
+) -> Iterator[Doc]:
+    """Link the entities of Docs with the text that the model generates without the constraint. If
+    the generated tokens are those of a title, its name is written, otherwise the generated text.
 
-    docs (Iterable[Doc]): The docs, with entities.
-    linker (GenreLinker): Its model, title set and settings are used; it is not changed.
-    batch_size (int): How many docs to take at a time.
-    YIELDS (Doc): The docs.
+    docs (Iterable[Doc]): The Docs, with entities.
+    linker (LinkingComponent): The linker whose model, title set and settings are used.
+    batch_size (int): Number of Docs per batch.
+    YIELDS (Doc): The Docs.
     """
     for batch in minibatch(docs, batch_size):
-        ents = [ent for doc in batch for ent in linker._linkable(doc)]
-        written = generate(linker, linker._encode(ents)) if ents else []
-        for ent, tokens in zip(ents, written, strict=True):
-            title = "" if tokens is None else _title(linker, tokens, ent.text)
+        ents = [ent for doc in batch for ent in linker.ents_to_link(doc)]
+        outputs = generate(linker, linker.encode(ents)) if ents else []
+        for ent, tokens in zip(ents, outputs, strict=True):
+            kb_id = "" if tokens is None else _title_or_text(linker, tokens, ent.text)
             for token in ent:
-                token.ent_kb_id_ = title
+                token.ent_kb_id_ = kb_id
         yield from batch
 
 
-def generate(linker: Any, inputs: Sequence[Optional[List[int]]]) -> List[Optional[List[int]]]:
-    """What transformers' `generate` gives first, with the linker's number of beams and length
-    penalty, and no more tokens than its longest title has.
+def generate(
+    linker: LinkingComponent, inputs: Sequence[Optional[List[int]]]
+) -> List[Optional[List[int]]]:
+    """Generate the best sequence of each input with transformers' `generate`, with the linker's
+    search settings and at most as many tokens as the longest title.
 
-    inputs (Sequence[Optional[List[int]]]): Token ids, or None for what can't be read.
-    RETURNS (List[Optional[List[int]]]): The tokens, as `NameTokenizer.encode` gives names; None for
-        a None.
+    inputs (Sequence[Optional[List[int]]]): Token ids; None for an input that the model can't read.
+    RETURNS (List[Optional[List[int]]]): Token ids in the format of `NameTokenizer.encode`; None
+        for inputs that are None.
     """
     module = linker.shim.transformer.eval()
-    pad_id, end = module.config.pad_token_id, module.config.eos_token_id
-    device = linker.shim.device
-    dtype = torch_dtype(linker.dtype, device)
-    found: List[Optional[List[int]]] = [None] * len(inputs)
-    for batch in linker.pack(inputs):
-        ids, mask = pad([inputs[i] or [] for i in batch], pad_id, device)
+    config, settings, device = module.config, linker.settings, linker.shim.device
+    dtype = torch_dtype(settings.dtype, device)
+    outputs: List[Optional[List[int]]] = [None] * len(inputs)
+    readable = [(i, ids) for i, ids in enumerate(inputs) if ids]
+    lengths = np.array([len(ids) for _, ids in readable], np.int64)
+    for batch in token_batches(lengths, settings.batch_tokens):
+        ids, mask = pad([readable[i][1] for i in batch], config.pad_token_id)
         with torch.inference_mode(), autocast(dtype, device), without_cudnn_attention(device):
-            output = module.generate(
-                input_ids=ids,
-                attention_mask=mask,
-                num_beams=linker.num_beams,
-                length_penalty=linker.length_penalty,
-                early_stopping=linker.early_stopping,
+            generated = module.generate(
+                input_ids=to_device(ids, device),
+                attention_mask=to_device(mask, device).long(),
+                num_beams=settings.num_beams,
+                length_penalty=settings.length_penalty,
+                early_stopping=settings.early_stopping,
                 max_new_tokens=linker.titles.trie.depth + 1,
                 do_sample=False,
             )
-        for i, row in zip(batch, output.tolist(), strict=True):
-            tokens = row[1:]  # the first one is the decoder's start
-            found[i] = tokens[: tokens.index(end)] if end in tokens else tokens
-    return found
+        end = config.eos_token_id
+        for i, row in zip(batch, generated.tolist(), strict=True):
+            tokens = row[1:]  # without the decoder's start token
+            outputs[readable[i][0]] = tokens[: tokens.index(end)] if end in tokens else tokens
+    return outputs
 
 
-def _title(linker: Any, tokens: List[int], surface: str) -> str:
-    view: TitleView = linker.titles.view
-    node = _node(view.trie, tokens)
+def _title_or_text(linker: LinkingComponent, tokens: List[int], surface: str) -> str:
+    """The name whose tokens were generated, or else the generated text.
+
+    surface (str): The mention's text, which decides between names with the same tokens.
+    """
+    view = linker.titles.view
+    node = view.trie.find(tokens)
     if node > 0 and view.trie.is_end(np.asarray([node]))[0]:
         return view.name_at(best_name_at(view, node, surface))
-    text = linker.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+    text = linker.shim.tokenizer.decode(tokens, skip_special_tokens=True).strip()
     return text or surface
-
-
-def _node(trie: AnyTrie, tokens: Sequence[int]) -> int:
-    """The node that some tokens lead to, or -1."""
-    node = 0
-    for token in tokens:
-        _, children = trie.children(np.asarray([node]))
-        (at,) = np.flatnonzero(trie.token_of(children) == token)[:1].tolist() or (-1,)
-        if at < 0:
-            return -1
-        node = int(children[at])
-    return node

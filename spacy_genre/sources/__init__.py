@@ -1,4 +1,4 @@
-"""Where names come from: Wikimedia's files and the user's own lists."""
+"""Sources of names: Wikimedia's files and the user's own lists."""
 
 from .build import Options, build_from_sources
 

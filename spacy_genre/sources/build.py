@@ -1,4 +1,4 @@
-"""From sources to a title set."""
+"""Building a title set from source files."""
 
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -11,11 +11,11 @@ from ..titles import TitleSet
 from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
 from ..tokenization import NameTokenizer
 from .files import SourceFile, open_source
-from .formats import kind_of
+from .formats import detect_kind
 from .lists import find_line, read_csv, read_jsonl, read_lines, read_tsv
 from .mediawiki import DISAMBIGUATION_SUFFIX
 from .source_data import SourceData
-from .tables import read_page, read_page_props, read_redirect, read_title_list
+from .sql_tables import read_page_props_table, read_page_table, read_redirect_table, read_title_list
 
 LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
 LISTS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
@@ -24,30 +24,30 @@ LISTS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
     "csv": read_csv,
     "jsonl": read_jsonl,
 }
-# In the order in which they must be read: what names pages by number after what numbers them, and
-# the user's own lists at the end.
+# In reading order: files that give page ids and titles, then tables that refer to page ids, then
+# the user's own lists.
 READERS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
-    "page": read_page,
-    "articles": lambda source, found: None,  # see `_reader`
+    "page": read_page_table,
+    "articles": lambda source, data: None,  # replaced in `_reader`
     "titles": read_title_list,
-    "redirect": read_redirect,
-    "page_props": read_page_props,
+    "redirect": read_redirect_table,
+    "page_props": read_page_props_table,
     **LISTS,
 }
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is taken from the sources.
+    """Which parts of the sources are used.
 
-    links (bool): Whether to read the texts of articles, for what links point to and in which words.
-    anchors (bool): Whether to keep the words of links as aliases.
-    linked (bool): Whether titles that links or redirects point to are names even if their page
-        was not seen: for a dump that holds a part of a wiki.
-    exclude_disambiguation (bool): Whether to leave out pages that only list what they may mean.
-    exclude_lists (bool): Whether to leave out English Wikipedia's "List of ..." and the like.
-    exclude_without_id (bool): Whether to leave out a wiki's titles that have no id.
-    shared_ids (bool): Whether two names of the user's own lists may have one id.
+    links (bool): Whether to read the links in the texts of articles: their targets and anchors.
+    anchors (bool): Whether to use the anchors of links as aliases.
+    linked (bool): Whether the targets of links and redirects are names even if the sources have no
+        page of that title, for a dump of a part of a wiki.
+    exclude_disambiguation (bool): Whether to exclude disambiguation pages.
+    exclude_lists (bool): Whether to exclude English Wikipedia's "List of ..." pages and the like.
+    exclude_without_id (bool): Whether to exclude a wiki's titles that have no id.
+    shared_ids (bool): Whether two names of the user's own lists may have the same id.
     """
 
     links: bool = True
@@ -69,58 +69,60 @@ def build_from_sources(
     n_process: int = 1,
     progress: bool = False,
 ) -> TitleSet:
-    """Make a title set of Wikimedia's files and the user's own lists, in any combination.
+    """Build a title set from Wikimedia's files and the user's own lists, in any combination.
 
-    paths (Sequence[Path]): The files; what each is is seen by its content (see `kind_of`).
-    tokenizer (NameTokenizer): Of the model that shall generate the names.
-    options (Options): What to take from them.
-    trie (str): As `TitleSet.build`.
-    skip_invalid (bool): Whether to leave out names of the user's own lists that can't be used.
-        Those of a wiki are always left out.
-    n_process (int): How many processes read the texts of articles.
+    paths (Sequence[Path]): The files. Their kinds are detected by content (see `detect_kind`).
+    tokenizer (NameTokenizer): The tokenizer of the model that shall generate the names.
+    options (Options): Which parts of the files to use.
+    trie (str): As for `TitleSet.build`.
+    skip_invalid (bool): Whether to drop invalid names of the user's own lists. Invalid names of a
+        wiki are always dropped.
+    n_process (int): The number of processes that parse the texts of articles.
     progress (bool): Whether to show progress bars.
-    RETURNS (TitleSet): The set; its header tells the sources, options and counts.
+    RETURNS (TitleSet): The set. Its header has the sources, options and counts.
     RAISES (OSError, ValueError): If a file can't be read, has an error or contradicts another.
     """
-    found = SourceData(shared_ids=options.shared_ids)
-    sources = read_sources(paths, found, options, n_process=n_process, progress=progress)
-    names, redirects = settle(found, options)
+    data = SourceData(shared_ids=options.shared_ids)
+    sources = read_sources(paths, data, options, n_process=n_process, progress=progress)
+    names, redirects = select_names(data, options)
     if not names:
         raise ValueError(Errors.T017.format(path=", ".join(map(str, paths))))
-    ids = {**found.ids, **found.listed_ids}
+    ids = {**data.ids, **data.listed_ids}
     lists = [path for path, source in zip(paths, sources, strict=True) if source["kind"] in LISTS]
     return TitleSet.build(
         names,
         tokenizer,
         ids=[ids.get(name) for name in names] if ids else None,
-        prior=[found.counts.get(name, 0) for name in names] if found.counts else None,
-        descriptions=[found.descriptions.get(name) for name in names]
-        if found.descriptions
-        else None,
+        prior=[data.counts.get(name, 0) for name in names] if data.counts else None,
+        descriptions=[data.descriptions.get(name) for name in names] if data.descriptions else None,
         redirects=redirects,
-        aliases=found.aliases,
+        aliases=data.aliases,
         trie=trie,
         on_invalid="skip" if skip_invalid else "raise",
-        required={*found.listed, *found.listed_redirects},
+        required={*data.listed, *data.listed_redirects},
         where=partial(find_line, lists),
         header={
             "sources": sources,
             "options": asdict(options),
-            "counts": _counts(found, names, redirects, ids),
-            "left_out": dict(sorted(found.dropped.items())),
+            "counts": _counts(data, names, redirects, ids),
+            "left_out": dict(sorted(data.dropped.items())),
         },
         progress=progress,
     )
 
 
 def read_sources(
-    paths: Sequence[Path], found: SourceData, options: Options, *, n_process: int, progress: bool
+    paths: Sequence[Path], data: SourceData, options: Options, *, n_process: int, progress: bool
 ) -> List[Dict[str, Any]]:
-    """Read files into `found`.
+    """Read all files.
 
-    RETURNS (List[Dict[str, Any]]): The name, kind, size and SHA-256 of each.
+    paths (Sequence[Path]): The files.
+    data (SourceData): The content of the files is added to it.
+    options (Options): Which parts of the files to use.
+    n_process, progress: As for `build_from_sources`.
+    RETURNS (List[Dict[str, Any]]): The name, kind, size and SHA-256 of each file.
     """
-    kinds = [kind_of(path) for path in paths]
+    kinds = [detect_kind(path) for path in paths]
     for path, kind in zip(paths, kinds, strict=True):
         if kind in ("redirect", "page_props") and not {"page", "articles"} & set(kinds):
             raise ValueError(Errors.F009.format(path=path, table=kind))
@@ -129,7 +131,7 @@ def read_sources(
     for i in order:
         path, kind = paths[i], kinds[i]
         with open_source(path, progress=progress) as source:
-            _reader(kind, options, n_process)(source, found)
+            _reader(kind, options, n_process)(source, data)
             digest = source.finish()
         sources[i] = {
             "file": path.name,
@@ -145,68 +147,71 @@ def _reader(
 ) -> Callable[[SourceFile, SourceData], None]:
     if kind != "articles":
         return READERS[kind]
-    # Only when it is needed: the packages that read it are an extra.
+    # Imported lazily, since it needs packages of an extra.
     from .xml_dump import read_articles
 
     return partial(read_articles, links=options.links, anchors=options.anchors, n_process=n_process)
 
 
-def settle(found: SourceData, options: Options) -> Tuple[List[str], Dict[str, str]]:
-    """Decide what is a name, and where redirects lead; see `Options`.
+def select_names(data: SourceData, options: Options) -> Tuple[List[str], Dict[str, str]]:
+    """Select the names and resolve the redirects.
 
-    found (SourceData): All that the sources say. What is left out is counted in it, and the counts of
-        redirects are added to those of their names.
-    RETURNS (Tuple[List[str], Dict[str, str]]): The names, and redirect to name.
+    data (SourceData): The content of all sources. It is changed: excluded items are counted in
+        `dropped`, and the counts of redirects are added to those of their names.
+    options (Options): Which titles to exclude.
+    RETURNS (Tuple[List[str], Dict[str, str]]): The names, and redirect -> name. Redirects of the
+        user's own lists are returned as they are: an unresolved one is an error, which
+        `TitleSet.build` raises.
     """
-    names = dict(found.listed)
-    linked = chain(found.counts, found.redirects.values()) if options.linked else ()
-    for title in chain(found.titles, linked):
+    names = dict(data.listed)
+    linked = chain(data.counts, data.redirects.values()) if options.linked else ()
+    for title in chain(data.titles, linked):
         if title and title not in names:
-            reason = _why_not(title, found, options)
+            reason = _exclusion_reason(title, data, options)
             if reason is None:
                 names[title] = None
             else:
-                found.dropped[reason] += 1
-    of_the_wiki = {r: t for r, t in found.redirects.items() if r not in names}
-    # Those of a wiki may lead to a title that is a redirect of an own list.
-    redirects, lost = resolve_redirects({**of_the_wiki, **found.listed_redirects}, names)
-    for redirect, reason in lost.items():
-        if redirect in found.listed_redirects:
-            continue  # an error: see `TitleSet.build`
+                data.dropped[reason] += 1
+    wiki_redirects = {r: t for r, t in data.redirects.items() if r not in names}
+    # A redirect of a wiki may lead to a title that is a redirect of the user's own list.
+    redirects, unresolved = resolve_redirects({**wiki_redirects, **data.listed_redirects}, names)
+    for redirect, reason in unresolved.items():
+        if redirect in data.listed_redirects:
+            continue
         kind = "in a circle" if reason == LEADS_TO_ITSELF else "to no name of the set"
-        found.dropped[f"redirects {kind}"] += 1
+        data.dropped[f"redirects {kind}"] += 1
     for redirect, name in redirects.items():
-        if count := found.counts.pop(redirect, 0):
-            found.counts[name] += count
-    return list(names), {**redirects, **found.listed_redirects}
+        if count := data.counts.pop(redirect, 0):
+            data.counts[name] += count
+    return list(names), {**redirects, **data.listed_redirects}
 
 
-def _why_not(title: str, found: SourceData, options: Options) -> Optional[str]:
-    """Why a title of a wiki is no name, or None if it is one."""
-    if title in found.listed_redirects:
+def _exclusion_reason(title: str, data: SourceData, options: Options) -> Optional[str]:
+    """Why a title of a wiki is not a name, or None if it is one."""
+    if title in data.listed_redirects:
         return "redirects of own lists"
-    if title in found.redirects:
+    if title in data.redirects:
         return "titles that are redirects"
     if options.exclude_disambiguation and (
-        title in found.disambiguations or title.endswith(DISAMBIGUATION_SUFFIX)
+        title in data.disambiguations or title.endswith(DISAMBIGUATION_SUFFIX)
     ):
         return "disambiguation pages"
     if options.exclude_lists and title.startswith(LIST_PREFIXES):
         return "lists"
-    if options.exclude_without_id and title not in found.ids:
+    if options.exclude_without_id and title not in data.ids:
         return "titles without an id"
     return None
 
 
 def _counts(
-    found: SourceData, names: List[str], redirects: Dict[str, str], ids: Dict[str, str]
+    data: SourceData, names: List[str], redirects: Dict[str, str], ids: Dict[str, str]
 ) -> Dict[str, int]:
     return {
         "names": len(names),
-        "of own lists": len(found.listed),
+        "of own lists": len(data.listed),
         "with an id": sum(name in ids for name in names),
-        "with a description": sum(name in found.descriptions for name in names),
+        "with a description": sum(name in data.descriptions for name in names),
         "redirects": len(redirects),
-        "links": sum(found.aliases.values()),
-        "disambiguation pages": len(found.disambiguations),
+        "links": sum(data.aliases.values()),
+        "disambiguation pages": len(data.disambiguations),
     }

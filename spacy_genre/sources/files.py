@@ -1,4 +1,4 @@
-"""Files that are read as a stream, packed or not, with a checksum and a progress bar."""
+"""Reading of plain or compressed files as a stream, with a checksum and a progress bar."""
 
 import bz2
 import gzip
@@ -17,19 +17,20 @@ BLOCK = 1 << 20
 
 
 class SourceFile:
-    """A source while it is read.
+    """A source file that is being read.
 
     path (Path): The file.
-    stream (BinaryIO): Its content, unpacked.
+    raw (_HashingReader): Its bytes, as they are on disk.
+    stream (BinaryIO): Its decompressed content.
     """
 
-    def __init__(self, path: Path, raw: "_Counted", stream: BinaryIO) -> None:
+    def __init__(self, path: Path, raw: "_HashingReader", stream: BinaryIO) -> None:
         self.path = path
         self.raw = raw
         self.stream = stream
 
     def finish(self) -> str:
-        """Read what is left, and give the SHA-256 of the whole file (of the packed bytes)."""
+        """Read the rest of the file. RETURNS (str): The SHA-256 of the file, as it is on disk."""
         while self.stream.read(BLOCK):
             pass
         while self.raw.read(BLOCK):
@@ -37,8 +38,8 @@ class SourceFile:
         return self.raw.digest.hexdigest()
 
 
-class _Counted(io.RawIOBase):
-    """A file that is hashed and counted while it is read."""
+class _HashingReader(io.RawIOBase):
+    """A file object that computes a hash and updates a progress bar while it is read."""
 
     def __init__(self, file: BinaryIO, bar: Any) -> None:
         self.file, self.bar = file, bar
@@ -58,42 +59,42 @@ class _Counted(io.RawIOBase):
 
 @contextmanager
 def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
-    """Open a file, packed with gzip or bzip2 (in one or many streams) or not packed; which of
-    them is seen by its first bytes, not by its name.
+    """Open a plain file, or one that is compressed with gzip or bzip2 (in one or many streams).
+    Compression is detected by the first bytes, not by the file's name.
 
     path (Path): The file.
-    progress (bool): Whether to show a bar with the rate and the time left, in bytes of the file.
-    YIELDS (SourceFile): What to read.
-    RAISES (OSError, ValueError): If it can't be read, or if what is packed is cut or damaged.
+    progress (bool): Whether to show a progress bar.
+    YIELDS (SourceFile): The file.
+    RAISES (OSError, ValueError): If it can't be read, or if it is truncated or damaged.
     """
     if not path.exists():
         raise FileNotFoundError(Errors.F001.format(path=path))
-    if not path.is_file():  # a pipe could be read only once
-        raise ValueError(Errors.F004.format(path=path, reason="it is no regular file"))
+    if not path.is_file():  # a pipe can be read only once
+        raise ValueError(Errors.F004.format(path=path, reason="it is not a regular file"))
     size = path.stat().st_size
     bar = tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=not progress)
     with path.open("rb") as file, bar:
         magic = file.read(6)
         file.seek(0)
-        raw = _Counted(cast(BinaryIO, file), bar)
+        raw = _HashingReader(cast(BinaryIO, file), bar)
         try:
-            yield SourceFile(path, raw, _unpacked(path, raw, magic))
+            yield SourceFile(path, raw, _decompressed(path, raw, magic))
         except (EOFError, gzip.BadGzipFile, zlib.error) as err:
             message = Errors.F002.format(path=path, reason=err, offset=raw.position)
             raise ValueError(message) from err
         except OSError as err:
-            if err.errno is not None:  # of the disk, not of bzip2
+            if err.errno is not None:  # an error of the disk, not of bzip2
                 raise
             message = Errors.F002.format(path=path, reason=err, offset=raw.position)
             raise ValueError(message) from err
 
 
-def _unpacked(path: Path, raw: _Counted, magic: bytes) -> BinaryIO:
-    packed = io.BufferedReader(raw, BLOCK)
+def _decompressed(path: Path, raw: _HashingReader, magic: bytes) -> BinaryIO:
+    buffered = io.BufferedReader(raw, BLOCK)
     if magic.startswith(b"\x1f\x8b"):
-        return cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=packed), BLOCK))
+        return cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=buffered), BLOCK))
     if magic.startswith(b"BZh"):
-        return cast(BinaryIO, io.BufferedReader(bz2.BZ2File(packed), BLOCK))
+        return cast(BinaryIO, io.BufferedReader(bz2.BZ2File(buffered), BLOCK))
     for start, kind in (
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (b"\xfd7zXZ\0", "xz"),
@@ -101,6 +102,6 @@ def _unpacked(path: Path, raw: _Counted, magic: bytes) -> BinaryIO:
         (b"PK\x03\x04", "zip"),
     ):
         if magic.startswith(start):
-            reason = f"it is packed as {kind}; unpack it first, or get it as .gz or .bz2"
+            reason = f"it is compressed with {kind}; decompress it, or get it as .gz or .bz2"
             raise ValueError(Errors.F004.format(path=path, reason=reason))
-    return packed
+    return buffered

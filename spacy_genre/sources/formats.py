@@ -1,4 +1,4 @@
-"""What kind of source a file is, by its content."""
+"""Detection of a source file's kind by its content."""
 
 import re
 from pathlib import Path
@@ -7,12 +7,12 @@ from ..errors import Errors
 from .files import open_source
 from .lists import delimiter_of
 from .sql import table_name
-from .tables import TABLES
+from .sql_tables import TABLES
 
-# So much of a file tells what it is.
-START = 1 << 16
-# Names may begin with these brackets, too ("<3 (album)", "{{citation}}"), so more must be there: of
-# XML an attribute or a tag that closes, of JSON a key or a list's first text.
+# The number of bytes at the start of a file that are looked at.
+N_START_BYTES = 1 << 16
+# Names may begin with brackets, too ("<3 (album)", "{{citation}}"). So XML must have an attribute
+# or a closing tag, and JSON a key or a first string.
 XML = re.compile(
     rb"<\?xml\b|<!--|<!doctype\b|<[a-z_][\w:.-]*(\s+[\w:.-]+\s*=|\s*/>|\s*>.*</)",
     re.IGNORECASE | re.DOTALL,
@@ -22,15 +22,17 @@ JSON_OBJECT = re.compile(KEY + rb"|\{\s*\}\s*$")
 JSON_ARRAY = re.compile(rb"\[\s*(?:" + KEY + rb"""|"(?:[^"\\\n]|\\.)*"\s*[,\]]|\]\s*$)""")
 
 
-def kind_of(path: Path) -> str:
-    """The kind of a source: "page", "redirect", "page_props" (tables of MediaWiki's database),
-    "titles" (its list of all titles), "articles" (its XML), or the user's own "jsonl", "tsv",
-    "csv" or "lines".
+def detect_kind(path: Path) -> str:
+    """Detect the kind of a source file.
 
-    RAISES (OSError, ValueError): If it can't be read or is none of these.
+    path (Path): The file.
+    RETURNS (str): "page", "redirect" or "page_props" (tables of MediaWiki's database), "titles"
+        (its list of all titles), "articles" (its XML), or "jsonl", "tsv", "csv" or "lines" (the
+        user's own lists).
+    RAISES (OSError, ValueError): If it can't be read, or is of another kind.
     """
     with open_source(path) as source:
-        start = source.stream.read(START)
+        start = source.stream.read(N_START_BYTES)
     return _kind(path, start)
 
 
@@ -44,14 +46,14 @@ def _kind(path: Path, start: bytes) -> str:
     if XML.match(text):
         return _kind_of_xml(path, text[:2000].lower())
     if first.startswith((b"-- MySQL dump", b"-- MariaDB dump", b"/*M!")):
-        reason = "it is a database dump without a table, or one that is cut"
+        reason = "it is a database dump without a table, or a truncated one"
         raise ValueError(Errors.F004.format(path=path, reason=reason))
     if first in (b"page_title", b"page_namespace\tpage_title"):
         return "titles"
     if JSON_OBJECT.match(text):
         return "jsonl"
     if JSON_ARRAY.match(text):
-        reason = "it is one JSON array; write one object a line (JSONL)"
+        reason = "it is one JSON array; write one object per line (JSONL)"
         raise ValueError(Errors.F004.format(path=path, reason=reason))
     if b"\t" in first or first == b"name":
         return "tsv"
@@ -65,5 +67,5 @@ def _kind_of_xml(path: Path, text: bytes) -> str:
         return "articles"
     if b"<!doctype html" in text or b"<html" in text:
         raise ValueError(Errors.F003.format(path=path))
-    reason = "it is XML or HTML, but no dump of MediaWiki's"
+    reason = "it is XML or HTML, but not a MediaWiki dump"
     raise ValueError(Errors.F004.format(path=path, reason=reason))

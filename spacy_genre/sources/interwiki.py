@@ -1,9 +1,9 @@
-"""Prefixes of links that lead out of the articles of a wiki."""
+"""Prefixes of links to other namespaces and other wikis."""
 
-# More names of English Wikipedia's namespaces, by id: the <siteinfo> of a dump leaves them out.
+# Aliases of English Wikipedia's namespaces, by id. The <siteinfo> of a dump does not list them.
 NAMESPACE_ALIASES = {"project": 4, "wp": 4, "project talk": 5, "wt": 5, "image": 6, "image talk": 7}
-# No title begins with one of these and a colon. They have to be listed, since nothing else tells
-# "fr:Agronomie", a link to another wiki, from "Tucker: The Man and His Dream", an article.
+# No title begins with one of these and a colon. They must be listed, since nothing else
+# distinguishes "fr:Agronomie", another wiki, from "Tucker: The Man and His Dream", an article.
 LANGUAGE_PREFIXES = """
 aa ab ace ady af ak als alt am ami an ang ann anp ar arc ary arz as ast atj av avk awa ay az azb ba
 ban bar bat-smg bbc bcl bdr be be-tarask be-x-old bew bg bh bi bjn blk bm bn bo bpy br bs btm bug
@@ -21,7 +21,7 @@ tet tg th ti tig tk tl tly tn to tok tpi tr trv ts tt tum tw ty tyv udm ug uk ur
 vls vo vro wa war wo wuu xal xh xmf yi yo yue za zea zgh zh zh-cfr zh-classical zh-cn zh-min-nan
 zh-tw zh-yue zu
 """
-# The sister projects with their short names, and the sites that articles link to in the same way.
+# The sister projects with their short names, and other sites with an interwiki prefix.
 PROJECT_PREFIXES = """
 b betawikiversity bugzilla c commons d f foundation incubator m mail mediawikiwiki meta metawiki
 metawikimedia metawikipedia mw n nost nostalgia oldwikisource outreach outreachwiki phab phabricator

@@ -1,4 +1,4 @@
-"""Reading the user's own lists of names: plain text, CSV, TSV or JSONL."""
+"""Readers of the user's own lists of names: plain text, CSV, TSV or JSONL."""
 
 import csv
 import json
@@ -14,45 +14,49 @@ from .files import SourceFile, open_source
 from .source_data import SourceData
 
 COLUMNS = ("name", "id", "aliases", "redirects", "description", "count")
-# Between several aliases in one cell of a table.
+# Separates several aliases or redirects in one cell of a table.
 SEPARATOR = "|"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Row = Dict[str, Any]
 
 
-def read_lines(source: SourceFile, found: SourceData) -> None:
-    """A name a line. Blank lines are passed over."""
-    _take_all(source, found, ((number, {"name": line}) for number, line in _lines(source)))
+def read_lines(source: SourceFile, data: SourceData) -> None:
+    """Read plain text: one name per line. Blank lines are skipped."""
+    _add_rows(source, data, ((number, {"name": line}) for number, line in _lines(source)))
 
 
-def read_tsv(source: SourceFile, found: SourceData) -> None:
-    """A table with tabs, its columns named in the first line; nothing is quoted."""
-    _take_table(source, found, ((number, line.split("\t")) for number, line in _lines(source)))
+def read_tsv(source: SourceFile, data: SourceData) -> None:
+    """Read a table with tabs. The first line names the columns. There are no quotes."""
+    _add_table(source, data, ((number, line.split("\t")) for number, line in _lines(source)))
 
 
-def read_csv(source: SourceFile, found: SourceData) -> None:
-    """A table with commas or semicolons, its columns named in the first line; quotes around a cell
-    are none of it."""
-    _take_table(source, found, _csv_cells(source))
+def read_csv(source: SourceFile, data: SourceData) -> None:
+    """Read a table with commas or semicolons. The first line names the columns. Cells may be
+    quoted."""
+    _add_table(source, data, _csv_cells(source))
 
 
 def delimiter_of(header: str) -> Optional[str]:
-    """What stands between the columns that a line names, or None if it is not the first one of a
-    CSV file. Names may have commas, semicolons and quotes in them, so a column "name" must be
-    there; in capitals, only beside others that are ours."""
+    """The delimiter of a CSV file, or None if the line is not the header of one.
+
+    Names may contain commas, semicolons and quotes, so a line is only taken for a header if it has
+    a column "name". If that is capitalized, all other columns must be known ones, too.
+
+    header (str): The first line of a file.
+    """
     for delimiter in ",;":
         try:
             (cells,) = csv.reader([header], **_dialect(delimiter))
         except csv.Error:
             continue
         columns = [cell.strip() for cell in cells]
-        if "name" in columns or (len(columns) > 1 and _are_ours(columns)):
+        if "name" in columns or (len(columns) > 1 and _are_known_columns(columns)):
             return delimiter
     return None
 
 
-def _are_ours(columns: List[str]) -> bool:
-    """Whether columns are ours but for capitals, that of names among them."""
+def _are_known_columns(columns: List[str]) -> bool:
+    """Whether "name" is a column and all columns are known, ignoring case."""
     lower = {column.lower() for column in columns}
     return "name" in lower and lower <= {*COLUMNS}
 
@@ -62,7 +66,7 @@ def _dialect(delimiter: str) -> Dict[str, Any]:
 
 
 def _csv_cells(source: SourceFile) -> Iterator[Tuple[int, List[str]]]:
-    """The cells of each row, with the number of the line on which it begins."""
+    """The cells of each row, with the number of its first line."""
     texts = _texts(source)
     first, header = next((number, text) for number, text in texts if text.strip())
     lines = chain([header], (text for _, text in texts))
@@ -78,10 +82,10 @@ def _csv_cells(source: SourceFile) -> Iterator[Tuple[int, List[str]]]:
         raise _error(source, start, reason + 'written "with ""them"" doubled"') from err
 
 
-def _take_table(
-    source: SourceFile, found: SourceData, cells: Iterator[Tuple[int, List[str]]]
+def _add_table(
+    source: SourceFile, data: SourceData, cells: Iterator[Tuple[int, List[str]]]
 ) -> None:
-    """Note the rows below a header."""
+    """Add the rows below a header."""
     number, header = next(cells)
     columns = [column.strip() for column in header]
     unknown = [repr(column) for column in columns if column not in COLUMNS]
@@ -90,7 +94,7 @@ def _take_table(
         reason += f", and {', '.join(unknown)} is unknown" if unknown else ""
         reason += f"; there must be 'name', and there may be {', '.join(COLUMNS[1:])}, each once"
         raise _error(source, number, reason)
-    _take_all(source, found, _rows(source, cells, columns))
+    _add_rows(source, data, _rows(source, cells, columns))
 
 
 def _rows(
@@ -108,13 +112,15 @@ def _rows(
             try:
                 row["count"] = float(row["count"])
             except ValueError:
-                raise _error(source, number, f"the count {row['count']!r} is no number") from None
+                raise _error(
+                    source, number, f"the count {row['count']!r} is not a number"
+                ) from None
         yield number, {key: value for key, value in row.items() if value}
 
 
-def read_jsonl(source: SourceFile, found: SourceData) -> None:
-    """An object a line, with "name" and what else is known of it."""
-    _take_all(source, found, _objects(source))
+def read_jsonl(source: SourceFile, data: SourceData) -> None:
+    """Read JSONL: one object per line, with the key "name" and other keys of `COLUMNS`."""
+    _add_rows(source, data, _objects(source))
 
 
 def _objects(source: SourceFile) -> Iterator[Tuple[int, Row]]:
@@ -128,24 +134,24 @@ def _objects(source: SourceFile) -> Iterator[Tuple[int, Row]]:
         yield number, row
 
 
-def _take_all(source: SourceFile, found: SourceData, rows: Iterator[Tuple[int, Row]]) -> None:
-    before = len(found.listed)
+def _add_rows(source: SourceFile, data: SourceData, rows: Iterator[Tuple[int, Row]]) -> None:
+    before = len(data.listed)
     for number, row in rows:
-        problem = problem_of(row) or _take(row, found)
+        problem = problem_of(row) or _add_row(row, data)
         if problem:
             raise _error(source, number, problem)
-    if len(found.listed) == before and not before:
+    if len(data.listed) == before and not before:
         raise ValueError(Errors.T017.format(path=source.path))
 
 
 def problem_of(row: Row) -> Optional[str]:
-    """What is wrong with a row, taken by itself, if anything."""
+    """Validate a single row. RETURNS (Optional[str]): The problem, or None if the row is valid."""
     name = row.get("name")
     if not isinstance(name, str) or not name.strip():
         return f"the name is {name!r}; it must be a text"
     if CONTROL.search(name.strip()):
         return f"the name {name!r} has a control character (a tab, say, or the end of a line)"
-    # Other keys are passed over, but not those that must be meant to be one of ours.
+    # Unknown keys are ignored, unless they look like a misspelled known key.
     for key in row.keys() - set(COLUMNS):
         if _stem(key) in map(_stem, COLUMNS):
             return f"{name!r} has the key {key!r}; the keys are {', '.join(COLUMNS)}"
@@ -163,53 +169,53 @@ def problem_of(row: Row) -> Optional[str]:
 
 
 def _stem(key: str) -> str:
-    """What "alias" and "Aliases" have in common."""
+    """A common form of "alias" and "Aliases"."""
     return key.strip().lower().rstrip("es")
 
 
-def _take(row: Row, found: SourceData) -> Optional[str]:
-    """Note a row, unless it contradicts another; returns what is wrong then."""
+def _add_row(row: Row, data: SourceData) -> Optional[str]:
+    """Add a row. RETURNS (Optional[str]): The problem if it contradicts an earlier row, or None."""
     name, kb_id = row["name"].strip(), row.get("id")
     if kb_id:
-        known = found.listed_ids.get(name)
+        known = data.listed_ids.get(name)
         if known and known != kb_id:
             return f"the name {name!r} has the id {kb_id!r} here, and {known!r} before"
-        other = found.name_of_id.setdefault(kb_id, name)
-        if other != name and not found.shared_ids:
+        other = data.name_of_id.setdefault(kb_id, name)
+        if other != name and not data.shared_ids:
             return (
                 f"the id {kb_id!r} is that of {name!r} here, and of {other!r} before. If they are "
                 f"one, make the one an alias or redirect of the other; if both names shall be "
                 "kept with the one id, say --shared-ids"
             )
-        found.listed_ids[name] = kb_id
-    found.listed[name] = None
+        data.listed_ids[name] = kb_id
+    data.listed[name] = None
     for redirect in map(str.strip, row.get("redirects") or ()):
-        target = found.listed_redirects.setdefault(redirect, name)
+        target = data.listed_redirects.setdefault(redirect, name)
         if target != name:
             return f"the redirect {redirect!r} leads to {name!r} here, and to {target!r} before"
     for alias in map(str.strip, row.get("aliases") or ()):
-        found.aliases[alias, name] += 1
+        data.aliases[alias, name] += 1
     if row.get("description"):
-        found.descriptions[name] = row["description"]
+        data.descriptions[name] = row["description"]
     if row.get("count"):
-        found.counts[name] += row["count"]
+        data.counts[name] += row["count"]
     return None
 
 
 def _lines(source: SourceFile) -> Iterator[Tuple[int, str]]:
-    """The lines that have any text, with their numbers."""
+    """All lines that are not blank, with their numbers."""
     return ((number, text) for number, text in _texts(source) if text.strip())
 
 
 def _texts(source: SourceFile) -> Iterator[Tuple[int, str]]:
-    """All lines, with their numbers."""
+    """All lines with their numbers."""
     for number, line in enumerate(source.stream, start=1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf8").strip("\r\n")
         except UnicodeDecodeError as err:
             raise _error(source, number, f"byte {err.start} of the line is not UTF-8") from err
         if "\0" in text:
-            raise _error(source, number, "it has a zero byte, so it is no text file")
+            raise _error(source, number, "it has a zero byte, so it is not a text file")
         yield number, text
 
 
@@ -218,13 +224,18 @@ def _error(source: SourceFile, line: int, reason: str) -> ValueError:
 
 
 def find_line(paths: Sequence[Path], name: str) -> str:
-    """Where a name stands in some lists, for an error: "FILE, line N", or "" if it is in none."""
-    # As it is, with the escapes of JSON, or with the doubled quotes of CSV.
-    doubled = name.replace('"', '""')
-    written = [text.encode("utf8", "surrogatepass") for text in (name, json.dumps(name), doubled)]
+    """The position of a name in some lists, for an error message.
+
+    paths (Sequence[Path]): The lists.
+    name (str): The name.
+    RETURNS (str): "FILE, line N", or "" if the name is in none of the lists.
+    """
+    # Plain, with the escapes of JSON, or with the doubled quotes of CSV.
+    spellings = (name, json.dumps(name), name.replace('"', '""'))
+    encoded = [text.encode("utf8", "surrogatepass") for text in spellings]
     for path in paths:
         with open_source(path) as source:
             for number, line in enumerate(source.stream, start=1):
-                if any(text in line for text in written):
+                if any(text in line for text in encoded):
                     return f"{path}, line {number}"
     return ""

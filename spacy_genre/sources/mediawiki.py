@@ -1,4 +1,4 @@
-"""Titles as MediaWiki spells them."""
+"""Normalization of titles as in MediaWiki."""
 
 import html
 import re
@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from .interwiki import OTHER_WIKIS
 
-# As MediaWiki's own MediaWikiTitleCodec has them, but for the isolates U+2066 to U+2069.
+# As in MediaWiki's MediaWikiTitleCodec, with the isolates U+2066 to U+2069 added.
 DIRECTION_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 SPACES = re.compile("[ _\u00a0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 CHARACTER_REFERENCE = re.compile(r"&(?:#\d+|#[xX][0-9A-Fa-f]+|\w+);")
@@ -21,45 +21,45 @@ DISAMBIGUATION_SUFFIX = " (disambiguation)"
 
 
 class NotAnArticle(ValueError):
-    """What was named is no article of the wiki; the message is the reason."""
+    """A link target is not an article of the wiki. The message is the reason."""
 
 
 @dataclass(frozen=True)
 class Wiki:
-    """What must be known of a wiki to tell its articles from all else that a link may name.
+    """The properties of a wiki that distinguish links to its articles from other links.
 
-    namespaces (Mapping[str, str]): The names of all namespaces but the articles', in lower case,
-        to the names under which to report them.
-    own_prefixes (FrozenSet[str]): What the wiki calls itself in a link: in English Wikipedia,
-        [[w:France]] and [[:en:France]] are its own France.
-    large_first (bool): Whether titles begin with a capital, as in all Wikipedias.
+    namespaces (Mapping[str, str]): Lowercase name -> canonical name of all namespaces but the main
+        one.
+    own_prefixes (FrozenSet[str]): The wiki's own interwiki prefixes: in English Wikipedia,
+        [[w:France]] and [[:en:France]] are links to its own article.
+    capital_first (bool): Whether titles begin with a capital letter, as in all Wikipedias.
     """
 
     namespaces: Mapping[str, str] = field(default_factory=dict)
     own_prefixes: FrozenSet[str] = frozenset()
-    large_first: bool = True
+    capital_first: bool = True
 
     def article_title(self, target: str) -> str:
-        """The title of the article that a link points to, the section cut off. A redirect is not
+        """The title of the article that a link points to, without the section. Redirects are not
         resolved.
 
-        target (str): What stands between [[ and the next | or ]].
+        target (str): The text between [[ and the next | or ]].
         RETURNS (str): The title.
-        RAISES (NotAnArticle): With the reason.
+        RAISES (NotAnArticle): If the target is not an article.
         """
         title, has_section, _ = clean_title(target).partition("#")
         title = title.lstrip(": ").rstrip()
         if not title:
             raise NotAnArticle("section of the same page" if has_section else "empty target")
-        prefix, colon, rest = title.partition(":")
+        prefix, colon, name = title.partition(":")
         prefix = prefix.rstrip().lower()
         if colon and prefix in self.namespaces:
             raise NotAnArticle(f"namespace {self.namespaces[prefix]}")
         if colon and prefix in self.own_prefixes:
-            return self.article_title(rest)
+            return self.article_title(name)
         if colon and prefix in OTHER_WIKIS:
             raise NotAnArticle("another wiki")
-        if self.large_first:
+        if self.capital_first:
             title = ucfirst(title)
         too_long = len(title.encode("utf8", "replace")) > MAX_TITLE_BYTES
         if too_long or NOT_IN_TITLES.search(title) or CHARACTER_REFERENCE.search(title):
@@ -68,9 +68,8 @@ class Wiki:
 
 
 def ucfirst(text: str) -> str:
-    """Write the first letter large as MediaWiki does: only if it stays one letter (not for ß), and
-    never in Georgian, whose words do not begin with a capital.
-    """
+    """Capitalize the first letter as MediaWiki does: not if its capital has several letters (ß),
+    and not in Georgian, which has no capital letters at the start of words."""
     first = text[:1].upper()
     if len(first) != 1 or "\u10d0" <= text[0] <= "\u10ff":
         return text
@@ -78,20 +77,19 @@ def ucfirst(text: str) -> str:
 
 
 def clean_title(text: str) -> str:
-    """Spell a title in MediaWiki's one way: percent signs and character references decoded, single
-    spaces, no marks of direction, NFC.
-    """
+    """Normalize a title as MediaWiki does: decode percent-encoding and character references,
+    collapse spaces, remove direction marks, and apply Unicode NFC."""
     if "%" in text:
         text = unquote(text)
-    # Not html.unescape on the whole: it needs no semicolon, and would make "R&D" of "R&ampD".
-    # It drops references to control characters, where the mark of an unknown one keeps them seen.
+    # html.unescape on the whole text would also decode references without a semicolon ("R&ampD").
+    # It drops references to control characters; U+FFFD keeps such titles invalid.
     text = CHARACTER_REFERENCE.sub(lambda match: html.unescape(match[0]) or "\ufffd", text)
     text = DIRECTION_MARKS.sub("", text)
     return unicodedata.normalize("NFC", SPACES.sub(" ", text).strip())
 
 
 def title_of_key(key: str) -> str:
-    """The title that MediaWiki's database holds under a key. All that `clean_title` does was done
-    before it was stored, but for the underscores."""
+    """The title of a key of MediaWiki's database. Keys are normalized, with underscores for
+    spaces."""
     title = key.replace("_", " ")
     return title if title.isascii() else unicodedata.normalize("NFC", title)

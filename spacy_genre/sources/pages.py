@@ -1,4 +1,4 @@
-"""Articles as running text."""
+"""Articles as plain text with links."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,9 +7,10 @@ from typing import List, Tuple
 
 @dataclass(frozen=True)
 class TextLink:
-    """A link in a text: characters start to end stand for an article.
+    """A link in a text.
 
-    title (str): The article's title (redirects not resolved).
+    start, end (int): Character offsets of the link's text.
+    title (str): The title of the linked article; redirects are not resolved.
     """
 
     start: int
@@ -19,10 +20,11 @@ class TextLink:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph, or an item of a list, as plain text.
+    """A paragraph or list item as plain text.
 
-    links (Tuple[TextLink, ...]): In the order of the text; they do not overlap.
-    is_list (bool): Whether it is an item of a list.
+    text (str): The text.
+    links (Tuple[TextLink, ...]): The links in the order of the text. They do not overlap.
+    is_list (bool): Whether it is a list item.
     """
 
     text: str
@@ -32,9 +34,12 @@ class Paragraph:
 
 @dataclass
 class Page:
-    """An article as running text.
+    """An article as plain text.
 
-    dropped (Counter[str]): What was left out, by reason.
+    title (str): The title.
+    paragraphs (List[Paragraph]): The paragraphs and list items.
+    is_disambiguation (bool): Whether it is a disambiguation page.
+    dropped (Counter[str]): The numbers of dropped links and paragraphs, by reason.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""What sources say of names, before a title set is made of it."""
+"""The content of all source files, from which a title set is built."""
 
 from array import array
 from bisect import bisect_left
@@ -6,14 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Set, Tuple
 
-# What is counted as dropped by more than one reader.
+# A reason for dropping a page that several readers use.
 OTHER_NAMESPACE = "pages that are no articles (of another namespace)"
 
 
 @dataclass
-class Pages:
-    """The articles and redirects of a wiki by the number of their page, for tables that name pages
-    by it."""
+class PageTitles:
+    """The titles of a wiki's articles and redirects by page id, for tables that have page ids."""
 
     ids: "array[int]" = field(default_factory=lambda: array("Q"))
     titles: List[str] = field(default_factory=list)
@@ -25,14 +24,14 @@ class Pages:
         self.titles.append(title)
 
     def title(self, page_id: int) -> Optional[str]:
-        """The title of a page, or None if it is not among them."""
-        if not self.ascending:  # dumps in several files may come in any order
+        """The title of a page, or None for an unknown page id."""
+        if not self.ascending:  # the files of a split dump may be given in any order
             order = sorted(range(len(self.ids)), key=self.ids.__getitem__)
             self.ids = array("Q", [self.ids[i] for i in order])
             self.titles = [self.titles[i] for i in order]
             self.ascending = True
-        at = bisect_left(self.ids, page_id)
-        return self.titles[at] if at < len(self.ids) and self.ids[at] == page_id else None
+        i = bisect_left(self.ids, page_id)
+        return self.titles[i] if i < len(self.ids) and self.ids[i] == page_id else None
 
     def __len__(self) -> int:
         return len(self.titles)
@@ -40,23 +39,23 @@ class Pages:
 
 @dataclass
 class SourceData:
-    """What sources say of names. Redirects and disambiguation pages may stand among the titles of
-    a wiki until all of its files were read.
+    """The content of all source files. Titles of a wiki may include redirects and disambiguation
+    pages until all files are read.
 
-    titles (Dict[str, None]): The titles of a wiki's pages, in the order in which they were found.
-    listed (Dict[str, None]): The names of the user's own lists, which win over all of a wiki.
-    listed_ids (Dict[str, str]): The ids of those that have one.
-    shared_ids (bool): Whether two of them may have one id.
-    name_of_id (Dict[str, str]): The first name that has each of these ids.
-    redirects (Dict[str, str]): Redirects of a wiki to their targets; "" if that is no article.
-    listed_redirects (Dict[str, str]): Redirects of the user's own lists, to names of them.
-    disambiguations (Set[str]): Titles of pages that only list what they may mean.
-    ids, descriptions (Dict[str, str]): Of titles that have one.
-    counts (Counter[str]): How often links point to a title (redirects not resolved), and the
+    titles (Dict[str, None]): The titles of a wiki's pages, in the order of the files.
+    listed (Dict[str, None]): The names of the user's own lists. They take precedence over a wiki.
+    listed_ids (Dict[str, str]): Name -> id of the user's own lists.
+    shared_ids (bool): Whether two names of these lists may have the same id.
+    name_of_id (Dict[str, str]): Id -> first name of the user's own lists that has it.
+    redirects (Dict[str, str]): Redirects of a wiki -> target; "" if that is not an article.
+    listed_redirects (Dict[str, str]): Redirects of the user's own lists -> name.
+    disambiguations (Set[str]): The titles of disambiguation pages.
+    ids, descriptions (Dict[str, str]): Title -> id or description.
+    counts (Counter[str]): The number of links to each title (redirects are not resolved), and the
         counts of the user's own lists.
-    aliases (Counter[Tuple[str, str]]): How often a mention (first) stands for a title (second).
-    pages (Pages): The titles by page number.
-    dropped (Counter[str]): How many things of a source were left out, by what and why.
+    aliases (Counter[Tuple[str, str]]): The count of each (alias, title).
+    pages (PageTitles): The titles by page id.
+    dropped (Counter[str]): The numbers of dropped items, by kind and reason.
     """
 
     titles: Dict[str, None] = field(default_factory=dict)
@@ -71,5 +70,5 @@ class SourceData:
     descriptions: Dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     aliases: Counter[Tuple[str, str]] = field(default_factory=Counter)
-    pages: Pages = field(default_factory=Pages)
+    pages: PageTitles = field(default_factory=PageTitles)
     dropped: Counter[str] = field(default_factory=Counter)

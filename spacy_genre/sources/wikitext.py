@@ -1,4 +1,4 @@
-"""The links in an article's wikitext, and whether it is an article."""
+"""Extraction of the links of an article from wikitext, and detection of disambiguation pages."""
 
 import re
 from collections import Counter
@@ -14,32 +14,31 @@ try:
 except ImportError as err:
     raise ImportError(Errors.F012.format(package=err.name)) from err
 
-# The parser does not look into these tags, but MediaWiki makes links of what they hold.
+# mwparserfromhell does not parse the contents of these tags, but MediaWiki does.
 TAGS_WITH_LINKS = {"gallery", "imagemap"}
-# A page that only lists what its name may mean is nothing that a mention can be linked to. Such a
-# page carries one of these templates; links to it mostly stand in hatnotes and end in the suffix.
-# ({{disambiguation needed}} is not among them: it is a note on a single link of an article.)
+# Disambiguation pages have one of these templates. Links to them are mostly in hatnotes, and their
+# titles end with the suffix. ({{disambiguation needed}} marks a single link of an article.)
 DISAMBIGUATION_TEMPLATE = re.compile(
     r"(?i)(?:disambig(?:uation)?|dab|disamb?|"
     r"(?:airport|callsign|geo|hn|hospital|letter|math|number|road|school|station)dis|"
     r"(?:airport|genus|hospital|human name|mathematical|number|place name|road|school|station)"
     r" disambiguation)(?:[ -](?:page|cleanup))?"
 )
-# What MediaWiki takes as the end of a link's text: [[apple]]s reads "apples".
+# Letters after a link that MediaWiki adds to the link's text: [[apple]]s is shown as "apples".
 TRAIL = re.compile("[a-z\u00df-\u00f6\u00f8-\u00ff]+")
 QUOTES = re.compile("'{2,}")
-# Longer texts of links are no mentions.
+# Longer anchors are ignored.
 MAX_ANCHOR = 255
 
 
 @dataclass
-class Article:
-    """What an article's text tells.
+class ArticleLinks:
+    """The links of an article.
 
-    is_disambiguation (bool): Whether it only lists what its name may mean.
-    anchors (Counter[Tuple[str, str]]): How often a link's text ("" if it is none) stands for a
-        title (redirects not resolved).
-    dropped (Counter[str]): Links that name no article, by reason.
+    is_disambiguation (bool): Whether the article is a disambiguation page.
+    anchors (Counter[Tuple[str, str]]): The count of each (anchor, title). The anchor is "" if it is
+        not plain text. Redirects are not resolved.
+    dropped (Counter[str]): The numbers of links that do not point to an article, by reason.
     """
 
     is_disambiguation: bool
@@ -47,30 +46,38 @@ class Article:
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-def read_article(title: str, text: str, wiki: Wiki) -> Article:
-    """Read the wikitext of an article."""
-    # Bold and italics do not matter here, and wrongly closed ones would hide links.
+def extract_links(title: str, text: str, wiki: Wiki) -> ArticleLinks:
+    """Extract the links of an article.
+
+    title (str): The title of the article.
+    text (str): Its wikitext.
+    wiki (Wiki): The wiki.
+    RETURNS (ArticleLinks): The links, counted.
+    """
+    # Without bold and italics, since unbalanced ones would hide links.
     code = mwparserfromhell.parse(text, skip_style_tags=True)
-    article = Article(is_disambiguation(title, code))
+    links = ArticleLinks(is_disambiguation(title, code))
     for link, trail in wikilinks(code):
         try:
             target = wiki.article_title(link_target(link))
         except NotAnArticle as reason:
-            article.dropped[f"links: {reason}"] += 1
+            links.dropped[f"links: {reason}"] += 1
         else:
-            article.anchors[anchor_text(link, trail), target] += 1
-    return article
+            links.anchors[anchor_text(link, trail), target] += 1
+    return links
 
 
 def wikilinks(code: Any) -> Iterator[Tuple[Any, str]]:
-    """All links in parsed wikitext, those in templates, captions, and footnotes too, each with the
-    letters that follow it and belong to its text. (What a template makes into a link, as
-    {{main|Algebra}} does, cannot be known from the page alone.)
+    """All links in parsed wikitext, also in arguments of templates, captions and footnotes. Links
+    that a template makes, as {{main|Algebra}} does, are not known.
+
+    code (mwparserfromhell.wikicode.Wikicode): The parsed wikitext.
+    YIELDS (Tuple[Any, str]): The link, and the letters after it that belong to its text.
     """
     nodes = mwparserfromhell.nodes
-    for node, after in zip_longest(code.nodes, code.nodes[1:]):
+    for node, next_node in zip_longest(code.nodes, code.nodes[1:]):
         if isinstance(node, nodes.Wikilink):
-            trail = TRAIL.match(str(after)) if isinstance(after, nodes.Text) else None
+            trail = TRAIL.match(str(next_node)) if isinstance(next_node, nodes.Text) else None
             yield node, trail[0] if trail else ""
         for child in node.__children__():
             yield from wikilinks(child)
@@ -79,9 +86,9 @@ def wikilinks(code: Any) -> Iterator[Tuple[Any, str]]:
 
 
 def link_target(link: Any) -> str:
-    """The target of a parsed link as text.
+    """The target of a parsed link.
 
-    RAISES (NotAnArticle): If a template makes a part of it.
+    RAISES (NotAnArticle): If a part of it comes from a template.
     """
     nodes = mwparserfromhell.nodes
     if any(isinstance(node, (nodes.Template, nodes.Argument)) for node in link.title.nodes):
@@ -90,15 +97,19 @@ def link_target(link: Any) -> str:
 
 
 def anchor_text(link: Any, trail: str) -> str:
-    """What a reader sees of a parsed link, or "" if it is no plain text."""
-    shown = link.title if link.text is None else link.text
-    text = QUOTES.sub("", str(shown.strip_code())) + trail
+    """The anchor of a parsed link, or "" if it is not plain text of one line.
+
+    link (mwparserfromhell.nodes.Wikilink): The link.
+    trail (str): The letters after the link that belong to its text.
+    """
+    code = link.title if link.text is None else link.text
+    text = QUOTES.sub("", str(code.strip_code())) + trail
     text = SPACES.sub(" ", text).strip().lstrip(":")
     return text if "\n" not in text and len(text) <= MAX_ANCHOR else ""
 
 
 def is_disambiguation(title: str, code: Any) -> bool:
-    """Whether a page only lists what its name may mean."""
+    """Whether a page is a disambiguation page."""
     names = (clean_title(str(template.name)) for template in code.filter_templates(recursive=False))
     return title.endswith(DISAMBIGUATION_SUFFIX) or any(
         DISAMBIGUATION_TEMPLATE.fullmatch(name) for name in names

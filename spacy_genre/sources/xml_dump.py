@@ -1,4 +1,4 @@
-"""Reading dumps of whole articles in MediaWiki's XML format (`pages-articles`)."""
+"""Reader of article dumps in MediaWiki's XML format (`pages-articles`)."""
 
 import multiprocessing
 from collections import deque
@@ -13,7 +13,7 @@ from .files import SourceFile
 from .interwiki import NAMESPACE_ALIASES
 from .mediawiki import NotAnArticle, Wiki
 from .source_data import OTHER_NAMESPACE, SourceData
-from .wikitext import Article, read_article
+from .wikitext import ArticleLinks, extract_links
 
 try:
     import mwxml
@@ -21,74 +21,78 @@ try:
 except ImportError as err:
     raise ImportError(Errors.F012.format(package=err.name)) from err
 
-# So many pages go to another process at a time.
+# The number of articles that are sent to a process at a time.
 BATCH = 50
 T = TypeVar("T")
 
 
 def read_articles(
     source: SourceFile,
-    found: SourceData,
+    data: SourceData,
     *,
     links: bool = True,
     anchors: bool = True,
     n_process: int = 1,
 ) -> None:
-    """Read a dump of articles.
+    """Read a dump of articles: titles, redirects and links.
 
     source (SourceFile): The dump, at its beginning.
-    found (SourceData): What it tells goes here.
-    links (bool): Whether to read the articles' texts as well: what links point to and in which
-        words, and which pages are disambiguation pages. This takes nearly all of the time.
-    anchors (bool): Whether to keep those words as aliases.
-    n_process (int): How many processes read texts.
-    RAISES (ValueError): If it is no such dump, or is cut or damaged.
+    data (SourceData): The content of the dump is added to it.
+    links (bool): Whether to parse the texts of articles, for links and disambiguation pages. This
+        takes most of the time.
+    anchors (bool): Whether to use the anchors of links as aliases.
+    n_process (int): The number of processes that parse texts.
+    RAISES (ValueError): If it is not such a dump, or is truncated or damaged.
     """
     if links:
-        for title, article in map_articles(source, found, read_article, n_process=n_process):
-            _take(title, article, found, anchors)
+        articles = map_articles(source, data, extract_links, n_process=n_process)
+        for title, article_links in articles:
+            _add_article(title, article_links, data, anchors)
     else:
-        for title, _ in map_articles(source, found, _no_text, n_process=1):
-            found.titles[title] = None
+        for title, _ in map_articles(source, data, _ignore_text, n_process=1):
+            data.titles[title] = None
 
 
 def map_articles(
     source: SourceFile,
-    found: SourceData,
-    read: Callable[[str, str, Wiki], T],
+    data: SourceData,
+    function: Callable[[str, str, Wiki], T],
     *,
     skip: int = 0,
     n_process: int = 1,
 ) -> Iterator[Tuple[str, T]]:
-    """What a function makes of each article of a dump, in the dump's order.
+    """Apply a function to each article of a dump, in the order of the dump.
 
     source (SourceFile): The dump, at its beginning.
-    found (SourceData): What the dump tells of its other pages, redirects among them, goes here.
-    read (Callable[[str, str, Wiki], T]): Gets an article's title and wikitext, and the wiki. It
-        must pickle if there are several processes.
-    skip (int): So many articles are passed over at the beginning, unread.
-    n_process (int): How many processes read texts.
-    YIELDS (Tuple[str, T]): The title, and what `read` gave.
-    RAISES (ValueError): If it is no such dump, or is cut or damaged.
+    data (SourceData): Redirects, page ids and the numbers of dropped pages are added to it.
+    function (Callable[[str, str, Wiki], T]): Called with an article's title and wikitext, and the
+        wiki. It must pickle if there are several processes.
+    skip (int): The number of articles to skip at the beginning.
+    n_process (int): The number of processes that call the function.
+    YIELDS (Tuple[str, T]): The title, and the function's result.
+    RAISES (ValueError): If it is not such a dump, or is truncated or damaged.
     """
     try:
         dump = mwxml.Dump.from_file(source.stream)
-        wiki = wiki_of(dump.site_info, str(source.path))
-        texts = islice(_pages(dump, wiki, found), skip, None)
-        yield from _map(texts, partial(_apply, read, wiki=wiki), n_process)
+        wiki = wiki_from_siteinfo(dump.site_info, str(source.path))
+        texts = islice(_pages(dump, wiki, data), skip, None)
+        yield from _map(texts, partial(_apply, function, wiki=wiki), n_process)
     except (MalformedXML, ParseError) as err:
         message = Errors.F006.format(path=source.path, reason=err, offset=source.raw.position)
         raise ValueError(message) from err
 
 
-def _no_text(title: str, text: str, wiki: Wiki) -> None:
+def _ignore_text(title: str, text: str, wiki: Wiki) -> None:
     return None
 
 
-def wiki_of(site_info: Any, where: str) -> Wiki:
-    """What the <siteinfo> of a dump tells of its wiki.
+def wiki_from_siteinfo(site_info: Any, where: str) -> Wiki:
+    """Read the properties of a wiki from the <siteinfo> of a dump.
 
-    RAISES (ValueError): If it names no namespaces.
+    site_info (mwxml.SiteInfo): The <siteinfo>.
+    where (str): The name of the dump for error messages.
+    RETURNS (Wiki): The wiki.
+    RAISES (ValueError): If it lists no namespaces.
     """
     spaces = list(getattr(site_info, "namespaces", None) or ())
     names = {space.id: space.name for space in spaces}
@@ -97,34 +101,36 @@ def wiki_of(site_info: Any, where: str) -> Wiki:
     aliases = {alias: names[id_] for alias, id_ in NAMESPACE_ALIASES.items() if id_ in names}
     named = {name.lower(): name for id_, name in names.items() if id_ != 0}
     language = (site_info.dbname or "").removesuffix("wiki").replace("_", "-")
-    own = {language, "w"} if language == "en" else {language}  # [[w:…]] is English Wikipedia's
-    return Wiki({**aliases, **named}, frozenset(own), site_info.case != "case-sensitive")
+    # The prefix "w" is English Wikipedia.
+    prefixes = {language, "w"} if language == "en" else {language}
+    return Wiki({**aliases, **named}, frozenset(prefixes), site_info.case != "case-sensitive")
 
 
-def _pages(dump: Any, wiki: Wiki, found: SourceData) -> Iterator[Tuple[str, str]]:
-    """The articles and their texts; redirects and other pages are dealt with here."""
+def _pages(dump: Any, wiki: Wiki, data: SourceData) -> Iterator[Tuple[str, str]]:
+    """The titles and texts of articles. Redirects and other pages are added to `data`."""
     for page in dump:
-        # By number: some versions of mwxml cut the namespace off the title.
+        # By id, since some versions of mwxml remove the namespace from the title.
         if page.namespace != 0:
-            found.dropped[OTHER_NAMESPACE] += 1
+            data.dropped[OTHER_NAMESPACE] += 1
             continue
         try:
             title = wiki.article_title(page.title)
         except NotAnArticle as reason:
-            found.dropped[f"pages: {reason}"] += 1
+            data.dropped[f"pages: {reason}"] += 1
             continue
-        found.pages.add(page.id, title)
+        data.pages.add(page.id, title)
         if page.redirect:
-            found.redirects[title] = _target(page.redirect, wiki)
+            data.redirects[title] = _redirect_target(page.redirect, wiki)
             continue
-        # Dumps of this kind hold one revision of a page. In the others the newest comes last.
+        # `pages-articles` has one revision per page. In other dumps the latest is the last one.
         text = ""
         for revision in page:
             text = revision.text or ""
         yield title, text
 
 
-def _target(redirect: str, wiki: Wiki) -> str:
+def _redirect_target(redirect: str, wiki: Wiki) -> str:
+    """The title to which a redirect leads, or "" if it is not an article."""
     try:
         return wiki.article_title(redirect)
     except NotAnArticle:
@@ -140,31 +146,31 @@ def _map(
         for text in texts:
             yield from apply([text])
         return
-    # Not forked: threads of this process would be cut off in the middle.
+    # Not forked, since this process may have threads.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_process, mp_context=context) as pool:
         texts = iter(texts)
         waiting: Deque[Future[List[Tuple[str, T]]]] = deque()
         while batch := list(islice(texts, BATCH)):
             waiting.append(pool.submit(apply, batch))
-            if len(waiting) > 4 * n_process:  # or all of the dump would come into memory
+            if len(waiting) > 4 * n_process:  # to limit the texts in memory
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
 
 
 def _apply(
-    read: Callable[[str, str, Wiki], T], batch: List[Tuple[str, str]], *, wiki: Wiki
+    function: Callable[[str, str, Wiki], T], batch: List[Tuple[str, str]], *, wiki: Wiki
 ) -> List[Tuple[str, T]]:
-    return [(title, read(title, text, wiki)) for title, text in batch]
+    return [(title, function(title, text, wiki)) for title, text in batch]
 
 
-def _take(title: str, article: Article, found: SourceData, anchors: bool) -> None:
-    found.titles[title] = None
-    if article.is_disambiguation:
-        found.disambiguations.add(title)
-    found.dropped.update(article.dropped)
-    for (anchor, target), count in article.anchors.items():
-        found.counts[target] += count
+def _add_article(title: str, links: ArticleLinks, data: SourceData, anchors: bool) -> None:
+    data.titles[title] = None
+    if links.is_disambiguation:
+        data.disambiguations.add(title)
+    data.dropped.update(links.dropped)
+    for (anchor, target), count in links.anchors.items():
+        data.counts[target] += count
         if anchor and anchors:
-            found.aliases[anchor, target] += count
+            data.aliases[anchor, target] += count

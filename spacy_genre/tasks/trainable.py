@@ -17,7 +17,7 @@ from thinc.api import Model, Optimizer
 from ..decoding.devices import autocast, torch_dtype
 from ..errors import Errors, Warnings
 from ..titles import TitleSet
-from ..titles.folding import fold
+from ..titles.compaction import compact_tables
 from ..titles.spellings import best_name_at
 from ..titles.storage import checksum
 from ..training.pairs import Pair
@@ -185,7 +185,7 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         model = ("start_delimiter", "end_delimiter", "name_bos", "context_tokens", "opening_tokens")
         return {
             # A checksum, since equal numbers of names are not equal names.
-            "title set": checksum(fold(titles.view).to_arrays(), titles.header),
+            "title set": checksum(compact_tables(titles.view).to_arrays(), titles.header),
             "tokenizer": shim.name_tokenizer.fingerprint,
             "longest input": self.max_length,
             **{f"the model's {key}": getattr(shim.settings, key) for key in model},

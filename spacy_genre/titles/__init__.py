@@ -1,4 +1,4 @@
-"""Which names exist: the prefix tree of their tokens, and what each of them leads to."""
+"""Title sets: the names that may be generated, their prefix tree, and their ids."""
 
 from .titleset import TitleSet
 from .trie import TokenTrie

@@ -1,4 +1,4 @@
-"""From names to the rows that a title set's tables are made of."""
+"""Validation and tokenization of the input of `TitleSet.build`."""
 
 from operator import index
 from typing import Any, Callable, Container, Dict, List, Mapping, Optional, Sequence, Tuple
@@ -6,13 +6,14 @@ from typing import Any, Callable, Container, Dict, List, Mapping, Optional, Sequ
 import numpy as np
 
 from ..errors import Errors
+from ..ragged import IntArray
 from ..tokenization import NameTokenizer
 from .columns import MAX_COUNT
 from .redirects import resolve_redirects
-from .tables import Rows
+from .tables import NameRows
 
 TRIES = ("titles", "titles+redirects")
-MAX_PRIOR = 1e38  # of float32
+MAX_PRIOR = 1e38  # below the maximum of float32
 
 
 def make_rows(
@@ -29,11 +30,12 @@ def make_rows(
     required: Optional[Container[str]],
     where: Optional[Callable[[str], str]],
     progress: bool,
-) -> Tuple[Rows, Dict[str, int]]:
-    """Sort the names, tokenize them, and see which can be used; see `TitleSet.build`.
+) -> Tuple[NameRows, Dict[str, int]]:
+    """Sort, deduplicate, validate and tokenize names. The arguments are those of `TitleSet.build`.
 
-    RETURNS (Tuple[Rows, Dict[str, int]]): The rows, and how many names, redirects and aliases
-        were dropped.
+    RETURNS (Tuple[NameRows, Dict[str, int]]): The valid rows, and the numbers of dropped names,
+        redirects and aliases.
+    RAISES (ValueError): As `TitleSet.build`.
     """
     if on_invalid not in ("raise", "skip"):
         raise ValueError(Errors.T006.format(value=on_invalid))
@@ -44,49 +46,57 @@ def make_rows(
         if values is not None and len(values) != len(names):
             raise ValueError(Errors.T012.format(what=what, found=len(values), expected=len(names)))
     rows = _sort(names, ids, prior, descriptions)
-    rows, bad = _tokenize(rows, tokenizer, progress)
-    kept = set(rows.names)
-    rows.redirects, lost = resolve_redirects(redirects, kept)
+    rows, invalid = _tokenize(rows, tokenizer, progress)
+    valid = set(rows.names)
+    rows.redirects, unresolved = resolve_redirects(redirects, valid)
     for redirect in [text for text in rows.redirects if not _is_unicode(text)]:
         del rows.redirects[redirect]
-        lost[redirect] = "it is no valid Unicode"
+        unresolved[redirect] = "it is not valid Unicode"
     if trie == "titles+redirects":
-        generated, unwritable = _usable(sorted(rows.redirects), tokenizer, progress)
-        for redirect in unwritable:
+        encoded, invalid_redirects = _encode_valid(sorted(rows.redirects), tokenizer, progress)
+        for redirect in invalid_redirects:
             del rows.redirects[redirect]
-            lost[redirect] = "it has no tokens, only unknown ones, or too many"
-        rows.redirect_tokens = generated
-    rows.aliases, n_aliases = _resolve_aliases(aliases, kept, rows.redirects)
+            unresolved[redirect] = "it has no tokens, only unknown ones, or too many"
+        rows.redirect_tokens = encoded
+    rows.aliases, n_aliases = _resolve_aliases(aliases, valid, rows.redirects)
     if on_invalid == "raise":
-        missed = [name for name in bad if required is None or name in required]
-        astray = {text: lost[text] for text in lost if required is None or text in required}
-        complain(missed, len(rows.names) + len(bad), astray, tokenizer, where)
-    return rows, {"names": len(bad), "redirects": len(lost), "aliases": n_aliases}
+        raise_if_invalid(
+            [name for name in invalid if required is None or name in required],
+            len(rows.names) + len(invalid),
+            {r: why for r, why in unresolved.items() if required is None or r in required},
+            tokenizer,
+            where,
+        )
+    return rows, {"names": len(invalid), "redirects": len(unresolved), "aliases": n_aliases}
 
 
 def check_values(name: str, kb_id: Any, prior: Any, description: Any = None) -> None:
-    """RAISES (ValueError): If what is known of a name can't be kept."""
+    """RAISES (ValueError): If the id, prior or description of a name can't be stored."""
     for what, text in (("id", kb_id), ("description", description)):
         if text is not None and not (isinstance(text, str) and _is_unicode(text)):
             allowed = "a text, or None"
             raise ValueError(Errors.T023.format(what=what, name=name, value=text, allowed=allowed))
     try:
-        good = abs(prior) <= MAX_PRIOR
+        valid = abs(prior) <= MAX_PRIOR
     except TypeError:
-        good = False
-    if not good:
+        valid = False
+    if not valid:
         allowed = f"a number, at most {MAX_PRIOR:g}"
         raise ValueError(Errors.T023.format(what="prior", name=name, value=prior, allowed=allowed))
 
 
 def check_alias(alias: Any, count: Any) -> int:
-    """The count of an alias. RAISES (ValueError): If either can't be kept."""
+    """Validate an alias and its count.
+
+    RETURNS (int): The count.
+    RAISES (ValueError): If the alias or the count can't be stored.
+    """
     try:
         number = index(count)
     except TypeError:
         number = 0
-    good = isinstance(alias, str) and alias and _is_unicode(alias)
-    if not good or not 1 <= number <= MAX_COUNT:
+    valid = isinstance(alias, str) and alias and _is_unicode(alias)
+    if not valid or not 1 <= number <= MAX_COUNT:
         raise ValueError(Errors.T022.format(alias=alias, count=count, limit=MAX_COUNT))
     return number
 
@@ -96,10 +106,10 @@ def _sort(
     ids: Optional[Sequence[Optional[str]]],
     prior: Optional[Sequence[float]],
     descriptions: Optional[Sequence[Optional[str]]],
-) -> Rows:
-    """Each name once, in sorted order, with what is known of it; no tokens yet."""
+) -> NameRows:
+    """Sort and deduplicate names with their ids, priors and descriptions; no tokens yet."""
     first: Dict[str, int] = {}
-    again: List[int] = []
+    duplicates: List[int] = []
     for i, name in enumerate(names):
         if not isinstance(name, str):
             raise ValueError(Errors.T019.format(found=name))
@@ -111,30 +121,30 @@ def _sort(
                 descriptions[i] if descriptions is not None else None,
             )
         if first.setdefault(name, i) != i:
-            again.append(i)
+            duplicates.append(i)
     ordered = sorted(first)
-    place = [first[name] for name in ordered]
-    rows = Rows(
+    order = [first[name] for name in ordered]
+    rows = NameRows(
         ordered,
-        [(ids[i] or "") if ids is not None else "" for i in place],
-        np.zeros(len(place), np.float32)
+        [(ids[i] or "") if ids is not None else "" for i in order],
+        np.zeros(len(order), np.float32)
         if prior is None
-        else np.asarray([float(prior[i]) for i in place], np.float32),
-        [(descriptions[i] or "") if descriptions is not None else "" for i in place],
+        else np.asarray([float(prior[i]) for i in order], np.float32),
+        [(descriptions[i] or "") if descriptions is not None else "" for i in order],
         np.zeros(0, np.uint32),
         np.zeros(0, np.int64),
     )
-    row_of = {name: row for row, name in enumerate(ordered)} if again else {}
-    for i in again:
+    row_of = {name: row for row, name in enumerate(ordered)} if duplicates else {}
+    for i in duplicates:
         row = row_of[names[i]]
         kb_id = (ids[i] or "") if ids is not None else ""
         description = (descriptions[i] or "") if descriptions is not None else ""
-        _merge(rows, row, kb_id, prior[i] if prior is not None else 0.0, description)
+        _merge_duplicate(rows, row, kb_id, prior[i] if prior is not None else 0.0, description)
     return rows
 
 
-def _merge(rows: Rows, row: int, kb_id: str, prior: float, description: str) -> None:
-    """Take a name that comes once more."""
+def _merge_duplicate(rows: NameRows, row: int, kb_id: str, prior: float, description: str) -> None:
+    """Merge the values of a repeated name: the first id, highest prior, first description."""
     if kb_id and rows.ids[row] and kb_id != rows.ids[row]:
         raise ValueError(
             Errors.T008.format(name=rows.names[row], first=rows.ids[row], second=kb_id)
@@ -144,12 +154,18 @@ def _merge(rows: Rows, row: int, kb_id: str, prior: float, description: str) -> 
     rows.descriptions[row] = rows.descriptions[row] or description
 
 
-def _tokenize(rows: Rows, tokenizer: NameTokenizer, progress: bool) -> Tuple[Rows, List[str]]:
-    (tokens, lengths), bad = _usable(rows.names, tokenizer, progress)
-    if bad:
-        gone = set(bad)
-        keep = [i for i, name in enumerate(rows.names) if name not in gone]
-        rows = Rows(
+def _tokenize(
+    rows: NameRows, tokenizer: NameTokenizer, progress: bool
+) -> Tuple[NameRows, List[str]]:
+    """Add token ids to the rows.
+
+    RETURNS (Tuple[NameRows, List[str]]): The rows of valid names, and the invalid names.
+    """
+    (tokens, lengths), invalid = _encode_valid(rows.names, tokenizer, progress)
+    if invalid:
+        dropped = set(invalid)
+        keep = [i for i, name in enumerate(rows.names) if name not in dropped]
+        rows = NameRows(
             [rows.names[i] for i in keep],
             [rows.ids[i] for i in keep],
             rows.prior[keep],
@@ -158,45 +174,49 @@ def _tokenize(rows: Rows, tokenizer: NameTokenizer, progress: bool) -> Tuple[Row
             lengths,
         )
     rows.tokens, rows.lengths = tokens, lengths
-    return rows, bad
+    return rows, invalid
 
 
-def _usable(
+def _encode_valid(
     names: Sequence[str], tokenizer: NameTokenizer, progress: bool = False
-) -> Tuple[Tuple[np.ndarray, np.ndarray], List[str]]:
-    """The tokens of the names that can be generated, and the names that can't be."""
-    bad = [name for name in names if not _is_unicode(name)]
-    readable = [name for name in names if _is_unicode(name)] if bad else names
-    flat, lengths = tokenizer.encode_ragged(readable, progress)
-    good = (lengths > 0) & (lengths <= tokenizer.max_tokens)
-    good &= ~tokenizer.unreadable(flat, lengths)
-    if not good.all():
-        bad += [readable[int(i)] for i in np.flatnonzero(~good)]
-        flat, lengths = flat[np.repeat(good, lengths)], lengths[good]
-    return (flat, lengths), bad
+) -> Tuple[Tuple[IntArray, IntArray], List[str]]:
+    """The token ids and lengths of the names that can be generated, and the other names."""
+    invalid = [name for name in names if not _is_unicode(name)]
+    unicode_names = [name for name in names if _is_unicode(name)] if invalid else names
+    flat, lengths = tokenizer.encode_ragged(unicode_names, progress=progress)
+    valid = (lengths > 0) & (lengths <= tokenizer.max_tokens)
+    valid &= ~tokenizer.only_unknown(flat, lengths)
+    if not valid.all():
+        invalid += [unicode_names[int(i)] for i in np.flatnonzero(~valid)]
+        flat, lengths = flat[np.repeat(valid, lengths)], lengths[valid]
+    return (flat, lengths), invalid
 
 
-def tokens_of(name: str, tokenizer: NameTokenizer) -> List[int]:
-    """The tokens of one name. RAISES (ValueError): If it can't be generated."""
-    (flat, _), bad = _usable([name], tokenizer)
-    complain(bad, 1, {}, tokenizer)
+def encode_name(name: str, tokenizer: NameTokenizer) -> List[int]:
+    """The token ids of one name. RAISES (ValueError): If it can't be generated."""
+    (flat, _), invalid = _encode_valid([name], tokenizer)
+    raise_if_invalid(invalid, 1, {}, tokenizer)
     return flat.tolist()
 
 
 def _resolve_aliases(
-    aliases: Mapping[Tuple[str, str], int], names: Any, redirects: Mapping[str, str]
+    aliases: Mapping[Tuple[str, str], int], names: Container[str], redirects: Mapping[str, str]
 ) -> Tuple[Dict[Tuple[str, str], int], int]:
-    """Aliases of names, through redirects; and how many are of none."""
-    found: Dict[Tuple[str, str], int] = {}
-    lost = 0
+    """Replace redirects in (alias, name) pairs by their names.
+
+    RETURNS (Tuple[Dict[Tuple[str, str], int], int]): Counts by (alias, name), and the number of
+        pairs that were dropped because their name is unknown or their alias is not valid.
+    """
+    counts: Dict[Tuple[str, str], int] = {}
+    n_dropped = 0
     for (alias, name), count in aliases.items():
         target = name if name in names else redirects.get(name)
         if target is None or not alias or (isinstance(alias, str) and not _is_unicode(alias)):
-            lost += 1
+            n_dropped += 1
         else:
             count = check_alias(alias, count)
-            found[alias, target] = min(found.get((alias, target), 0) + count, MAX_COUNT)
-    return found, lost
+            counts[alias, target] = min(counts.get((alias, target), 0) + count, MAX_COUNT)
+    return counts, n_dropped
 
 
 def _is_unicode(name: str) -> bool:
@@ -204,31 +224,32 @@ def _is_unicode(name: str) -> bool:
         return True
     try:
         name.encode("utf8")
-    except UnicodeEncodeError:  # half of a surrogate pair
+    except UnicodeEncodeError:  # a lone surrogate
         return False
     return True
 
 
-def complain(
-    bad: Sequence[str],
+def raise_if_invalid(
+    invalid: Sequence[str],
     total: int,
-    lost: Mapping[str, str],
+    unresolved: Mapping[str, str],
     tokenizer: NameTokenizer,
     where: Optional[Callable[[str], str]] = None,
 ) -> None:
-    """RAISES (ValueError): If there are names or redirects that can't be used."""
+    """RAISES (ValueError): If there are invalid names or unresolved redirects."""
 
-    def shown(text: str) -> str:
+    def quote(text: str) -> str:
         place = where(text) if where is not None else ""
         return ascii(text[:60]) + (f" ({place})" if place else "")
 
-    if bad:
-        examples = ", ".join(shown(name) for name in bad[:5])
+    if invalid:
+        examples = ", ".join(quote(name) for name in invalid[:5])
         raise ValueError(
             Errors.T005.format(
-                count=len(bad), total=total, examples=examples, limit=tokenizer.max_tokens
+                count=len(invalid), total=total, examples=examples, limit=tokenizer.max_tokens
             )
         )
-    if lost:
-        examples = "; ".join(f"{shown(name)}: {why}" for name, why in list(lost.items())[:5])
-        raise ValueError(Errors.T009.format(count=len(lost), examples=examples))
+    if unresolved:
+        items = list(unresolved.items())[:5]
+        examples = "; ".join(f"{quote(text)}: {why}" for text, why in items)
+        raise ValueError(Errors.T009.format(count=len(unresolved), examples=examples))

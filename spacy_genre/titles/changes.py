@@ -1,4 +1,4 @@
-"""The changes to a title set that have not been folded into its tables."""
+"""Pending changes of a title set: changes that are not yet compacted into its tables."""
 
 from typing import Dict, List, Set, Tuple
 
@@ -7,29 +7,33 @@ import numpy as np
 from .columns import MAX_COUNT
 from .overlay import TrieEditor
 from .tables import Tables
-from .view import Added, TitleView
+from .view import AddedName, TitleView
 
 
-class Changes:
-    """What was added to some tables and removed from them, and the views that come of it.
+class PendingChanges:
+    """Names and aliases that were added to tables or removed from them.
 
-    Not safe for threads by itself; a `TitleSet` sees to it that one changes it at a time.
+    Not thread-safe: `TitleSet` holds a lock around every change.
+
+    base (Tables): The tables, which are not changed.
     """
 
     def __init__(self, base: Tables) -> None:
         self.base = base
         self.editor = TrieEditor(base.trie)
-        self.added: Dict[int, Added] = {}
+        self.added: Dict[int, AddedName] = {}
         self.removed: Set[int] = set()
-        self.aliases: Dict[str, Dict[int, int]] = {}
-        self.aliases_of: Dict[int, Set[str]] = {}  # the same by row
-        self.rows: Dict[str, int] = {}  # of the added names
+        self.aliases: Dict[str, Dict[int, int]] = {}  # alias -> row -> count
+        self.aliases_of: Dict[int, Set[str]] = {}  # row -> aliases
+        self.rows: Dict[str, int] = {}  # added name -> row
         self.next_row = len(base.names) + len(base.redirects)
-        # To look names up between changes; views for others to keep are copies.
-        self.now = TitleView(base, base.trie, self.added, self.removed, {}, self.aliases, self.rows)
+        # A view that changes along, for lookups of names between changes. `view` makes copies.
+        self.live_view = TitleView(
+            base, base.trie, self.added, self.removed, {}, self.aliases, self.rows
+        )
 
-    def add(self, name: Added) -> None:
-        """Add a name that is not there."""
+    def add(self, name: AddedName) -> None:
+        """Add a name that is not in the set."""
         row = self.next_row
         self.next_row += 1
         self.added[row] = name
@@ -37,7 +41,7 @@ class Changes:
         self.editor.add(name.tokens, (name.name, row), self.base.spellings_at)
 
     def remove(self, row: int) -> None:
-        """Remove a name that is there, with its redirects and aliases."""
+        """Remove a name that is in the set, with its redirects and aliases."""
         if row in self.added:
             name = self.added.pop(row)
             del self.rows[name.name]
@@ -53,18 +57,18 @@ class Changes:
                 del self.aliases[alias]
 
     def _base_spellings(self, row: int) -> List[Tuple[int, Tuple[str, int]]]:
-        """The nodes at which a name of the tables and its redirects end, and as what."""
+        """The trie entries of a name of the tables and of its redirects, as (node, spelling)."""
         base, n = self.base, len(self.base.names)
-        is_its = base.entry_names == row
+        matches = base.entry_names == row
         if len(base.entry_names) > n:  # redirects are generated too
-            lead_here = np.concatenate([np.zeros(n, bool), base.targets == row])
-            is_its |= lead_here[base.entry_names]
-        found = []
-        for entry in np.flatnonzero(is_its):
-            which = int(base.entry_names[entry])
-            text = base.names[which] if which < n else base.redirects[which - n]
-            found.append((int(base.trie.entry_nodes[entry]), (text, row)))
-        return found
+            redirects = np.concatenate([np.zeros(n, bool), base.targets == row])
+            matches |= redirects[base.entry_names]
+        spellings = []
+        for entry in np.flatnonzero(matches):
+            entry_row = int(base.entry_names[entry])
+            text = base.names[entry_row] if entry_row < n else base.redirects[entry_row - n]
+            spellings.append((int(base.trie.entry_nodes[entry]), (text, row)))
+        return spellings
 
     def add_alias(self, alias: str, row: int, count: int) -> None:
         counts = self.aliases.setdefault(alias, {})
@@ -72,7 +76,7 @@ class Changes:
         self.aliases_of.setdefault(row, set()).add(alias)
 
     def view(self) -> TitleView:
-        """The title set as it is now."""
+        """An immutable snapshot of the tables with all changes so far."""
         spellings = {node: tuple(texts) for node, texts in self.editor.spellings.items()}
         return TitleView(
             self.base,

@@ -1,4 +1,4 @@
-"""Columns of a title set: ids, and aliases with counts."""
+"""Columns of a title set: ids, and aliases with their counts."""
 
 import re
 from bisect import bisect_left
@@ -8,7 +8,7 @@ from typing import Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ragged import Edit, IntArray
+from ..ragged import IntArray, RowEdit
 from .storage import Arrays
 from .strings import StringTable
 
@@ -18,11 +18,11 @@ MAX_COUNT = 2**32 - 1  # of an alias
 
 @dataclass(frozen=True, eq=False)
 class IdColumn:
-    """The id of each of N names, and the names of an id.
+    """The ids of N names, with an index from ids to names.
 
-    values (Union[uint32, StringTable]): [N]; the number of a Wikidata QID if all ids are QIDs (0
-        for none), or else the ids as they are ("" for none).
-    by_id (uint32): [M], the rows that have an id, sorted by it.
+    values (Union[uint32, StringTable]): [N]. If all ids are Wikidata QIDs, their numbers (0 for
+        no id); otherwise the ids as strings ("" for no id).
+    by_id (uint32): [M], the rows that have an id, sorted by id.
     """
 
     values: Union[IntArray, StringTable]
@@ -30,7 +30,7 @@ class IdColumn:
 
     @classmethod
     def build(cls, ids: Sequence[str]) -> Optional["IdColumn"]:
-        """ids (Sequence[str]): [N], "" for none. RETURNS: None if there is no id at all."""
+        """ids (Sequence[str]): [N], "" for no id. RETURNS: None if no name has an id."""
         if not any(ids):
             return None
         if _are_qids(ids):
@@ -41,27 +41,27 @@ class IdColumn:
 
     @classmethod
     def of_numbers(cls, numbers: IntArray) -> "IdColumn":
-        """numbers (uint32): [N], of QIDs, 0 for none."""
+        """numbers (uint32): [N], the numbers of QIDs, 0 for no id."""
         rows = np.flatnonzero(numbers)
         by_id = rows[np.argsort(numbers[rows], kind="stable")]
         return cls(numbers, by_id.astype(np.uint32))
 
-    def edited(self, edit: Edit, new: Sequence[str]) -> Optional["IdColumn"]:
-        """The column with some rows gone and others in between; None if no id is left."""
+    def edited(self, edit: RowEdit, new: Sequence[str]) -> Optional["IdColumn"]:
+        """The column after an edit of its rows. RETURNS: None if no id is left."""
         if not isinstance(self.values, StringTable) and _are_qids(new):
-            numbers = edit.column(self.values, _numbers(new))
+            numbers = edit.apply(self.values, _numbers(new))
             return self.of_numbers(numbers) if numbers.any() else None
         values = self._strings().edited(edit, StringTable.build(new))
         if not isinstance(self.values, StringTable) or _are_qids(values):
-            return self.build(list(values))  # from numbers to strings or back
+            return self.build(list(values))  # from numbers to strings, or back
 
         def key(row: int) -> Tuple[bytes, int]:
             return values.bytes_at(row), int(row)
 
-        by_id = edit.place[self.by_id[edit.keep[self.by_id]]].astype(np.uint32)
-        rows = sorted((row for row, i in zip(edit.new_place, new, strict=True) if i), key=key)
-        at = [bisect_left(by_id, key(row), key=key) for row in rows]
-        return IdColumn(values, np.insert(by_id, np.asarray(at, np.int64), rows))
+        by_id = edit.row_map[self.by_id[edit.keep[self.by_id]]].astype(np.uint32)
+        rows = sorted((row for row, i in zip(edit.inserted_rows, new, strict=True) if i), key=key)
+        positions = [bisect_left(by_id, key(row), key=key) for row in rows]
+        return IdColumn(values, np.insert(by_id, np.asarray(positions, np.int64), rows))
 
     def _strings(self) -> StringTable:
         if isinstance(self.values, StringTable):
@@ -78,7 +78,7 @@ class IdColumn:
         return f"Q{number}" if number else ""
 
     def rows(self, kb_id: str) -> List[int]:
-        """The rows that have an id, in the order of the names."""
+        """The rows of all names that have an id, ascending."""
         if isinstance(self.values, StringTable):
             key: Union[int, str] = kb_id
             value = self.values.__getitem__
@@ -93,11 +93,11 @@ class IdColumn:
                 low = middle + 1
             else:
                 high = middle
-        found = []
+        rows = []
         while low < len(self.by_id) and value(int(self.by_id[low])) == key:
-            found.append(int(self.by_id[low]))
+            rows.append(int(self.by_id[low]))
             low += 1
-        return found
+        return rows
 
     def to_arrays(self) -> Arrays:
         if isinstance(self.values, StringTable):
@@ -117,7 +117,7 @@ class IdColumn:
 
 
 def _are_qids(ids: Iterable[str]) -> bool:
-    """Whether all ids that there are are Wikidata's."""
+    """Whether all non-empty ids are Wikidata QIDs."""
     return all(map(QID.fullmatch, filter(None, ids)))
 
 
@@ -127,12 +127,12 @@ def _numbers(qids: Sequence[str]) -> NDArray[np.uint32]:
 
 @dataclass(frozen=True, eq=False)
 class AliasTable:
-    """Which names a string may stand for, and how often it was seen to.
+    """The names of each alias, with counts, in a compressed sparse row (CSR) layout.
 
-    strings (StringTable): [A], sorted, each once.
-    first (uint32): [A + 1], the pairs of string i are first[i] to first[i + 1] - 1.
-    rows (uint32): [P], the row of the name of each pair, the most frequent first.
-    counts (uint32): [P], how often.
+    strings (StringTable): [A], the aliases, sorted and unique.
+    first (uint32): [A + 1], the pairs of alias i are first[i] to first[i + 1] - 1.
+    rows (uint32): [P], the row of each pair's name; by alias, the most frequent name first.
+    counts (uint32): [P], how often the alias refers to the name.
     """
 
     strings: StringTable
@@ -142,11 +142,11 @@ class AliasTable:
 
     @classmethod
     def build(cls, pairs: Mapping[Tuple[str, int], int]) -> "AliasTable":
-        """pairs (Mapping[Tuple[str, int], int]): How often each string stood for each row."""
+        """pairs (Mapping[Tuple[str, int], int]): The count of each (alias, row)."""
         ordered = sorted(pairs.items(), key=lambda pair: (pair[0][0], -pair[1], pair[0][1]))
         strings = list(dict.fromkeys(alias for (alias, _), _ in ordered))
-        place = {alias: i for i, alias in enumerate(strings)}
-        of_pair = np.fromiter((place[alias] for (alias, _), _ in ordered), np.int64, len(ordered))
+        index = {alias: i for i, alias in enumerate(strings)}
+        of_pair = np.fromiter((index[alias] for (alias, _), _ in ordered), np.int64, len(ordered))
         first = np.searchsorted(of_pair, np.arange(len(strings) + 1))
         return cls(
             StringTable.build(strings),
@@ -156,39 +156,40 @@ class AliasTable:
         )
 
     def edited(
-        self, keep: NDArray[np.bool_], place: IntArray, more: Mapping[str, Mapping[int, int]]
+        self, keep: NDArray[np.bool_], row_map: IntArray, added: Mapping[str, Mapping[int, int]]
     ) -> "AliasTable":
-        """The table when rows have gone and moved.
+        """The table after names were removed and aliases added.
 
-        keep (bool): [N], which rows of names stay.
-        place (IntArray): [N], the new row of each of them.
-        more (Mapping[str, Mapping[int, int]]): How often strings stood for (new) rows besides.
+        keep (bool): [N], which rows of names are kept.
+        row_map (IntArray): [N], the new row of each kept name.
+        added (Mapping[str, Mapping[int, int]]): Added aliases: alias -> new row -> count.
         """
         pairs = {
-            (alias, row): count for alias, counts in more.items() for row, count in counts.items()
+            (alias, row): count for alias, counts in added.items() for row, count in counts.items()
         }
-        stays = keep[self.rows]
-        # The strings that stood for more are taken out and come in again.
-        for alias in more:
+        keep_pair = keep[self.rows]
+        # Aliases with added counts are removed here and inserted again with their sums.
+        for alias in added:
             if (i := self.strings.find(alias)) >= 0:
-                stays[int(self.first[i]) : int(self.first[i + 1])] = False
+                keep_pair[int(self.first[i]) : int(self.first[i + 1])] = False
                 for row, count in self.rows_of(alias):
                     if keep[row]:
-                        pair = (alias, int(place[row]))
+                        pair = (alias, int(row_map[row]))
                         pairs[pair] = min(pairs.get(pair, 0) + count, MAX_COUNT)
         new = self.build(pairs)
-        n_pairs = np.diff(np.concatenate([[0], np.cumsum(stays)])[self.first])
-        kept = n_pairs > 0
-        edit = Edit.between(kept, [self.strings.place_of(alias) for alias in new.strings])
-        lengths = np.diff(new.first)
-        rows, n_rows = edit.sequences((place[self.rows[stays]], n_pairs), (new.rows, lengths))
-        counts, _ = edit.sequences((self.counts[stays], n_pairs), (new.counts, lengths))
+        n_pairs = np.diff(np.concatenate([[0], np.cumsum(keep_pair)])[self.first])
+        insert_before = [self.strings.insertion_index(alias) for alias in new.strings]
+        edit = RowEdit.between(n_pairs > 0, insert_before)
+        n_new = np.diff(new.first)
+        kept_rows, kept_counts = row_map[self.rows[keep_pair]], self.counts[keep_pair]
+        rows, n_rows = edit.apply_ragged((kept_rows, n_pairs), (new.rows, n_new))
+        counts, _ = edit.apply_ragged((kept_counts, n_pairs), (new.counts, n_new))
         first = np.concatenate([[0], np.cumsum(n_rows)])
         strings = self.strings.edited(edit, new.strings)
         return AliasTable(strings, first.astype(np.uint32), rows.astype(np.uint32), counts)
 
     def rows_of(self, alias: str) -> List[Tuple[int, int]]:
-        """The names' rows and the counts of a string, the most frequent first."""
+        """The (row, count) pairs of an alias, the most frequent name first."""
         i = self.strings.find(alias)
         if i < 0:
             return []
@@ -196,7 +197,7 @@ class AliasTable:
         return [(int(self.rows[pair]), int(self.counts[pair])) for pair in pairs]
 
     def pairs(self) -> Iterable[Tuple[str, int, int]]:
-        """All strings with the rows and counts of their names."""
+        """All (alias, row, count) triples."""
         for i, alias in enumerate(self.strings):
             for pair in range(int(self.first[i]), int(self.first[i + 1])):
                 yield alias, int(self.rows[pair]), int(self.counts[pair])

@@ -1,4 +1,4 @@
-"""The registered functions behind a component's `titles` setting."""
+"""Registered functions for a component's `titles` setting."""
 
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,11 @@ EMBEDDED = Path(__file__).parent.parent / "assets" / "titles.safetensors"
 
 
 def TitleSet_v1(path: Optional[str] = None) -> Callable[[], TitleSet]:
-    """Registered as `spacy_genre.TitleSet.v1` in `misc`: a title set in a file.
+    """Load a title set from a file. Registered as `spacy_genre.TitleSet.v1` in `misc`.
 
-    path (Optional[str]): A file that `TitleSet.save` or `spacy genre titles build` wrote. None
-        for the set that comes with the package.
-    RETURNS (Callable[[], TitleSet]): Opens the set. It is called when the set is first needed,
-        and not at all where a saved pipeline brings its own.
+    path (Optional[str]): A file written by `TitleSet.save` or `spacy genre titles build`. None
+        for the title set inside the package.
+    RETURNS (Callable[[], TitleSet]): Opens the file. It is called when the title set is first
+        used, and never if a saved pipeline brings its own title set.
     """
     return partial(TitleSet.open, Path(path) if path is not None else EMBEDDED)

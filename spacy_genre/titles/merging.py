@@ -1,4 +1,4 @@
-"""Two title sets made one."""
+"""Merging of two title sets."""
 
 from typing import Any, Dict, Tuple
 
@@ -8,10 +8,14 @@ from .titleset import TitleSet
 
 
 def merge_titles(first: TitleSet, second: TitleSet, tokenizer: NameTokenizer) -> TitleSet:
-    """A title set of all names, redirects and aliases of two. The first one's ids, priors and
-    descriptions win, and a name of the one beats a redirect of the other.
+    """Merge the names, redirects and aliases of two title sets.
 
-    RAISES (ValueError): If one of them was made with another tokenizer.
+    first (TitleSet): Its ids, priors, descriptions and redirects take precedence. A string that
+        is a name in one set and a redirect in the other becomes a name.
+    second (TitleSet): The other set.
+    tokenizer (NameTokenizer): The tokenizer of both.
+    RETURNS (TitleSet): The merged set.
+    RAISES (ValueError): If one of them was built with another tokenizer.
     """
     tries = {titles.header.get("trie", "titles") for titles in (first, second)}
     names: Dict[str, Tuple[str, float, str]] = {}
@@ -22,9 +26,12 @@ def merge_titles(first: TitleSet, second: TitleSet, tokenizer: NameTokenizer) ->
         view = titles.view
         for name in view:
             row = view.find(name)
-            known = names.get(name, ("", 0.0, ""))
-            found = (view.id_at(row), view.prior_at(row), view.description_at(row))
-            names[name] = (found[0] or known[0], found[1] or known[1], found[2] or known[2])
+            kb_id, prior, description = names.get(name, ("", 0.0, ""))
+            names[name] = (
+                view.id_at(row) or kb_id,
+                view.prior_at(row) or prior,
+                view.description_at(row) or description,
+            )
         redirects.update(view.base.redirect_items())
         for alias, row, count in view.base.aliases.pairs():
             pair = (alias, view.name_at(row))
@@ -38,26 +45,26 @@ def merge_titles(first: TitleSet, second: TitleSet, tokenizer: NameTokenizer) ->
         redirects={r: t for r, t in redirects.items() if r not in names},
         trie="titles+redirects" if "titles+redirects" in tries else "titles",
         aliases=aliases,
-        on_invalid="skip",  # of older sets
+        on_invalid="skip",  # sets of older versions may hold names that are invalid now
         header=_merge_headers(first.header, second.header),
     )
 
 
 def _merge_headers(first: Dict[str, Any], second: Dict[str, Any]) -> Dict[str, Any]:
-    """What is noted of two title sets: the sources of both, what they have in common, and what only
-    one of them says, as that one's."""
+    """Merge two headers: the sources of both, the items that are equal, and the other items under
+    "first_set" and "second_set"."""
     headers = [first, second]
     merged: Dict[str, Any] = {}
-    # These are noted anew, and the counts are those of one set alone.
-    passed_over = {"tokenizer", "trie", "dropped", "version", "counts", "left_out"}
+    # `TitleSet.build` writes these again, or they are counts of one set alone.
+    ignored = {"tokenizer", "trie", "dropped", "version", "counts", "left_out"}
     lists = [header.get("sources", []) for header in headers]
     if any(lists) and all(isinstance(sources, list) for sources in lists):
-        passed_over.add("sources")
+        ignored.add("sources")
         merged["sources"] = [*lists[0], *(source for source in lists[1] if source not in lists[0])]
     common = {key for key in first.keys() & second.keys() if first[key] == second[key]}
-    merged |= {key: first[key] for key in first if key in common - passed_over}
-    for which, header in zip(("first_set", "second_set"), headers, strict=True):
-        own = {key: header[key] for key in header if key not in common | passed_over}
-        if own:
-            merged[which] = own
+    merged |= {key: first[key] for key in first if key in common - ignored}
+    for label, header in zip(("first_set", "second_set"), headers, strict=True):
+        different = {key: header[key] for key in header if key not in common | ignored}
+        if different:
+            merged[label] = different
     return merged

@@ -1,4 +1,4 @@
-"""Where redirects lead."""
+"""Resolution of redirects."""
 
 from typing import Container, Dict, Mapping, Tuple
 
@@ -8,28 +8,35 @@ LEADS_TO_ITSELF = "it leads to itself"
 def resolve_redirects(
     redirects: Mapping[str, str], names: Container[str]
 ) -> Tuple[Dict[str, str], Dict[str, str]]:
-    """Follow each redirect, and redirects to redirects, to a name.
+    """Follow each redirect, through other redirects, to a name.
 
-    redirects (Mapping[str, str]): Redirect to target.
-    names (Container[str]): The names at which they may end.
-    RETURNS (Tuple[Dict[str, str], Dict[str, str]]): Redirect to name; and for each redirect
-        that leads to none, why.
+    redirects (Mapping[str, str]): Redirect -> target, a name or another redirect.
+    names (Container[str]): The names.
+    RETURNS (Tuple[Dict[str, str], Dict[str, str]]): Redirect -> name; and redirect -> reason for
+        those that lead to no name.
     """
     resolved: Dict[str, str] = {}
-    lost: Dict[str, str] = {}
-    for redirect in redirects:
-        target, seen = redirect, {redirect}
-        while target in redirects and (target == redirect or target not in names):
-            target = redirects[target]
-            if target in seen:
-                break
-            seen.add(target)
+    unresolved: Dict[str, str] = {}
+    for redirect, target in redirects.items():
         if redirect in names:
-            lost[redirect] = "it is a name as well"
-        elif target in names:
+            unresolved[redirect] = "it is a name as well"
+            continue
+        if target not in names:  # most redirects lead to a name at once
+            target = _follow(redirect, redirects, names)
+        if target in names:
             resolved[redirect] = target
         elif target in redirects:
-            lost[redirect] = LEADS_TO_ITSELF
+            unresolved[redirect] = LEADS_TO_ITSELF
         else:
-            lost[redirect] = f"its target {target!r} is no name of the set"
-    return resolved, lost
+            unresolved[redirect] = f"its target {target!r} is not a name of the set"
+    return resolved, unresolved
+
+
+def _follow(redirect: str, redirects: Mapping[str, str], names: Container[str]) -> str:
+    """The end of a chain of redirects: a name, an unknown title, or a redirect of a cycle."""
+    visited = {redirect}
+    target = redirects[redirect]
+    while target not in names and target in redirects and target not in visited:
+        visited.add(target)
+        target = redirects[target]
+    return target

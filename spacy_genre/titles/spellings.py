@@ -1,19 +1,19 @@
-"""Which of the names that share their tokens is meant."""
+"""The choice between names that have the same tokens."""
 
 from .subset import SearchableNames
 
 
 def best_name_at(view: SearchableNames, node: int, surface: str) -> int:
-    """The row of the best name that ends at a node of the trie.
+    """The best name that ends at a node of the trie.
 
-    Tokenizers may write several names with the same tokens ("US" and "us" in lower case). The
-    one that is written exactly like the mention wins, then the one with the highest prior, then
-    the one with as many capitals as the mention, as a share of its letters ("integral" is no
-    "INTEGRAL"), then the first in sorted order. A redirect counts as the name that it leads to.
+    A lowercasing tokenizer gives "US" and "us" the same tokens. The order of preference is: the
+    name that is spelled exactly like the mention, the name with the highest prior, the name whose
+    share of capital letters is closest to the mention's ("integral" is not "INTEGRAL"), the
+    first in sorted order. A redirect stands for its name.
 
-    view (SearchableNames): A title set, or some names of it.
+    view (SearchableNames): A title set, or a subset of it.
     node (int): A node where at least one name ends.
-    surface (str): The mention, as it is written in the document.
+    surface (str): The mention's text.
     RETURNS (int): The row of the name.
     """
     spellings = view.spellings_at(node)
@@ -23,12 +23,12 @@ def best_name_at(view: SearchableNames, node: int, surface: str) -> int:
     def rank(spelling: tuple) -> tuple:
         text, row = spelling
         name = view.name_at(row)
-        unlike = abs(_capitals(text) - _capitals(surface))
-        return (text != surface, -view.prior_at(row), unlike, text != name, name)
+        difference = abs(_capital_ratio(text) - _capital_ratio(surface))
+        return (text != surface, -view.prior_at(row), difference, text != name, name)
 
     return min(spellings, key=rank)[1]
 
 
-def _capitals(text: str) -> float:
-    """The share of the letters that are capitals."""
+def _capital_ratio(text: str) -> float:
+    """The share of capitals among the letters."""
     return sum(map(str.isupper, text)) / max(1, sum(map(str.isalpha, text)))

@@ -1,4 +1,4 @@
-"""One file for many arrays: safetensors, opened by memory map."""
+"""The file format of title sets: arrays in one safetensors file, opened by memory map."""
 
 import json
 import mmap
@@ -21,15 +21,15 @@ DTYPES = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, 
 
 
 def dump(arrays: Arrays, header: Dict[str, Any]) -> bytes:
-    """The content of a file that `parse` reads."""
-    # One key, since safetensors writes several in any order, and equal sets shall be equal files.
-    known = {"format": FORMAT, "checksum": checksum(arrays, header), "header": header}
-    metadata = {KIND: json.dumps(known)}
+    """Serialize arrays and a header. `parse` is the inverse."""
+    # One key only: safetensors writes keys in no fixed order, and equal sets must be equal files.
+    content = {"format": FORMAT, "checksum": checksum(arrays, header), "header": header}
+    metadata = {KIND: json.dumps(content)}
     return safetensors_save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata)
 
 
 def checksum(arrays: Arrays, header: Dict[str, Any]) -> int:
-    """A CRC-32 of everything that a file says."""
+    """The CRC-32 of all arrays and the header."""
     value = zlib.crc32(json.dumps(header, sort_keys=True).encode("utf8"))
     for name, array in sorted(arrays.items()):
         value = zlib.crc32(f"{name} {array.dtype.str} {len(array)}".encode(), value)
@@ -40,13 +40,14 @@ def checksum(arrays: Arrays, header: Dict[str, Any]) -> int:
 def parse(
     data: Union[bytes, mmap.mmap], where: str, *, check: bool = False
 ) -> Tuple[Arrays, Dict[str, Any]]:
-    """Find the arrays in the content of a file, without copying or reading them.
+    """Deserialize the content of a file. The arrays are views of it; nothing is copied.
 
     data (Union[bytes, mmap.mmap]): The content.
-    where (str): What to call it in an error.
-    check (bool): Whether to read all of it and compare the checksum.
+    where (str): The name of the file for error messages.
+    check (bool): Whether to read all arrays and compare the checksum.
     RETURNS (Tuple[Dict[str, np.ndarray], Dict[str, Any]]): Read-only arrays, and the header.
-    RAISES (ValueError): If it is no such file, is cut, has another format, or fails the check.
+    RAISES (ValueError): If the file is not a title set, is truncated, has another format version,
+        or has a wrong checksum.
     """
     try:
         (size,) = struct.unpack("<Q", data[:8])
@@ -56,19 +57,19 @@ def parse(
         metadata = tensors.pop("__metadata__", {})
         if KIND not in metadata:
             raise ValueError("it is another kind of safetensors file")
-        known = json.loads(metadata[KIND])
-        found, header = known["format"], dict(known["header"])
+        content = json.loads(metadata[KIND])
+        file_format, header = content["format"], dict(content["header"])
         ends = [info["data_offsets"][1] for info in tensors.values()]
         if 8 + size + max(ends) != len(data):
             raise ValueError("its length is not what its header says")
         arrays = {k: _array(data, 8 + size, info) for k, info in tensors.items()}
-    # A header that is damaged may break any of these lines, each in its own way.
+    # A damaged header may raise any exception in the lines above.
     except Exception as err:
         reason = str(err) if type(err) is ValueError else "its header can't be read"
         raise ValueError(Errors.T002.format(path=where, reason=reason)) from err
-    if found != FORMAT:
-        raise ValueError(Errors.T003.format(path=where, found=found, expected=FORMAT))
-    if check and known.get("checksum") != checksum(arrays, header):
+    if file_format != FORMAT:
+        raise ValueError(Errors.T003.format(path=where, found=file_format, expected=FORMAT))
+    if check and content.get("checksum") != checksum(arrays, header):
         raise ValueError(Errors.T002.format(path=where, reason="its checksum is wrong"))
     return arrays, header
 
@@ -83,11 +84,13 @@ def _array(data: Union[bytes, mmap.mmap], base: int, info: Dict[str, Any]) -> np
 
 
 @contextmanager
-def opened(path: Path, *, check: bool = False) -> Iterator[Tuple[Arrays, Dict[str, Any]]]:
-    """Open a file by memory map: nothing is read before it is looked at, and processes that
-    open the same file share its pages. The arrays outlast the block, in which the system does not
-    read ahead: to see whether they fit together takes a few pages, far from each other.
+def open_arrays(path: Path, *, check: bool = False) -> Iterator[Tuple[Arrays, Dict[str, Any]]]:
+    """Open a file by memory map. Pages are read at the first access, and processes that open the
+    same file share them. The arrays stay valid after the block. Inside the block the system does
+    not read ahead, since validation reads only a few pages that are far apart.
 
+    path (Path): The file.
+    check (bool): As for `parse`.
     YIELDS and RAISES: As `parse`.
     """
     try:

@@ -1,4 +1,4 @@
-"""Many strings in two arrays."""
+"""A table of strings in two arrays."""
 
 from dataclasses import dataclass
 from typing import Iterator, Sequence
@@ -6,15 +6,15 @@ from typing import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ragged import Edit, IntArray
+from ..ragged import IntArray, RowEdit
 
 
 @dataclass(frozen=True, eq=False)
 class StringTable:
-    """N strings as UTF-8, end to end, and where each begins; no Python object per string.
+    """N strings in UTF-8, concatenated, with offsets; no Python object per string.
 
-    data (uint8, [bytes]): All strings in UTF-8.
-    offsets (uint32 or uint64, [N + 1]): String i is data[offsets[i] : offsets[i + 1]].
+    data (uint8): [bytes], the concatenated strings in UTF-8.
+    offsets (uint32 or uint64): [N + 1], string i is data[offsets[i] : offsets[i + 1]].
     """
 
     data: NDArray[np.uint8]
@@ -28,19 +28,19 @@ class StringTable:
 
     @classmethod
     def from_ragged(cls, data: NDArray[np.uint8], lengths: IntArray) -> "StringTable":
-        """Like `build`, from all strings in UTF-8 laid end to end and the bytes of each, [N]."""
+        """Like `build`, from the concatenated strings in UTF-8 and their lengths in bytes, [N]."""
         offsets = np.zeros(len(lengths) + 1, np.uint32 if len(data) < 2**32 else np.uint64)
         np.cumsum(lengths, out=offsets[1:])
         return cls(data, offsets)
 
-    def edited(self, edit: Edit, new: "StringTable") -> "StringTable":
-        """The table with some strings gone and others in between."""
+    def edited(self, edit: RowEdit, new: "StringTable") -> "StringTable":
+        """The table after an edit of its rows. new (StringTable): The inserted strings."""
         old = (self.data, self.lengths)
-        return self.from_ragged(*edit.sequences(old, (new.data, new.lengths)))
+        return self.from_ragged(*edit.apply_ragged(old, (new.data, new.lengths)))
 
     @property
     def lengths(self) -> IntArray:
-        """The bytes of each string, [N]."""
+        """The length of each string in bytes, [N]."""
         return np.diff(self.offsets).astype(np.int64)
 
     def __len__(self) -> int:
@@ -55,26 +55,26 @@ class StringTable:
     def __iter__(self) -> Iterator[str]:
         return (self[i] for i in range(len(self)))
 
-    # The strings must be sorted for what follows: by code point, as Python's own `sorted` does,
-    # which is the order of their UTF-8 bytes as well.
+    # The methods below need sorted strings. Python's `sorted` orders them by code point, which is
+    # also the order of their UTF-8 bytes.
 
     def find(self, string: str) -> int:
         """The index of a string, or -1."""
         key = _encode(string)
-        at = self._first_from(key)
-        return at if key and at < len(self) and self.bytes_at(at) == key else -1
+        i = self._lower_bound(key)
+        return i if key and i < len(self) and self.bytes_at(i) == key else -1
 
-    def prefixed(self, prefix: str) -> range:
+    def rows_with_prefix(self, prefix: str) -> range:
         """The indices of all strings that start with a prefix."""
         key = _encode(prefix)
-        # No byte of UTF-8 is as high as 0xff.
-        return range(self._first_from(key), self._first_from(key + b"\xff"))
+        # 0xff is above every byte of UTF-8.
+        return range(self._lower_bound(key), self._lower_bound(key + b"\xff"))
 
-    def place_of(self, string: str) -> int:
-        """How many strings come before this one."""
-        return self._first_from(_encode(string))
+    def insertion_index(self, string: str) -> int:
+        """The number of strings that sort before this one."""
+        return self._lower_bound(_encode(string))
 
-    def _first_from(self, key: bytes) -> int:
+    def _lower_bound(self, key: bytes) -> int:
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2
@@ -86,5 +86,5 @@ class StringTable:
 
 
 def _encode(string: str) -> bytes:
-    # Half of a surrogate pair, which no string here holds, sorts among the others.
+    # No string of the table has a lone surrogate, but a search for one must not fail.
     return string.encode("utf8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Some names of a title set: all that may be generated for a mention."""
+"""A subset of a title set: the candidates of one mention."""
 
 from dataclasses import dataclass
 from typing import List, Sequence, Tuple, Union
@@ -10,11 +10,12 @@ from .view import TitleView
 
 @dataclass(frozen=True, eq=False)
 class NameSubset:
-    """Some names of a title set. It answers what a `TitleView` answers of the names in its trie.
+    """A subset of a title set's names, with a trie of its own. It has the methods of `TitleView`
+    that decoding needs.
 
     view (TitleView): The title set.
-    trie (TokenTrie): The tokens of the names; redirects are not generated.
-    rows (Tuple[int, ...]): For each entry of the trie the row of its name in the title set.
+    trie (TokenTrie): The tokens of the names. Redirects are not generated.
+    rows (Tuple[int, ...]): [entries of the trie], the row in the title set of each entry's name.
     """
 
     view: TitleView
@@ -23,10 +24,11 @@ class NameSubset:
 
     @classmethod
     def of(cls, view: TitleView, rows: Sequence[int], tokenizer: NameTokenizer) -> "NameSubset":
-        """Make a subset.
+        """Build a subset.
 
-        rows (Sequence[int]): The rows of the names, each once.
-        tokenizer (NameTokenizer): That of the title set.
+        view (TitleView): The title set.
+        rows (Sequence[int]): The unique rows of the names.
+        tokenizer (NameTokenizer): The tokenizer of the title set.
         """
         trie, order = TokenTrie.build(tokenizer.encode([view.name_at(row) for row in rows]))
         return cls(view, trie, tuple(rows[i] for i in order.tolist()))
@@ -46,5 +48,5 @@ class NameSubset:
         return self.view.prior_at(row)
 
 
-# What may be generated for a mention.
+# The names that may be generated for a mention: all, or some.
 SearchableNames = Union[TitleView, NameSubset]

@@ -1,4 +1,4 @@
-"""The arrays of a title set, made at once and never changed."""
+"""The immutable arrays of a title set."""
 
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
@@ -15,17 +15,18 @@ from .trie import TokenTrie
 
 
 @dataclass
-class Rows:
-    """What a title set is made of: N names, sorted, each once, and what is known of each.
+class NameRows:
+    """The input of `Tables.build`: N names, sorted and unique, with their values.
 
-    ids, descriptions (List[str]): [N], "" where there is none.
+    names (List[str]): [N].
+    ids, descriptions (List[str]): [N], "" for no value.
     prior (float32): [N], how common each name is, in any unit.
-    tokens (uint32): The names' token ids, end to end.
+    tokens (uint32): The concatenated token ids of the names.
     lengths (int64): [N], the number of token ids of each name.
-    redirects (Dict[str, str]): Other names that lead to one of the names.
-    redirect_tokens (Optional[Tuple[uint32, int64]]): Token ids and lengths of the redirects in
-        sorted order, if they are to be generated as well.
-    aliases (Dict[Tuple[str, str], int]): How often a string stood for a name.
+    redirects (Dict[str, str]): Redirect -> name.
+    redirect_tokens (Optional[Tuple[uint32, int64]]): Token ids and lengths of the sorted
+        redirects, if redirects are generated too.
+    aliases (Dict[Tuple[str, str], int]): The count of each (alias, name).
     """
 
     names: List[str]
@@ -41,18 +42,19 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """What a title set knows, for N names. Rows of names are in the order of the names.
+    """The data of a title set of N names, column by column. A row is the index of a name.
 
-    names (StringTable): [N], sorted, each once.
+    names (StringTable): [N], sorted and unique.
     ids (Optional[IdColumn]): [N], None if no name has an id.
     prior (Optional[float32]): [N], how common each name is, in any unit.
-    descriptions (Optional[StringTable]): [N], empty where there is none.
-    redirects (StringTable): [R], sorted: other names that lead to one of the names.
-    targets (uint32): [R], the row of the name that each redirect leads to.
-    aliases (AliasTable): Which names a mention may stand for.
-    trie (TokenTrie): The tokens of the names, and of the redirects if they are generated.
-    entry_names (uint32): For each entry of the trie the row of its name; N and more are redirects.
-    header (Dict[str, Any]): How the set was made.
+    descriptions (Optional[StringTable]): [N], "" for no description.
+    redirects (StringTable): [R], sorted.
+    targets (uint32): [R], the row of each redirect's name.
+    aliases (AliasTable): The names of each alias, with counts.
+    trie (TokenTrie): The tokens of the names, and of the redirects if they are generated too.
+    entry_names (uint32): [entries of the trie], the row of each entry's name, or N + i for
+        redirect i.
+    header (Dict[str, Any]): How the set was built.
     """
 
     names: StringTable
@@ -67,12 +69,12 @@ class Tables:
     header: Dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, rows: Rows, header: Dict[str, Any]) -> "Tables":
+    def build(cls, rows: NameRows, header: Dict[str, Any]) -> "Tables":
         names = StringTable.build(rows.names)
         sources = sorted(rows.redirects)
-        # Of millions of redirects each would otherwise search for its name.
-        used = rows.redirects or rows.aliases
-        row_of = {name: row for row, name in enumerate(rows.names)} if used else {}
+        # A dict, since a binary search for each of millions of redirects is slow.
+        need_rows = rows.redirects or rows.aliases
+        row_of = {name: row for row, name in enumerate(rows.names)} if need_rows else {}
         tokens, lengths = rows.tokens, rows.lengths
         if rows.redirect_tokens is not None:
             tokens = np.concatenate([tokens, rows.redirect_tokens[0]])
@@ -93,7 +95,7 @@ class Tables:
         )
 
     def redirect_items(self) -> Iterator[Tuple[str, str]]:
-        """All redirects and the names they lead to."""
+        """All (redirect, name) pairs."""
         for redirect, target in zip(self.redirects, self.targets, strict=True):
             yield redirect, self.names[int(target)]
 
@@ -110,17 +112,16 @@ class Tables:
         return self.descriptions[row] if self.descriptions is not None else ""
 
     def spellings_at(self, node: int) -> List[Tuple[str, int]]:
-        """What is written with the tokens that lead to a node of the trie, names or redirects,
-        and the row of the name that each leads to."""
+        """The names and redirects that end at a node of the trie, each with the row of its name."""
         n = len(self.names)
-        found = []
+        spellings = []
         for entry in self.trie.entries(node):
             row = int(self.entry_names[entry])
             if row < n:
-                found.append((self.names[row], row))
+                spellings.append((self.names[row], row))
             else:
-                found.append((self.redirects[row - n], int(self.targets[row - n])))
-        return found
+                spellings.append((self.redirects[row - n], int(self.targets[row - n])))
+        return spellings
 
     def to_arrays(self) -> Arrays:
         arrays: Arrays = {
@@ -146,7 +147,7 @@ class Tables:
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, header: Dict[str, Any], where: str) -> "Tables":
-        """RAISES (ValueError): If arrays are missing or don't fit together."""
+        """RAISES (ValueError): If arrays are missing or their lengths contradict each other."""
         try:
             tables = cls(
                 StringTable(arrays["names.data"], arrays["names.offsets"]),
@@ -168,17 +169,17 @@ class Tables:
             reason = f"the array {err} is missing"
             raise ValueError(Errors.T002.format(path=where, reason=reason)) from err
         try:
-            fit = tables._fit()
-        except IndexError:  # an array that must not be empty is
-            fit = False
-        if not fit:
+            consistent = tables._has_consistent_lengths()
+        except IndexError:  # an array is empty that must not be
+            consistent = False
+        if not consistent:
             reason = "its arrays don't fit together"
             raise ValueError(Errors.T002.format(path=where, reason=reason))
         return tables
 
-    def _fit(self) -> bool:
-        """Whether the arrays have the sizes that they must have (not whether each item is right:
-        that would read them all; see `check`)."""
+    def _has_consistent_lengths(self) -> bool:
+        """Whether the lengths of the arrays fit together. Their items are not read; that is what
+        `TitleSet.check` does."""
         n, trie, aliases = len(self.names), self.trie, self.aliases
         texts = [self.names, self.redirects, aliases.strings, self.descriptions]
         if self.ids is not None:

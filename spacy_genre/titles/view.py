@@ -1,7 +1,8 @@
-"""A title set as it was at one moment: its tables, and the changes on top of them."""
+"""Immutable snapshots of a title set."""
 
 from dataclasses import dataclass, field
 from heapq import merge
+from itertools import islice
 from typing import AbstractSet, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -11,8 +12,8 @@ from .overlay import AnyTrie
 from .tables import Tables
 
 
-class Added(NamedTuple):
-    """A name that was added, and its token ids."""
+class AddedName(NamedTuple):
+    """A name that was added after the tables were built, with its token ids."""
 
     name: str
     id: str
@@ -22,23 +23,24 @@ class Added(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TitleView:
-    """What a title set knows at one moment. Later changes make other views and leave it as it is.
+    """A snapshot of a title set: its tables with the pending changes. Later changes of the set
+    make new views.
 
-    Names are told by rows: those of the tables, then the added ones.
+    A name is identified by its row: those of the tables come first, then those of added names.
 
     base (Tables): The tables, with N names.
-    trie (AnyTrie): The tokens of the names that can be generated now.
-    added (Mapping[int, Added]): The added names by row, N and above.
-    removed (AbstractSet[int]): The rows of the tables that are gone.
-    spellings (Mapping[int, Tuple[Tuple[str, int], ...]]): What ends at the nodes of the trie at
-        which something changed.
-    aliases (Mapping[str, Mapping[int, int]]): Added aliases: how often each stands for a row.
-    rows_added (Mapping[str, int]): The rows of the added names.
+    trie (AnyTrie): The tokens of all names.
+    added (Mapping[int, AddedName]): Row -> added name; rows are N or more.
+    removed (AbstractSet[int]): The rows of the tables that were removed.
+    spellings (Mapping[int, Tuple[Tuple[str, int], ...]]): Changed or new node of the trie -> its
+        spellings, as `spellings_at`.
+    aliases (Mapping[str, Mapping[int, int]]): Added aliases: alias -> row -> count.
+    rows_added (Mapping[str, int]): Added name -> row.
     """
 
     base: Tables
     trie: AnyTrie
-    added: Mapping[int, Added] = field(default_factory=dict)
+    added: Mapping[int, AddedName] = field(default_factory=dict)
     removed: AbstractSet[int] = frozenset()
     spellings: Mapping[int, Tuple[Tuple[str, int], ...]] = field(default_factory=dict)
     aliases: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
@@ -54,9 +56,9 @@ class TitleView:
 
     @property
     def n_redirects(self) -> int:
-        """The number of redirects whose name is still there."""
-        gone = np.isin(self.base.targets, list(self.removed))
-        return len(self.base.redirects) - int(np.count_nonzero(gone))
+        """The number of redirects whose name was not removed."""
+        removed = np.isin(self.base.targets, list(self.removed))
+        return len(self.base.redirects) - int(np.count_nonzero(removed))
 
     def find(self, name: str) -> int:
         """The row of a name, or -1."""
@@ -80,9 +82,9 @@ class TitleView:
     @property
     def has_ids(self) -> bool:
         """Whether any name has an id."""
-        left = self.base.ids.by_id if self.base.ids is not None else ()
+        rows_with_id = self.base.ids.by_id if self.base.ids is not None else ()
         added = any(added.id for added in self.added.values())
-        return added or any(int(row) not in self.removed for row in left)
+        return added or any(int(row) not in self.removed for row in rows_with_id)
 
     def spellings_at(self, node: int) -> List[Tuple[str, int]]:
         """As `Tables.spellings_at`."""
@@ -91,7 +93,7 @@ class TitleView:
         return self.base.spellings_at(node)
 
     def target(self, name: str) -> int:
-        """The row of a name, or of the name that a redirect leads to, or -1."""
+        """The row of a name or of a redirect's name, or -1."""
         row = self.find(name)
         if row < 0 and (redirect := self.base.redirects.find(name)) >= 0:
             row = int(self.base.targets[redirect])
@@ -105,9 +107,12 @@ class TitleView:
         return [row for row in rows if row not in self.removed] + new
 
     def get_candidates(self, mention: str) -> List[Tuple[int, int]]:
-        """The rows that a mention may stand for and how often it was seen to: as an alias, a
-        redirect or a name (0 times if it was never counted), the most frequent first; of those that
-        were as often seen, the one with the highest prior."""
+        """The candidates of a mention that is an alias, a redirect or a name.
+
+        mention (str): The mention's text.
+        RETURNS (List[Tuple[int, int]]): The row and count of each candidate (0 if the pair was
+            never counted), sorted by count, then by prior, both descending.
+        """
         counts: Dict[int, int] = {}
         pairs = [*self.base.aliases.rows_of(mention), *self.aliases.get(mention, {}).items()]
         if (row := self.target(mention)) >= 0:
@@ -123,13 +128,8 @@ class TitleView:
         return sorted(counts.items(), key=rank)
 
     def starting_with(self, prefix: str, limit: Optional[int]) -> List[str]:
-        """The first names, sorted, that start with a prefix."""
-        rows = self.base.names.prefixed(prefix)
+        """The first `limit` names in sorted order that start with a prefix."""
+        rows = self.base.names.rows_with_prefix(prefix)
         kept = (self.base.names[row] for row in rows if row not in self.removed)
         new = sorted(name for name in self.rows_added if name.startswith(prefix))
-        found: List[str] = []
-        for name in merge(kept, new):
-            if limit is not None and len(found) == limit:
-                break
-            found.append(name)
-        return found
+        return list(islice(merge(kept, new), limit))

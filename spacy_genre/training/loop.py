@@ -31,7 +31,7 @@ from ..atomic import atomic_folder, clean_up_folder
 from ..errors import Errors
 from .checkpoint import BEST, CHECKPOINT, LAST, STEP, Progress, load_checkpoint, save_checkpoint
 
-# What is known of a step, as spaCy's loggers take it: "step", "epoch", "losses", "score" ...
+# The info of a step, in the format of spaCy's loggers: "step", "epoch", "losses", "score" ...
 StepInfo = Dict[str, Any]
 LogStep = Callable[[StepInfo], None]
 
@@ -80,12 +80,12 @@ class TrainingLoop(ABC):
 
     @abstractmethod
     def steps(self) -> Iterator[StepInfo]:
-        """Train. Yields what is known of each step after it; `progress.step` and `progress.epoch`
-        are up to date then. The score is None if the step was not followed by an evaluation."""
+        """Train. Yields the info of each step after it, when `progress.step` and `progress.epoch`
+        are up to date. The score is None if there was no evaluation after the step."""
 
     @abstractmethod
     def open_log(self) -> Tuple[LogStep, Callable[[], None]]:
-        """What is called after each step, and what is called at the end."""
+        """Two functions: one to call after each step, and one to call at the end."""
 
     @property
     def is_over(self) -> bool:
@@ -195,7 +195,7 @@ class SpacyTraining(TrainingLoop):
 
     def _batches(self) -> Iterator[Tuple[int, List[Example]]]:
         """The number of the pass and a batch, for the passes over the corpus that are left. A pass
-        that was interrupted begins anew."""
+        that was interrupted starts again."""
         settings, done = self.settings, self.progress.epoch
         limit = settings["max_epochs"]
         batches = create_train_batches(

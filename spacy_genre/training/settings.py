@@ -16,26 +16,26 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     batch_tokens: int = Field(
-        4096,
+        default=4096,
         ge=1,
         description="The most tokens of inputs and names, padding included, that the model reads "
         "at once. A larger batch of spaCy's is read in several parts before the weights change, so "
         "this affects memory and speed only.",
     )
     label_smoothing: float = Field(
-        0.1,
+        default=0.1,
         ge=0,
         lt=1,
         description="The share of the probability that is spread over the whole vocabulary (paper, "
         "appendix A.1).",
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto",
+        default="auto",
         description='The dtype of the computation; "auto" is bfloat16 on devices that multiply it '
         "fast, float32 elsewhere. Weights and optimizer state are always float32.",
     )
     gradient_checkpointing: bool = Field(
-        False,
+        default=False,
         description="Whether to recompute activations in the backward pass instead of storing "
         "them: much less memory, about a third more time.",
     )
@@ -47,7 +47,7 @@ class TrainingSettings(BaseModel):
         description="Factors of the optimizer's learning rate, by part of the model.",
     )
     mask_context: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         lt=1,
         description="The probability that a context token is replaced by the tokenizer's mask "
@@ -55,7 +55,7 @@ class TrainingSettings(BaseModel):
         "corpus; 0.15 is usual.",
     )
     hard_negatives: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         allow_inf_nan=False,
         description="The weight of a second loss, which separates the gold name from other names "
@@ -63,7 +63,7 @@ class TrainingSettings(BaseModel):
         "doubles the time of a step. Do not begin training with it.",
     )
     missing: Literal["skip", "fail"] = Field(
-        "skip", description="What to do with gold entities that are not in the title set."
+        default="skip", description="What to do with gold entities that are not in the title set."
     )
 
     @field_validator("frozen")

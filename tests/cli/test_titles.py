@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import spacy_genre.cli  # noqa: F401  (adds its commands to the app)
 from spacy_genre import TitleSet
-from spacy_genre.atomic import changing
+from spacy_genre.atomic import locked
 
 
 def run(*args):
@@ -70,12 +70,12 @@ def test_bad_lists(tmp_path, content, message):
     assert os.listdir(tmp_path) == ([] if content is None else ["names.txt"])
 
 
-def test_names_can_be_left_out(tmp_path):
+def test_skip_invalid(tmp_path):
     path = tmp_path / "names.txt"
     path.write_text("Paris\n\u200b\n")
     result = run("build", path, tmp_path / "out", "--skip-invalid")
     assert result.exit_code == 0
-    assert "Left out 1 name" in result.output
+    assert "Left out 1 invalid name" in result.output
     assert list(TitleSet.open(tmp_path / "out")) == ["Paris"]
 
 
@@ -99,7 +99,7 @@ def test_info(sets):
         assert re.search(line, result.output), line
 
 
-def test_how_a_set_was_made(tmp_path):
+def test_build_prints_and_stores_counts(tmp_path):
     path = tmp_path / "own.tsv"
     path.write_text("name\tid\taliases\nAcme Corporation\tC1\tAcme|ACME\nAcme Inn\t\t\n")
     result = run("build", path, tmp_path / "out", "--trie", "titles+redirects")
@@ -110,7 +110,7 @@ def test_how_a_set_was_made(tmp_path):
     for line in (r"source +own\.tsv \(tsv, \d+ bytes\)", r"sha256 \w{64}", r"aliases +2"):
         assert re.search(line, shown), line
     assert re.search(r"trie +titles\+redirects", shown)
-    assert run("build", path, tmp_path / "other", "--trie", "names").exit_code == 1
+    assert run("build", path, tmp_path / "other", "--trie", "names").exit_code == 2
 
 
 @pytest.mark.parametrize("sources", [["x"], [5], [{"sha256": "x"}], {"x": 1.5}, "sha256", None])
@@ -146,12 +146,12 @@ def test_add(sets, tokenizer):
     assert run("add", sets[0], " ").exit_code == 1
     result = run("add", sets[0], "Paris", "--id", "Q1000")
     assert result.exit_code == 1
-    assert "has the id" in result.output or "'Q90'" in result.output
+    assert "with the id 'Q90'; nothing was changed" in " ".join(result.output.split())
     assert run("add", sets[0], "\u200b").exit_code == 1
     assert sets[0].read_bytes() == before
 
 
-def test_spaces_around_what_is_added_are_left_out(sets):
+def test_surrounding_spaces_are_removed(sets):
     assert run("add", sets[0], " Threads ", "--id", " Q7 ", "--alias", " the app ").exit_code == 0
     titles = TitleSet.open(sets[0])
     assert titles.id_of("Threads") == "Q7"
@@ -162,7 +162,7 @@ def test_spaces_around_what_is_added_are_left_out(sets):
     assert sets[0].read_bytes() == before
 
 
-def test_adding_a_name_that_is_there(sets):
+def test_adding_an_existing_name(sets):
     before = sets[0].read_bytes()
     result = run("add", sets[0], "Paris", "--id", "Q90")
     assert result.exit_code == 0
@@ -178,12 +178,12 @@ def test_adding_a_name_that_is_there(sets):
     assert TitleSet.open(sets[0]).get_candidates("there") == [("Paris", 1)]
 
 
-def test_nothing_is_lost_if_others_add_meanwhile(sets, tmp_path, tokenizer, monkeypatch):
+def test_concurrent_changes_are_not_lost(sets, tmp_path, tokenizer, monkeypatch):
     link, save = tmp_path / "link", TitleSet.save
     link.symlink_to(sets[0])
 
     def add():
-        with changing(sets[0]):
+        with locked(sets[0]):
             titles = TitleSet.open(sets[0], tokenizer=tokenizer)
             titles.add("Rome")
             save(titles, sets[0])
@@ -191,7 +191,7 @@ def test_nothing_is_lost_if_others_add_meanwhile(sets, tmp_path, tokenizer, monk
     other = threading.Thread(target=add)
 
     def saved(titles, path):
-        """As it is, but somebody else wants to add a name just before."""
+        """Save after another thread has tried to add a name."""
         other.start()
         other.join(1)
         save(titles, path)
@@ -215,8 +215,8 @@ def test_merge(sets, tmp_path, tokenizer):
     assert run("merge", *sets, out, "--force").exit_code == 0
 
 
-def test_how_a_merged_set_was_made(tmp_path, tokenizer):
-    """The sources of both, what both say, and what only one of them says."""
+def test_header_of_a_merged_set(tmp_path, tokenizer):
+    """It has the sources of both, equal items, and the items of only one set."""
     names = ["one", "two"]
     for name in names:
         (tmp_path / f"{name}.txt").write_text(f"{name}\n")
@@ -258,7 +258,7 @@ def test_how_a_merged_set_was_made(tmp_path, tokenizer):
     )
 
 
-def test_merging_counts_as_large_as_can_be(sets, tmp_path):
+def test_merged_counts_are_clipped_to_the_maximum(sets, tmp_path):
     for path in sets:
         titles = TitleSet.open(path)
         titles.add_alias("the city", "Paris", count=2**32 - 1)
@@ -291,7 +291,7 @@ def test_check(sets):
 
 
 @pytest.mark.parametrize("command", ["info", "search", "add", "merge", "diff", "check"])
-def test_files_that_are_no_title_sets(command, tmp_path, names):
+def test_invalid_files(command, tmp_path, names):
     more = {"search": ["x"], "add": ["x"], "merge": [names, tmp_path / "out"], "diff": [names]}
     for path in (names, tmp_path / "missing"):
         result = run(command, path, *more.get(command, []))
@@ -299,11 +299,11 @@ def test_files_that_are_no_title_sets(command, tmp_path, names):
         assert "[T00" in result.output
 
 
-def test_the_command_is_spacys():
+def test_the_command_is_registered_with_spacy():
     result = subprocess.run(
         [sys.executable, "-m", "spacy", "genre", "titles", "build", "--help"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "one name a line" in result.stdout
+    assert "one name per line" in result.stdout

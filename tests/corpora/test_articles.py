@@ -3,11 +3,11 @@ from spacy_genre.sources.pages import Page, Paragraph, TextLink
 
 
 def paragraph(text, links=(), is_list=False):
-    found = []
+    text_links = []
     for surface, title in links:
         start = text.index(surface)
-        found.append(TextLink(start, start + len(surface), title))
-    return Paragraph(text, tuple(found), is_list)
+        text_links.append(TextLink(start, start + len(surface), title))
+    return Paragraph(text, tuple(text_links), is_list)
 
 
 def mentions(page, **options):
@@ -33,12 +33,12 @@ PAGE = Page(
 LINKS = [("Bill Clinton", "Bill Clinton", "link"), ("Arkansas", "Arkansas", "link")]
 
 
-def test_later_paragraphs_know_how_the_page_begins():
+def test_later_paragraphs_have_the_opening_of_the_page():
     def openings(share):
         texts = page_texts(PAGE, ArticleOptions(own_title=True, lists=1, openings=share))
         return [text.opening for text in texts]
 
-    # The list item before the first paragraph is none of the text.
+    # The list item before the first paragraph is not the opening.
     assert openings(1) == ["", PAGE.paragraphs[1].text, PAGE.paragraphs[1].text]
     assert openings(0) == ["", "", ""]
     long = Page("P", [paragraph("word " * 100), paragraph("Arkansas", [("Arkansas", "A")])])
@@ -46,13 +46,13 @@ def test_later_paragraphs_know_how_the_page_begins():
     assert text.opening == ("word " * 40).strip()
 
 
-def test_links_alone():
+def test_links():
     assert mentions(PAGE, lists=1, years=0) == LINKS
     assert ("1946", "1946", "link") in mentions(PAGE, years=1)
     assert mentions(PAGE, lists=0, years=0) == LINKS[:1]
     assert mentions(PAGE, lists=1, years=1, copies=0) == []
     (text,) = page_texts(PAGE, ArticleOptions(lists=0, years=0))
-    assert (text.page, text.about) == ("Hope (town)", "")
+    assert (text.page, text.title) == ("Hope (town)", "")
 
 
 def test_own_title():
@@ -66,17 +66,17 @@ def test_repeats():
 
 
 def test_short_forms():
-    """Neither a part of a longer name nor a part of a word."""
+    """They are not parts of longer names or of words."""
     found = mentions(PAGE, short_forms=True, lists=0, years=0)
     assert found.count(("Clinton", "Bill Clinton", "short form")) == len(found) - 1 == 1
 
 
 def test_leads():
     texts = page_texts(PAGE, ArticleOptions(leads=True, lists=0, years=0))
-    assert [(text.about, text.text[:4]) for text in texts] == [("Hope (town)", "Hope")]
+    assert [(text.title, text.text[:4]) for text in texts] == [("Hope (town)", "Hope")]
 
 
-def test_what_means_two_things_on_a_page_is_not_repeated():
+def test_ambiguous_link_texts_are_not_repeated():
     page = Page(
         "Page",
         [
@@ -88,7 +88,7 @@ def test_what_means_two_things_on_a_page_is_not_repeated():
     assert [kind for *_, kind in mentions(page, repeats=True)] == ["link", "link"]
 
 
-def test_chance_is_the_same_for_a_page():
+def test_the_seed_is_per_page():
     many = [paragraph(f"x{i}", [(f"x{i}", f"X{i}")], is_list=True) for i in range(200)]
     first = mentions(Page("Page", many), lists=0.5)
     assert (

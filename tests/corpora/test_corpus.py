@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from spacy_genre import TitleSet
 from spacy_genre.cli import genre_cli
+from spacy_genre.corpora import building
 from spacy_genre.corpora.articles import ArticleOptions
-from spacy_genre.corpora.building import CorpusOptions, build_corpus, work_folder
-from spacy_genre.corpora.readers import Corpus_v1, WikipediaCorpus_v1
+from spacy_genre.corpora.building import CorpusOptions, build_corpus, unfinished_folder
+from spacy_genre.corpora.readers import Corpus_v1
 from spacy_genre.sources import Options, build_from_sources
-from spacy_genre.corpora import building as corpus_module
 
 TEXT = "Einstein saw Paris."
 ROW = {
@@ -30,7 +30,7 @@ OPTIONS = CorpusOptions(shards=3)
 
 
 def write_docbin(path, *kb_ids):
-    """A text of as many words, each an entity with its kb_id."""
+    """Write a Doc with one entity per kb_id, each one word."""
     nlp = spacy.blank("en")
     doc = nlp.make_doc(" ".join("abcdefgh"[: len(kb_ids)]))
     doc.ents = [Span(doc, i, i + 1, "X", kb_id=kb_id) for i, kb_id in enumerate(kb_ids)]
@@ -75,10 +75,10 @@ def test_build(source, titles, tmp_path):
     assert srsly.read_json(tmp_path / "out" / "manifest.json") == manifest
     assert manifest["sources"][0]["file"] == "source.jsonl"
     assert sum(shard["texts"] for shard in manifest["shards"]) == 200
-    assert not work_folder(tmp_path / "out").exists()
+    assert not unfinished_folder(tmp_path / "out").exists()
 
 
-def test_pairs_of_the_title_set(source, tokenizer, tmp_path):
+def test_texts_from_the_title_set(source, tokenizer, tmp_path):
     titles = TitleSet.build(
         ["Albert Einstein", "Paris"],
         tokenizer,
@@ -91,21 +91,21 @@ def test_pairs_of_the_title_set(source, tokenizer, tmp_path):
     assert (counts["alias"], counts["description"]) == (2, 1)
     assert counts["texts of excluded pages"] == 1
     rows = rows_of(tmp_path / "out" / "train")
-    assert {"about": "Albert Einstein", "kind": "description", "text": "a physicist",
+    assert {"title": "Albert Einstein", "kind": "description", "text": "a physicist",
             "mentions": []} in rows  # fmt: skip
 
 
-@pytest.mark.parametrize("kill_at", [0, 1, 77, 199])
-def test_resume(source, titles, tmp_path, monkeypatch, kill_at):
-    """Whenever it is killed, the files become the same."""
+@pytest.mark.parametrize("interrupt_at", [0, 1, 77, 199])
+def test_resume(source, titles, tmp_path, monkeypatch, interrupt_at):
+    """An interrupted build gives the same files, wherever it was interrupted."""
     expected = tmp_path / "expected"
     build_corpus([source], expected, titles, replace(OPTIONS, aliases=True))
-    monkeypatch.setattr(corpus_module, "COMMIT_EVERY", 0)
-    real, n_items = corpus_module._Work.item_done, 0
+    monkeypatch.setattr(building, "CHECKPOINT_INTERVAL", 0)
+    real, n_items = building._UnfinishedBuild.end_item, 0
 
-    def item_done(work):
+    def end_item(work):
         nonlocal n_items
-        if n_items == kill_at:
+        if n_items == interrupt_at:
             for path in work.folder.rglob("*.jsonl"):
                 path.write_bytes(path.read_bytes() + b'{"half a li')
             raise KeyboardInterrupt
@@ -113,23 +113,23 @@ def test_resume(source, titles, tmp_path, monkeypatch, kill_at):
         real(work)
 
     out = tmp_path / "out"
-    monkeypatch.setattr(corpus_module._Work, "item_done", item_done)
+    monkeypatch.setattr(building._UnfinishedBuild, "end_item", end_item)
     with pytest.raises(KeyboardInterrupt):
         build_corpus([source], out, titles, replace(OPTIONS, aliases=True))
     assert not out.exists()
-    monkeypatch.setattr(corpus_module._Work, "item_done", real)
-    if kill_at:
+    monkeypatch.setattr(building._UnfinishedBuild, "end_item", real)
+    if interrupt_at:
         with pytest.raises(ValueError, match="D007"):
             build_corpus([source], out, titles, OPTIONS)
     build_corpus([source], out, titles, replace(OPTIONS, aliases=True))
     assert content(out) == content(expected)
 
 
-def test_only_the_same_work_is_gone_on_with(source, titles, tokenizer, tmp_path, monkeypatch):
-    """Other pages, titles or content are seen, even if there are as many of them."""
+def test_only_the_same_build_is_resumed(source, titles, tokenizer, tmp_path, monkeypatch):
+    """Other excluded pages, titles or contents are detected, even if their number is equal."""
     out, options = tmp_path / "out", replace(OPTIONS, exclude=frozenset(["Page 1"]))
     with monkeypatch.context() as patch:
-        patch.setattr(corpus_module, "_finish", lambda *args: 1 / 0)
+        patch.setattr(building, "_write_corpus", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             build_corpus([source], out, titles, options)
     redirects = {"Einstein": "Albert Einstein"}
@@ -141,9 +141,9 @@ def test_only_the_same_work_is_gone_on_with(source, titles, tokenizer, tmp_path,
     changed.add("Rome")
     assert repr(changed) == repr(titles)
     excluded = replace(options, exclude=frozenset(["Page 2"]))
-    for known, wanted in ((titles, excluded), (other, options), (changed, options)):
+    for new_titles, new_options in ((titles, excluded), (other, options), (changed, options)):
         with pytest.raises(ValueError, match="D007"):
-            build_corpus([source], out, known, wanted)
+            build_corpus([source], out, new_titles, new_options)
     before = source.stat()
     source.write_text(source.read_text().replace("Einstein", "Einstien"))
     assert source.stat().st_size == before.st_size
@@ -154,7 +154,7 @@ def test_only_the_same_work_is_gone_on_with(source, titles, tokenizer, tmp_path,
     assert build_corpus([source], out, again, options)["counts"]["texts of excluded pages"] == 1
 
 
-def test_what_is_not_in_the_title_set(source, titles, tmp_path):
+def test_missing_titles(source, titles, tmp_path):
     with pytest.raises(ValueError, match=r"'Lutetia' \(.*source.jsonl, item 1\) is not in"):
         build_corpus([source], tmp_path / "a", titles, replace(OPTIONS, missing="fail"))
     build_corpus([source], tmp_path / "b", titles, replace(OPTIONS, missing="keep"))
@@ -165,7 +165,7 @@ def test_what_is_not_in_the_title_set(source, titles, tmp_path):
         build_corpus([other], tmp_path / "c", titles, OPTIONS)
 
 
-def test_titles_and_ids_are_found_as_evaluation_finds_them(titles, tmp_path):
+def test_titles_and_ids_are_resolved_as_in_evaluation(titles, tmp_path):
     path = write_docbin(tmp_path / "x.spacy", "Q6", "Paris,_Texas", "apple", "Q99")
     manifest = build_corpus([path], tmp_path / "out", titles, OPTIONS)
     (row,) = rows_of(tmp_path / "out" / "train")
@@ -173,19 +173,19 @@ def test_titles_and_ids_are_found_as_evaluation_finds_them(titles, tmp_path):
     assert manifest["counts"]["not in the title set"] == 1
 
 
-def test_entities_that_stand_for_nothing_are_left_out(titles, tokenizer, tmp_path):
+def test_nil_entities_are_left_out(titles, tokenizer, tmp_path):
     path = write_docbin(tmp_path / "x.spacy", "NIL", "Paris")
-    named_so = TitleSet.build(["Nil", "Paris"], tokenizer, redirects={"NIL": "Nil"})
+    with_nil = TitleSet.build(["Nil", "Paris"], tokenizer, redirects={"NIL": "Nil"})
     options = replace(OPTIONS, missing="fail")
-    for i, known in enumerate((None, titles, named_so)):
-        manifest = build_corpus([path], tmp_path / str(i), known, options)
+    for i, title_set in enumerate((None, titles, with_nil)):
+        manifest = build_corpus([path], tmp_path / str(i), title_set, options)
         (row,) = rows_of(tmp_path / str(i) / "train")
         assert [m["title"] for m in row["mentions"]] == ["Paris"]
         assert manifest["counts"]["not in the title set"] == 0
-    # A page may be called so, and a link to it is one like any other.
+    # A page may have the title "NIL".
     link = tmp_path / "x.jsonl"
     link.write_text('{"text": "NIL", "mentions": [{"start": 0, "end": 3, "title": "NIL"}]}\n')
-    build_corpus([link], tmp_path / "out", named_so, options)
+    build_corpus([link], tmp_path / "out", with_nil, options)
     assert rows_of(tmp_path / "out" / "train")[0]["mentions"][0]["title"] == "Nil"
 
 
@@ -208,7 +208,7 @@ def test_a_full_disk(source, titles, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(corpus_module, "write_atomically", full)
+        patch.setattr(building, "write_atomically", full)
         with pytest.raises(OSError, match="No space"):
             build_corpus([source], tmp_path / "out", titles, OPTIONS)
     assert not (tmp_path / "out").exists()
@@ -216,7 +216,7 @@ def test_a_full_disk(source, titles, tmp_path, monkeypatch):
     assert len(rows_of(tmp_path / "out" / "train")) == 200
 
 
-def test_the_command_on_a_real_dump(sample_dump, tmp_path, tokenizer):
+def test_the_command_with_a_real_dump(sample_dump, tmp_path, tokenizer):
     titles = tmp_path / "titles"
     options = Options(linked=True, exclude_disambiguation=True, anchors=False)
     build_from_sources([sample_dump], tokenizer, options).save(titles)
@@ -238,9 +238,8 @@ def test_the_command_on_a_real_dump(sample_dump, tmp_path, tokenizer):
     nlp = spacy.blank("en")
     examples = list(Corpus_v1(tmp_path / "out" / "dev")(nlp))
     assert all(eg.reference.ents and not eg.predicted.ents for eg in examples)
-    direct = list(WikipediaCorpus_v1(sample_dump, str(titles), limit=20)(nlp))
-    assert len(direct) == 20
-    assert {ent.kb_id_ for eg in direct for ent in eg.reference.ents} <= set(TitleSet.open(titles))
+    kb_ids = {ent.kb_id_ for eg in examples for ent in eg.reference.ents}
+    assert kb_ids <= set(TitleSet.open(titles))
 
 
 # The reader
@@ -269,7 +268,7 @@ def test_reader(source, titles, tmp_path):
     assert len(read(folder, limit=7)) == 7
 
 
-def test_the_folder_of_a_whole_corpus_is_none_to_read(source, titles, tmp_path):
+def test_the_folder_with_both_parts_is_not_read(source, titles, tmp_path):
     out = tmp_path / "out"
     build_corpus([source], out, titles, replace(OPTIONS, dev=0.2))
     with pytest.raises(ValueError, match="D020") as caught:
@@ -277,7 +276,7 @@ def test_the_folder_of_a_whole_corpus_is_none_to_read(source, titles, tmp_path):
     assert str(caught.value).endswith(f"instead: {out / 'train'} or {out / 'dev'}.")
 
 
-def test_mentions_that_do_not_fit_into_a_doc(tmp_path):
+def test_misaligned_and_overlapping_mentions(tmp_path):
     path = tmp_path / "x.jsonl"
     mentions = [(0, 3), (0, 5), (8, 10)]
     rows = [{"start": start, "end": end, "title": "T"} for start, end in mentions]

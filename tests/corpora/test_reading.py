@@ -12,7 +12,7 @@ from spacy_genre.corpora.texts import GoldMention, GoldText
 
 ROW = {
     "page": "Page",
-    "about": "Apple",
+    "title": "Apple",
     "text": "An apple.",
     "kind": "lead",
     "opening": "Fruit",
@@ -29,25 +29,39 @@ def read(path, **options):
     return [text for texts in read_texts(path, ArticleOptions(), **options) for text in texts]
 
 
-def test_our_own_rows(tmp_path):
-    open_mention = {"start": 0, "end": 2, "title": None}
-    path = write_rows(tmp_path / "x.jsonl", ROW, {"text": "none", "mentions": [open_mention]})
+def test_own_format(tmp_path):
+    unlinked = {"start": 0, "end": 2, "title": None}
+    path = write_rows(tmp_path / "x.jsonl", ROW, {"text": "none", "mentions": [unlinked]})
     first, second = read(path)
     assert first.mentions == (GoldMention(3, 8, "", "Q1", "FOOD", candidates=("a",)),)
-    assert (first.page, first.about, first.kind) == ("Page", "Apple", "lead")
+    assert (first.page, first.title, first.kind) == ("Page", "Apple", "lead")
     assert first.opening == "Fruit"
     assert second == GoldText("none")
     assert GoldText.from_row(first.to_row()) == first
     assert read(path, skip=1) == [second]
-    for pack, suffix in ((gzip.compress, "gz"), (bz2.compress, "bz2")):
-        packed = tmp_path / f"x.jsonl.{suffix}"
-        packed.write_bytes(pack(path.read_bytes()))
-        assert read(packed) == [first, second]
+    for compress, suffix in ((gzip.compress, "gz"), (bz2.compress, "bz2")):
+        compressed = tmp_path / f"x.jsonl.{suffix}"
+        compressed.write_bytes(compress(path.read_bytes()))
+        assert read(compressed) == [first, second]
 
 
-def test_the_space_beside_a_mention_is_not_part_of_it():
+def test_rows_of_earlier_versions():
+    """They have "about" in place of "title"."""
+    row = {key: value for key, value in ROW.items() if key != "title"}
+    assert GoldText.from_row({**row, "about": "Apple"}) == GoldText.from_row(ROW)
+
+
+def test_whitespace_around_a_mention_is_not_part_of_it():
     row = {"text": "A red\u00a0\n car", "mentions": [{"start": 1, "end": 7, "title": "Red"}]}
     assert GoldText.from_row(row).mentions == (GoldMention(2, 5, "Red"),)
+
+
+def test_a_row_with_paragraphs_is_a_page(tmp_path):
+    page = {"title": "P", "text": "A red", "paragraphs": [{"text": "A red"}]}
+    page["paragraphs"][0]["links"] = [{"start": 2, "end": 5, "title": "Red"}]
+    (text,) = read(write_rows(tmp_path / "x.jsonl", page))
+    assert (text.page, text.title) == ("P", "")
+    assert text.mentions == (GoldMention(2, 5, "Red"),)
 
 
 def test_pages(tmp_path):
@@ -84,10 +98,10 @@ def test_kilt(tmp_path, row, text):
         assert (mention.title, mention.candidates) == ("Apple", ("Apple",))
 
 
-def test_kilt_without_a_mention_leads_to_a_page(tmp_path):
+def test_kilt_without_a_mention_has_a_title(tmp_path):
     output = [{"answer": "no"}, {"provenance": [{"title": "Apple"}]}]
     row = {"input": "Which fruit?", "output": output}
-    assert read(write_rows(tmp_path / "x.jsonl", row)) == [GoldText("Which fruit?", about="Apple")]
+    assert read(write_rows(tmp_path / "x.jsonl", row)) == [GoldText("Which fruit?", title="Apple")]
 
 
 def test_docbin(tmp_path):
@@ -96,11 +110,11 @@ def test_docbin(tmp_path):
     doc.ents = [doc.char_span(start, end, label, kb_id) for start, end, label, kb_id in spans]
     DocBin(docs=[doc]).to_disk(tmp_path / "x.spacy")
     (text,) = read(tmp_path / "x.spacy")
-    nothing, apple = GoldMention(0, 2, "", "NIL", "X"), GoldMention(3, 8, "Apple", label="FOOD")
-    assert text == GoldText("An apple.", (nothing, apple))
+    nil, apple = GoldMention(0, 2, "", "NIL", "X"), GoldMention(3, 8, "Apple", label="FOOD")
+    assert text == GoldText("An apple.", (nil, apple))
 
 
-def test_a_dump_by_several_processes(sample_dump):
+def test_dump_with_several_processes(sample_dump):
     expected = list(read_texts(sample_dump, ArticleOptions(repeats=True)))
     several = list(read_texts(sample_dump, ArticleOptions(repeats=True), n_process=2))
     assert several == expected
@@ -146,7 +160,7 @@ def test_wrong_rows(tmp_path, row, message):
         "[START_ENT] Paris [START_ENT] Rome [END_ENT]",
     ],
 )
-def test_broken_marks_of_kilt(tmp_path, text):
+def test_broken_markers_of_kilt(tmp_path, text):
     row = {"input": text, "output": [{"answer": "Paris"}]}
     with pytest.raises(ValueError, match=r"D002.*x.jsonl, line 1: 'input' must have one mention"):
         read(write_rows(tmp_path / "x.jsonl", row))
@@ -172,24 +186,27 @@ def test_wrong_fields_of_kilt(tmp_path, fields, message):
         read(write_rows(tmp_path / "x.jsonl", row))
 
 
-HALF = "Paris \ud83d is"
+LONE_SURROGATE = "Paris \ud83d is"
 
 
 @pytest.mark.parametrize(
     "row",
     [
-        {"text": HALF},
-        {"text": "A", "page": HALF},
-        {"text": "A", "mentions": [{"start": 0, "end": 1, "title": HALF}]},
-        {"text": "A", "mentions": [{"start": 0, "end": 1, "id": HALF}]},
-        {"text": "A", "mentions": [{"start": 0, "end": 1, "title": "A", "candidates": [HALF]}]},
-        {"title": HALF, "paragraphs": [{"text": "A"}]},
-        {"title": "A", "paragraphs": [{"text": HALF}]},
-        {"input": HALF, "output": [{"answer": "A"}]},
-        {"input": "A", "output": [{"answer": HALF}]},
+        {"text": LONE_SURROGATE},
+        {"text": "A", "page": LONE_SURROGATE},
+        {"text": "A", "mentions": [{"start": 0, "end": 1, "title": LONE_SURROGATE}]},
+        {"text": "A", "mentions": [{"start": 0, "end": 1, "id": LONE_SURROGATE}]},
+        {
+            "text": "A",
+            "mentions": [{"start": 0, "end": 1, "title": "A", "candidates": [LONE_SURROGATE]}],
+        },
+        {"title": LONE_SURROGATE, "paragraphs": [{"text": "A"}]},
+        {"title": "A", "paragraphs": [{"text": LONE_SURROGATE}]},
+        {"input": LONE_SURROGATE, "output": [{"answer": "A"}]},
+        {"input": "A", "output": [{"answer": LONE_SURROGATE}]},
     ],
 )
-def test_half_characters(tmp_path, row):
+def test_lone_surrogates(tmp_path, row):
     path = write_rows(tmp_path / "x.jsonl", {"text": "\U0001f600 is whole"}, row)
     with pytest.raises(ValueError, match=r"D002.*line 2: .* is no valid Unicode: .*Paris"):
         read(path)
@@ -207,7 +224,7 @@ def test_wrong_files(tmp_path):
     with pytest.raises(ValueError, match="line 1"):
         read(path)
     path.write_bytes(gzip.compress(b'{"text": "good"}\n' * 1000)[:-12])
-    with pytest.raises(ValueError, match="cut or damaged"):
+    with pytest.raises(ValueError, match="truncated or damaged"):
         read(path)
     with pytest.raises(FileNotFoundError, match="F001"):
         read(tmp_path / "missing")

@@ -1,7 +1,4 @@
-import importlib.util
-from pathlib import Path
-
-import pytest
+import demo
 import spacy
 from rich.console import Console
 from spacy.tokens import Span
@@ -10,25 +7,15 @@ from typer.testing import CliRunner
 
 from spacy_genre import TitleSet
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "demo.py"
 
-
-@pytest.fixture(scope="module")
-def demo():
-    spec = importlib.util.spec_from_file_location("demo", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def run(demo, *args):
+def run(*args):
     app = Typer()
     app.command()(demo.main)
     return CliRunner().invoke(app, list(args), env={"COLUMNS": "200"})
 
 
-def test_the_page_of_sentences(demo, tmp_path):
-    result = run(demo, "--html", str(tmp_path / "demo.html"))
+def test_page_of_sentences(tmp_path):
+    result = run("--html", str(tmp_path / "demo.html"))
     assert result.exit_code == 0, result.output
     page = (tmp_path / "demo.html").read_text()
     expected = {
@@ -46,23 +33,21 @@ def test_the_page_of_sentences(demo, tmp_path):
         assert f'href="https://en.wikipedia.org/wiki/{title}"' in page
 
 
-def test_a_text_of_your_own(demo, tmp_path):
+def test_own_text(tmp_path):
     page = tmp_path / "mine.html"
-    result = run(
-        demo, 'Angela Merkel left Berlin, "the $HOME of <b>techno</b>".', "--html", str(page)
-    )
+    result = run('Angela Merkel left Berlin, "the $HOME of <b>techno</b>".', "--html", str(page))
     assert result.exit_code == 0, result.output
     assert "Berlin" in result.output
     assert "&lt;b&gt;techno" in page.read_text()
 
 
-def test_a_text_without_entities(demo, tmp_path):
-    result = run(demo, "nothing to see", "--html", str(tmp_path / "page.html"))
+def test_text_without_entities(tmp_path):
+    result = run("nothing to see", "--html", str(tmp_path / "page.html"))
     assert result.exit_code == 0, result.output
     assert "No entities to link were found" in result.output
 
 
-def test_titles_of_any_kind_are_shown_as_they_are(demo, tmp_path):
+def test_titles_are_escaped(tmp_path):
     nlp = spacy.blank("en")
     linker = nlp.add_pipe("genre_linker")
     linker.titles = TitleSet.build(['Zog <i>"& [red]Co'], linker.tokenizer)

@@ -1,4 +1,4 @@
-"""What is said of files that can't be read, and that nothing is left behind."""
+"""Error messages for files that can't be read. Nothing is written in these cases."""
 
 import bz2
 import gzip
@@ -29,7 +29,7 @@ def run(*args):
 
 
 def fails(tmp_path, *args):
-    """Build and see that it fails and leaves nothing; the message."""
+    """Check that a build fails and writes nothing. RETURNS: The message."""
     before = sorted(tmp_path.rglob("*"))
     code, output = run(*args, tmp_path / "out.titles")
     assert code == 1, output
@@ -43,17 +43,17 @@ def page_table(path, names=NAMES):
     return path
 
 
-def test_dump_that_is_cut(tmp_path):
+def test_truncated_dump(tmp_path):
     path = page_table(tmp_path / "page.sql.gz", NAMES * 1000)
     whole = path.read_bytes()
     for length in (20, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         message = fails(tmp_path, path)
-        assert f"page.sql.gz is cut or damaged at byte {length}" in message
+        assert f"page.sql.gz is truncated or damaged at byte {length}" in message
         assert "Download or copy it again" in message
 
 
-def test_dump_that_is_damaged(tmp_path):
+def test_damaged_dump(tmp_path):
     path = page_table(tmp_path / "page.sql.gz", NAMES * 1000)
     whole = bytearray(path.read_bytes())
     whole[len(whole) // 2] ^= 0xFF
@@ -64,13 +64,13 @@ def test_dump_that_is_damaged(tmp_path):
 @pytest.mark.parametrize(
     ("end", "message"),
     [
-        (b"CREATE TABLE", "it is a database dump without a table, or one that is cut"),
+        (b"CREATE TABLE", "it is a database dump without a table, or a truncated one"),
         (b"/*!40000 ALTER TABLE `page` DISABLE", "the dump ends before its last line"),
         (b"'Albert_Einstein'", "the dump ends within a row"),
         (b"/*!40000 ALTER TABLE `page` ENABLE", "the dump ends before its last line"),
     ],
 )
-def test_sql_that_is_cut(tmp_path, end, message):
+def test_truncated_sql(tmp_path, end, message):
     path = page_table(tmp_path / "page.sql.gz")
     text = gzip.decompress(path.read_bytes())
     path.write_bytes(gzip.compress(text[: text.index(end)]))
@@ -84,7 +84,7 @@ def test_sql_with_a_broken_row(tmp_path):
     path.write_bytes(gzip.compress(text.replace(b"(2,0,", b"(2,zero,")))
     message = fails(tmp_path, path)
     line = text.count(b"\n", 0, at) + 1
-    assert f"line {line}, byte {at} of what is unpacked" in message
+    assert f"line {line}, byte {at} of the decompressed file" in message
     assert "(2,zero," in message
 
 
@@ -105,15 +105,15 @@ def test_table_without_a_column(tmp_path):
     assert "the table 'page' has no column 'page_is_redirect'" in fails(tmp_path, path)
 
 
-def test_tables_that_do_not_help(tmp_path):
+def test_tables_without_titles(tmp_path):
     redirect = tmp_path / "redirect.sql.gz"
     write_table(redirect, "redirect", [redirect_row(1, "Paris")])
     message = fails(tmp_path, redirect)
-    assert "names pages by their numbers only" in message
+    assert "refers to pages by id only" in message
     assert "*-page.sql.gz" in message
     text = gzip.decompress(redirect.read_bytes()).replace(b"`redirect`", b"`pagelinks`")
     redirect.write_bytes(gzip.compress(text))
-    assert "holds the table 'pagelinks', which tells nothing of names" in fails(tmp_path, redirect)
+    assert "holds the table 'pagelinks', which has no names" in fails(tmp_path, redirect)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ def test_tables_that_do_not_help(tmp_path):
     [
         ("page.sql.gz", b"<!DOCTYPE html>\n<html><body>404</body>", "is a web page"),
         ("page.sql.gz", gzip.compress(b"<html>Too many requests</html>"), "is a web page"),
-        ("x.xml", b"<?xml version='1.0'?><feed/>", "no dump of MediaWiki's"),
-        ("names.xz", b"\xfd7zXZ\0\0\0", "it is packed as xz"),
-        ("names.zip", b"PK\x03\x04abc", "it is packed as zip"),
-        ("dump.7z", b"7z\xbc\xaf\x27\x1c\0", "it is packed as 7z"),
-        ("dump.zst", b"\x28\xb5\x2f\xfd\0\0", "it is packed as zstd"),
-        ("x.xml", b"<feed\n xmlns='x'>", "no dump of MediaWiki's"),
-        ("x.xml", b"<feed>\n<id></id>", "no dump of MediaWiki's"),
+        ("x.xml", b"<?xml version='1.0'?><feed/>", "not a MediaWiki dump"),
+        ("names.xz", b"\xfd7zXZ\0\0\0", "it is compressed with xz"),
+        ("names.zip", b"PK\x03\x04abc", "it is compressed with zip"),
+        ("dump.7z", b"7z\xbc\xaf\x27\x1c\0", "it is compressed with 7z"),
+        ("dump.zst", b"\x28\xb5\x2f\xfd\0\0", "it is compressed with zstd"),
+        ("x.xml", b"<feed\n xmlns='x'>", "not a MediaWiki dump"),
+        ("x.xml", b"<feed>\n<id></id>", "not a MediaWiki dump"),
         ("page.html", b"<!-- saved -->\n<HTML>", "is a web page"),
         ("names.json", b'[{"name": "Paris"}]', "it is one JSON array"),
         ("names.json", b'["Paris", "Rome"]', "it is one JSON array"),
@@ -153,7 +153,7 @@ def test_tables_that_do_not_help(tmp_path):
         ("names.tsv", b"name\tqid\nParis\tQ90\n", "line 1: the columns are name, qid"),
         ("names.tsv", b"Paris\tQ90\n", "line 1: the columns are Paris, Q90"),
         ("names.tsv", b"name\tid\nParis\tQ90\tcity\n", "line 2: there are 3 cells"),
-        ("names.tsv", b"name\tcount\nParis\tmany\n", "line 2: the count 'many' is no number"),
+        ("names.tsv", b"name\tcount\nParis\tmany\n", "line 2: the count 'many' is not a number"),
         ("names.tsv", b"name\tid\nParis\tQ90\nParis\tQ1\n", "line 3: the name 'Paris' has the id"),
         ("names.tsv", b"name\tid\nParis\tQ90\nBerlin\tQ90\n", "line 3: the id 'Q90' is that of"),
         (
@@ -202,12 +202,12 @@ def test_other_files(tmp_path, name, content, message):
     assert name in output
 
 
-def test_what_is_no_file(tmp_path):
-    assert "it is no regular file" in fails(tmp_path, tmp_path)
+def test_folders_and_missing_files(tmp_path):
+    assert "it is not a regular file" in fails(tmp_path, tmp_path)
     assert "there is no such file" in fails(tmp_path, tmp_path / "missing")
 
 
-def test_names_that_are_too_long(tmp_path, tokenizer):
+def test_too_long_names(tmp_path, tokenizer):
     path = tmp_path / "names.jsonl"
     long = "é " * tokenizer.max_tokens + "!"
     path.write_text("".join(json.dumps({"name": name}) + "\n" for name in ("Paris", long)))
@@ -217,17 +217,17 @@ def test_names_that_are_too_long(tmp_path, tokenizer):
     assert "--skip-invalid" in message
     code, output = run(path, tmp_path / "out", "--skip-invalid")
     assert code == 0
-    assert "Left out 1 names" in output
+    assert "Left out 1 invalid names" in output
 
 
-def test_articles_that_are_cut(tmp_path):
+def test_truncated_articles(tmp_path):
     path = tmp_path / "pages-articles.xml.bz2"
     xml = articles_xml([(name, 0, None, "[[Nadar]]") for name in NAMES])
     packed = bz2.compress(xml)
     path.write_bytes(packed[: len(packed) // 2])
-    assert "is cut or damaged" in fails(tmp_path, path)
+    assert "is truncated or damaged" in fails(tmp_path, path)
     path.write_bytes(bz2.compress(xml[: len(xml) // 2]))
-    assert "no well-formed XML, or is cut" in fails(tmp_path, path)
+    assert "not well-formed XML, or is truncated" in fails(tmp_path, path)
     path.write_bytes(bz2.compress(articles_xml([], "<siteinfo><dbname>x</dbname></siteinfo>")))
     assert "does not begin with a <siteinfo> that lists namespaces" in fails(tmp_path, path)
 
@@ -246,7 +246,7 @@ app(["genre", "titles", "build", {str(path)!r}, {str(tmp_path / "out")!r}])
     assert 'pip install "spacy_genre[titles]"' in " ".join(done.stdout.split())
 
 
-def test_what_is_there_is_kept(tmp_path):
+def test_an_existing_file_is_kept(tmp_path):
     path = page_table(tmp_path / "page.sql.gz")
     out = tmp_path / "out.titles"
     out.write_text("mine")
@@ -262,7 +262,7 @@ def test_what_is_there_is_kept(tmp_path):
 
 
 def test_full_disk(tmp_path):
-    """A limit on the size of files stands in for a disk that is full."""
+    """A full disk is simulated by a limit on the size of files."""
     names, out = tmp_path / "names.txt", tmp_path / "out.titles"
     names.write_text("\n".join(f"Name {i}" for i in range(20_000)))
     out.write_text("mine")
@@ -275,14 +275,14 @@ def test_full_disk(tmp_path):
     assert done.returncode == 1
     message = " ".join(done.stdout.split())
     assert "out.titles can't be written: File too large" in message
-    assert "a file that was there is as it was" in message
+    assert "an existing file was not changed" in message
     assert out.read_text() == "mine"
     assert sorted(tmp_path.iterdir()) == [names, out]
 
 
 @pytest.mark.slow
 def test_killed_at_any_moment(tmp_path):
-    """There is no set, or a whole one."""
+    """The file is missing or complete."""
     path = page_table(tmp_path / "page.sql.gz", [f"Name {i}" for i in range(60_000)])
     out = tmp_path / "out.titles"
     command = [sys.executable, "-m", "spacy", "genre", "titles", "build", str(path), str(out)]

@@ -1,13 +1,13 @@
 import pytest
 
 from spacy_genre.sources.mediawiki import Wiki
-from spacy_genre.sources.running_text import BROKEN_MARKUP, read_page
+from spacy_genre.sources.running_text import BROKEN_MARKUP, extract_text
 
 WIKI = Wiki({"file": "File", "image": "File", "category": "Category", "talk": "Talk"})
 
 
 def read(text):
-    return read_page("Page", text, WIKI)
+    return extract_text("Page", text, WIKI)
 
 
 def marked(text):
@@ -40,7 +40,7 @@ def marked(text):
         ("", []),
     ],
 )
-def test_read_page(text, expected):
+def test_extract_text(text, expected):
     assert marked(text) == expected
 
 

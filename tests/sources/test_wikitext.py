@@ -2,7 +2,7 @@ import mwparserfromhell
 import pytest
 
 from spacy_genre.sources.mediawiki import NotAnArticle, Wiki
-from spacy_genre.sources.wikitext import is_disambiguation, link_target, read_article, wikilinks
+from spacy_genre.sources.wikitext import extract_links, is_disambiguation, link_target, wikilinks
 
 
 def parse(text):
@@ -77,13 +77,13 @@ def test_is_disambiguation(title, text, expected):
     ],
 )
 def test_anchors(text, anchor):
-    article = read_article("Europe", text, Wiki())
+    article = extract_links("Europe", text, Wiki())
     assert article.anchors == {(anchor, "European Union"): 1}
 
 
 def test_dropped_links_are_counted():
     wiki = Wiki({"category": "Category"})
-    article = read_article("A", "[[fr:B]] [[Category:C]] [[#D]] [[{{E}}]] [[F]] [[F]]", wiki)
+    article = extract_links("A", "[[fr:B]] [[Category:C]] [[#D]] [[{{E}}]] [[F]] [[F]]", wiki)
     assert article.anchors == {("F", "F"): 2}
     assert article.dropped == {
         "links: another wiki": 1,
@@ -106,4 +106,4 @@ def test_dropped_links_are_counted():
     ],
 )
 def test_broken_markup_is_read(text, titles):
-    assert [title for _, title in read_article("X", text, Wiki()).anchors] == titles
+    assert [title for _, title in extract_links("X", text, Wiki()).anchors] == titles

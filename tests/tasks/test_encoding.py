@@ -16,7 +16,7 @@ from spacy_genre.tasks.linker.encoding import (
     MentionEncoder,
     span_mention,
 )
-from spacy_genre.tokenization import SERIAL, NameTokenizer
+from spacy_genre.tokenization import MAX_SERIAL, NameTokenizer
 
 NLP = spacy.blank("en")
 
@@ -229,7 +229,7 @@ def test_texts_are_tokenized_without_threads(tokenizer, monkeypatch):
 
     backend = tokenizer.hf.backend_tokenizer
     hf = SimpleNamespace(is_fast=True, backend_tokenizer=WithoutBatches())
-    texts = [f"Name {i} [SEP] São" for i in range(SERIAL + 1)]
+    texts = [f"Name {i} [SEP] São" for i in range(MAX_SERIAL + 1)]
     expected = [tokenizer.pieces([text])[0] for text in texts]
     monkeypatch.setattr(tokenizer, "hf", hf)
     assert tokenizer.pieces(texts) == expected

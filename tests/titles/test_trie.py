@@ -9,8 +9,8 @@ SEQUENCES = st.lists(st.lists(st.integers(0, 6), min_size=1, max_size=6), max_si
 WIDE = st.lists(st.lists(st.integers(0, 300_000), min_size=1, max_size=3), max_size=10)
 
 
-def walk(sequences, prefix):
-    """What may follow a prefix, the slow and obvious way."""
+def next_tokens(sequences, prefix):
+    """The tokens that may follow a prefix, computed naively."""
     n = len(prefix)
     return sorted({seq[n] for seq in sequences if len(seq) > n and seq[:n] == prefix})
 
@@ -23,7 +23,7 @@ def test_children_and_ends_are_those_of_the_sequences(sequences):
     for prefix in prefixes:
         node = trie.find(prefix)
         rows, children = trie.children(np.array([node]))
-        assert trie.tokens[children].tolist() == walk(sequences, list(prefix))
+        assert trie.tokens[children].tolist() == next_tokens(sequences, list(prefix))
         assert (rows == 0).all()
         assert bool(trie.is_end(np.array([node]))[0]) == (list(prefix) in sequences)
         assert trie.path(node) == list(prefix)
@@ -31,7 +31,7 @@ def test_children_and_ends_are_those_of_the_sequences(sequences):
 
 
 @given(SEQUENCES)
-def test_entries_lead_back_to_the_rows(sequences):
+def test_entries_map_to_rows(sequences):
     trie, order = TokenTrie.build(sequences)
     assert sorted(order) == list(range(len(sequences)))
     for row, seq in enumerate(sequences):
@@ -41,7 +41,7 @@ def test_entries_lead_back_to_the_rows(sequences):
 
 
 @given(SEQUENCES | WIDE)
-def test_the_sequences_make_the_same_trie_again(sequences):
+def test_sequences_rebuild_the_trie(sequences):
     trie, order = TokenTrie.build(sequences)
     flat, lengths = trie.sequences()
     split = [part.tolist() for part in np.split(flat, np.cumsum(lengths)[:-1])] if len(trie) else []
@@ -52,7 +52,7 @@ def test_the_sequences_make_the_same_trie_again(sequences):
 
 
 @given(SEQUENCES, st.lists(st.integers(0, 200), max_size=20))
-def test_a_batch_of_nodes_is_as_one_at_a_time(sequences, picks):
+def test_batches_of_nodes(sequences, picks):
     trie, _ = TokenTrie.build(sequences)
     nodes = np.array([pick % trie.n_nodes for pick in picks], np.int64)
     rows, children = trie.children(nodes)
@@ -70,7 +70,7 @@ def test_find(sequences, sequence):
 
 
 @given(st.lists(SEQUENCES, max_size=5))
-def test_a_forest_holds_every_trie(groups):
+def test_forest(groups):
     tries = [TokenTrie.build(sequences)[0] for sequences in groups]
     forest, roots = TokenTrie.forest(tries)
     assert len(roots) == len(groups)
@@ -83,7 +83,7 @@ def test_a_forest_holds_every_trie(groups):
     assert len(forest) == sum(map(len, groups))
 
 
-def test_tokens_need_no_more_room_than_they_must():
+def test_tokens_have_the_smallest_dtype():
     assert TokenTrie.build([[65_535]])[0].tokens.dtype == np.uint16
     assert TokenTrie.build([[65_536]])[0].tokens.dtype == np.uint32
 
@@ -93,7 +93,7 @@ def test_an_empty_sequence_is_refused():
         TokenTrie.build([[1], [], [2]])
 
 
-def test_tokens_that_no_trie_can_hold_are_not_found():
+def test_out_of_range_tokens_are_not_found():
     trie, _ = TokenTrie.build([[1, 2]])
     assert trie.find([-1]) == -1
     assert trie.find([2**40]) == -1

@@ -251,8 +251,8 @@ def test_a_run_that_was_killed_between_two_renames_resumes(overrides, tmp_path):
     assert not list(out.glob(".*"))
 
 
-# An optimizer of which a step is about proportional to the gradient. (The first step of Adam is as
-# long for a gradient of rounding errors as for any other.)
+# With a large eps, a step is about proportional to the gradient. (Otherwise the first step of Adam
+# is as long for a gradient of rounding errors as for any other.)
 SMOOTH = {"training.optimizer.eps": 0.1, "training.optimizer.learn_rate.initial_rate": 0.1}
 
 
@@ -292,12 +292,12 @@ def trained_weights(component):
 
 def assert_same_training(before, expected, trained):
     """That two trainings have changed the weights in the same way."""
-    for name, weight in before.items():
-        moved = (expected[name] - weight).abs().max().item()
-        # The attention does not depend on the keys' bias.
-        assert moved > 1e-4 or name.endswith("k_proj.bias"), name
+    moved = {name: (expected[name] - weight).abs().max().item() for name, weight in before.items()}
+    # Rounding errors are below 1e-7. (The gradient of the keys' bias, for one, is 0.)
+    assert sum(distance > 1e-5 for distance in moved.values()) > len(moved) / 2
+    for name, distance in moved.items():
         torch.testing.assert_close(
-            trained[name], expected[name], atol=0.01 * moved + 1e-7, rtol=1e-6, msg=name
+            trained[name], expected[name], atol=0.01 * distance + 1e-7, rtol=1e-6
         )
 
 

@@ -113,9 +113,9 @@ def test_batches_are_hardly_padded():
     "settings", [{"batch_tokens": 1}, {"batch_tokens": 50}, {"gradient_checkpointing": True}]
 )
 def test_neither_batches_nor_checkpointing_changes_the_gradient(model, settings):
-    whole = trainer(model)
-    loss = whole.accumulate(PAIRS, contextlib.nullcontext)
-    expected = gradients(whole)
+    in_one_batch = trainer(model)
+    loss = in_one_batch.accumulate(PAIRS, contextlib.nullcontext)
+    expected = gradients(in_one_batch)
     other = trainer(model, **settings)
     assert other.accumulate(PAIRS, contextlib.nullcontext) == pytest.approx(loss, rel=1e-5)
     for name, gradient in gradients(other).items():
@@ -209,7 +209,7 @@ def test_attention_is_eager_on_a_cpu_while_it_trains(model, monkeypatch):
     before = config._attn_implementation
     losses = []
     for longest in (256, 1):
-        monkeypatch.setattr("spacy_genre.training.cpu.EAGER_UP_TO", longest)
+        monkeypatch.setattr("spacy_genre.training.cpu.MAX_EAGER_LENGTH", longest)
         losses.append(trained.accumulate(PAIRS, contextlib.nullcontext))
     assert seen == ["eager", before]
     assert config._attn_implementation == before == "sdpa"

@@ -136,16 +136,16 @@ def test_a_killed_training_goes_on(folder, tiny_folder, monkeypatch):
     assert "All steps are done" in train(folder, **overrides)
     for file in ("progress.json", "genre_linker/optimizer.safetensors"):
         state = folder / "out" / "checkpoint" / file
-        whole = state.read_bytes()
+        content = state.read_bytes()
         state.write_bytes(b"damaged")
         assert "D003" in train(folder, code=1, **overrides)
-        state.write_bytes(whole)
+        state.write_bytes(content)
 
 
 def test_limits_count_all_steps(folder, tiny_folder, monkeypatch):
     """Passes over the corpus, and steps without anything better, as without the kill."""
     still = {"paths.model": tiny_folder, "training.optimizer.learn_rate.initial_rate": 1e-12}
-    # A pass is one step, since the corpus is smaller than a batch; the last one begins anew.
+    # A pass is one step, since the corpus is smaller than a batch; the last one starts again.
     passes = {"training.max_steps": 0, "training.max_epochs": 5, "training.patience": 0}
     patience = {"training.max_steps": 50, "training.patience": 5, "training.eval_frequency": 2}
     for limits in (passes, patience):
@@ -198,7 +198,7 @@ def test_the_learning_rate_goes_on_where_it_was(folder, tiny_folder, monkeypatch
     limits = {"training.max_steps": 8, "training.optimizer.learn_rate.warmup_steps": 2}
     overrides = {"minutes": 0, "paths.model": tiny_folder, **limits}
     train(folder, **overrides)
-    whole, rates[:] = [*rates], []
+    uninterrupted, rates[:] = [*rates], []
     shutil.rmtree(folder / "out")
     with monkeypatch.context() as patch:
         patch.setattr("spacy_genre.training.trainer.Trainer.accumulate", _killed_after(4))
@@ -206,8 +206,8 @@ def test_the_learning_rate_goes_on_where_it_was(folder, tiny_folder, monkeypatch
     done = steps_done(folder)
     rates[:] = []
     train(folder, **overrides)
-    assert rates == pytest.approx([*whole[done:], *whole[len(whole) :]][: len(rates)])
-    assert len(rates) >= len(whole) - done
+    assert rates == pytest.approx(uninterrupted[done:][: len(rates)])
+    assert len(rates) >= len(uninterrupted) - done
 
 
 def test_what_is_not_in_checkpoints_is_told(folder, tiny_folder, monkeypatch):

@@ -9,7 +9,7 @@ from spacy.tokens import Doc, Span
 
 from ...extensions import OPENING
 from ...model.settings import GenreSettings
-from ...tokenization import NameTokenizer, find_part
+from ...tokenization import NameTokenizer, find_subsequence
 from ...types import Mention
 
 # Longest text of the context, in characters for each token of the window. Few tokens of real text
@@ -177,7 +177,7 @@ class MentionEncoder:
         is_context: NDArray[np.bool_] = np.ones(len(tokens), np.bool_)
         is_context[: len(self.prefix)] = False
         is_context[len(tokens) - len(self.suffix) :] = False
-        start = max(find_part(tokens, part) for part in (self.start_of_text, self.start))
+        start = max(find_subsequence(tokens, part) for part in (self.start_of_text, self.start))
         if start >= 0:
-            is_context[start : find_part(tokens, self.end) + len(self.end)] = False
+            is_context[start : find_subsequence(tokens, self.end) + len(self.end)] = False
         return is_context

@@ -1,26 +1,15 @@
 import bz2
-import importlib.util
 import json
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import default_titles
 import pytest
 import srsly
 from helpers.wikimedia import articles_xml
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "default_titles.py"
-
-
-def load_script():
-    spec = importlib.util.spec_from_file_location("default_titles", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-default_titles = load_script()
 DUMP = bz2.compress(articles_xml([("Anarchism", 0, None, "[[Nadar]]")]))
 COMPANIES = """\
 '''Generated.'''
@@ -109,7 +98,7 @@ def test_vital_is_not_as_expected(content):
     ],
 )
 def test_companies_are_not_as_expected(content):
-    with pytest.raises(ValueError, match="is not the module of data that pytickersymbols"):
+    with pytest.raises(ValueError, match="is not the data module of pytickersymbols"):
         default_titles.read_companies(content.encode())
 
 

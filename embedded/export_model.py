@@ -1,9 +1,10 @@
-"""Write a trained model as the package carries it: weights in float16, and how scores become
-probabilities.
+"""Write a trained model in the form that the package contains: float16 weights, and the settings
+that turn scores into probabilities.
 
-    python scripts/export_model.py PIPELINE OUT [--temperature 0.4] [--nil-score -1.2]
+    python export_model.py PIPELINE OUT [--temperature 0.4] [--nil-score -1.2]
 
-PIPELINE is what training wrote (`model-best`). What else is in OUT (the model card) stays.
+PIPELINE is the output of training (`model-best`). Other files in OUT, such as the model card, are
+kept.
 """
 
 from pathlib import Path
@@ -21,19 +22,19 @@ def main(
     pipeline: Annotated[Path, typer.Argument(help="A pipeline with a genre_linker.")],
     out: Annotated[Path, typer.Argument(help="The folder to write the model to.")],
     temperature: Annotated[
-        Optional[float], typer.Option(help="Divides scores before they become probabilities.")
+        Optional[float], typer.Option(help="The divisor of scores before the softmax.")
     ] = None,
     nil_score: Annotated[
-        Optional[float], typer.Option(help='The score of "none of these names".')
+        Optional[float], typer.Option(help="The score of the answer that no candidate is right.")
     ] = None,
 ) -> None:
     """Write config.json, model.safetensors and the tokenizer's files."""
     linker: Any = spacy.load(pipeline).get_pipe("genre_linker")
     module = linker.shim.transformer.half()
-    chosen = {"temperature": temperature, "nil_score": nil_score}
-    given = {key: value for key, value in chosen.items() if value is not None}
-    module.config.genre = {**module.config.genre, **given}
-    # Nothing of how others might want to generate; the search has its own settings.
+    options = {"temperature": temperature, "nil_score": nil_score}
+    changes = {key: value for key, value in options.items() if value is not None}
+    module.config.genre = {**module.config.genre, **changes}
+    # No settings for `generate`: the component's search has its own.
     module.generation_config = GenerationConfig.from_model_config(module.config)
     with TemporaryDirectory() as folder:
         module.save_pretrained(folder, safe_serialization=True)
@@ -44,7 +45,7 @@ def main(
 
 
 def size_of(folder: Path) -> int:
-    """The size of its files, in bytes."""
+    """The size of the files in a folder, in bytes."""
     return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
 
 

@@ -1,8 +1,8 @@
-"""Redirects that lists of titles, links and ids tell of."""
+"""Redirects that are inferred from lists of titles, links and ids."""
 
-from same_titles import find_redirects, plain
+from same_titles import find_redirects, fold
 
-SEEN_IN = {
+LISTS_OF = {
     "Game show": "vital5,wtq_links",
     "Game Show": "wtq_links",
     "Vlorë": "yago3-10",
@@ -40,7 +40,7 @@ IDS = [{"A.C. Milan", "AC Milan"}, {"Georgia", "Georgia (U.S. state)"}, {"Help",
 
 
 def test_redirects():
-    assert find_redirects(SEEN_IN, LINKS, IDS) == {
+    assert find_redirects(LISTS_OF, LINKS, IDS) == {
         "Game Show": "Game show",
         "Vlore": "Vlorë",
         "2010-11 NBA season": "2010–11 NBA season",
@@ -49,14 +49,14 @@ def test_redirects():
     }
 
 
-def test_that_a_title_is_a_benchmarks_answer_says_nothing():
-    seen_in = {"Game Show": "benchmark_gold,wtq_links", "Game show": "tabfact_pages"}
-    assert find_redirects(seen_in, [], []) == {"Game Show": "Game show"}
+def test_an_answer_of_a_benchmark_may_be_a_redirect():
+    lists_of = {"Game Show": "benchmark_gold,wtq_links", "Game show": "tabfact_pages"}
+    assert find_redirects(lists_of, [], []) == {"Game Show": "Game show"}
 
 
-def test_how_a_title_is_written():
-    assert plain("Sly & the Family  Stone") == plain("SLY AND the Family Stone")
-    assert plain("Charles E. Winter") == plain("Charles E Winter")
-    assert plain("Help!") != plain("Help")
-    assert plain(".cat") != plain("Cat")
-    assert plain("Queen (band)") != plain("Queen band")
+def test_spelling_is_folded():
+    assert fold("Sly & the Family  Stone") == fold("SLY AND the Family Stone")
+    assert fold("Charles E. Winter") == fold("Charles E Winter")
+    assert fold("Help!") != fold("Help")
+    assert fold(".cat") != fold("Cat")
+    assert fold("Queen (band)") != fold("Queen band")

@@ -1,7 +1,7 @@
 from random import Random
 
 import srsly
-from swapped_names import MAX_SWAPS, main, places_of, swapped
+from swapped_names import MAX_SWAPS, find_places, main, swap_names
 
 from spacy_genre.corpora.texts import ALIAS, GoldMention, GoldText
 
@@ -10,29 +10,29 @@ QUEEN = GoldMention(8, 13, "Queen (band)")
 LONDON = GoldMention(56, 62, "London")
 
 
-def test_another_name_stands_wherever_the_old_one_did():
-    places = places_of([GoldText(TEXT, (QUEEN, LONDON), opening="Queen are a band")])
+def test_all_occurrences_of_the_name_are_replaced():
+    places = find_places([GoldText(TEXT, (QUEEN, LONDON), opening="Queen are a band")])
     assert list(places) == ["band"]
     titles = ["Blue (band)", "Blue (album)", "Blue", "London"]
-    (text,) = swapped(titles, places, Random(0))
+    (text,) = swap_names(titles, places, Random(0))
     assert text.text == "In 1975 Blue toured with another band; Blue came from London."
     assert text.opening == "Blue are a band"
     assert text.mentions == (GoldMention(8, 12, "Blue (band)", kind=ALIAS),)
 
 
-def test_only_links_that_are_the_name_alone():
+def test_only_links_whose_text_is_the_name():
     others = [
         GoldMention(8, 20, "Queen (band)"),
         GoldMention(8, 13, "Queen (band)", kind=ALIAS),
         GoldMention(8, 13, "Brian May (guitarist)"),
     ]
-    assert places_of([GoldText(TEXT, (other,)) for other in others]) == {}
+    assert find_places([GoldText(TEXT, (other,)) for other in others]) == {}
 
 
-def test_a_place_is_not_used_too_often():
-    places = places_of([GoldText(TEXT, (QUEEN,))])
-    found = list(swapped([f"Number {i} (band)" for i in range(50)], places, Random(0)))
-    assert len(found) == len({text.text for text in found}) == MAX_SWAPS
+def test_a_place_is_used_at_most_max_swaps_times():
+    places = find_places([GoldText(TEXT, (QUEEN,))])
+    texts = list(swap_names([f"Number {i} (band)" for i in range(50)], places, Random(0)))
+    assert len(texts) == len({text.text for text in texts}) == MAX_SWAPS
 
 
 def test_from_a_corpus_to_a_file(tmp_path):

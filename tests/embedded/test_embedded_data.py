@@ -1,4 +1,4 @@
-"""The sentences that the embedded model is trained on beside Wikipedia's."""
+"""The training sentences that are not from Wikipedia."""
 
 from random import Random
 
@@ -14,7 +14,7 @@ TURNS = [
 
 
 def mentions(rows):
-    """The words of all mentions and their titles. They are not for the dev part: no link."""
+    """The texts and titles of all mentions. None is a link, so none can be in the dev part."""
     found = [(row["text"], mention) for row in rows for mention in row["mentions"]]
     assert all(mention["kind"] == ALIAS for _, mention in found)
     return [(text[m["start"] : m["end"]], m["title"]) for text, m in found]
@@ -28,7 +28,7 @@ def test_everyday_sentences():
     assert found == states + [("Wine", "Wine")] * N_SENTENCES
 
 
-def test_turns_stand_beside_those_of_the_same_conversation():
+def test_turns_are_joined_with_neighbours_of_the_same_conversation():
     rows = [*in_context(TURNS)]
     assert [row["text"] for row in rows] == ["I like wine. ", "I like wine.  So do I.", "Rome!"]
     assert mentions(rows) == [("wine", "Wine"), ("wine", "Wine"), ("Rome", "Rome")]
