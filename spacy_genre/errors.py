@@ -339,3 +339,8 @@ class Warnings:
         "remove this warning, remove them from the config, or save the pipeline again with "
         "nlp.to_disk()."
     )
+    W006 = (
+        "[W006] The search gives at most num_beams = {num_beams} candidates, fewer than top_k = "
+        "{top_k} of {component!r}. To get all, set num_beams to {top_k}; the search takes longer "
+        "then."
+    )

@@ -1,7 +1,7 @@
 """The values that pass between the layers."""
 
-from dataclasses import dataclass
-from typing import Tuple
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Tuple
 
 # The kb_id of an entity that is not linked, as in spaCy's EntityLinker.
 NIL = "NIL"
@@ -44,6 +44,10 @@ class Candidate:
     score: float
     logprob: float
     probability: float
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The fields as a dict, for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,28 @@ class GenreComponent(TrainablePipe):
 
     # The way of a Doc
 
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Annotate a stream of docs, as `TrainablePipe.pipe` does. If an error handler is set, it
+        gets only the docs that fail: the other docs of a failing batch are annotated one by one.
+
+        stream (Iterable[Doc]): The docs.
+        batch_size (int): Number of docs in a batch.
+        YIELDS (Doc): The annotated docs, in order.
+        """
+        error_handler = self.get_error_handler()
+        for docs in util.minibatch(stream, size=batch_size):
+            try:
+                self.set_annotations(docs, self.predict(docs))
+            except Exception as err:
+                # An error of loading is one of all docs.
+                if error_handler is util.raise_error or not self._is_loaded:
+                    error_handler(self.name, self, docs, err)
+                else:
+                    # __call__ gives None for a Doc that fails, after calling the error handler.
+                    yield from (doc for doc in map(self, docs) if doc is not None)
+            else:
+                yield from docs
+
     def predict(self, docs: Iterable[Doc]) -> List[Any]:
         """Find the annotations of some docs, without changing the docs.
 
@@ -259,6 +281,10 @@ class GenreComponent(TrainablePipe):
             raise ValueError(Errors.T018.format(found=type(titles)))
         titles.bind(self.shim.name_tokenizer)
         self._titles = titles
+
+    @property
+    def _is_loaded(self) -> bool:
+        return self._titles is not None and shim_of(self.model).transformer is not None
 
     def get_view(self) -> TitleView:
         """The title set as it is now.

@@ -37,6 +37,7 @@ def test_candidates(nlp):
     assert sum(candidate.probability for candidate in candidates) + nil == pytest.approx(1)
     assert all(candidate.logprob <= candidate.score < 0 for candidate in candidates)
     assert doc[1:2]._.genre_candidates == []
+    assert Candidate(**candidates[0].to_dict()) == candidates[0]
 
 
 def test_predict_does_not_write(nlp, linker):
@@ -277,3 +278,35 @@ def test_the_error_handler_gets_failing_docs(nlp, linker, tokenizer):
     assert len(failed) == 1
     linker.titles = good
     assert kb_ids(nlp.pipe([make_doc(nlp)])) == [LINKS]
+
+
+def test_a_failing_doc_does_not_drop_its_batch(nlp, linker, monkeypatch):
+    failed = []
+    encode = linker.encode
+
+    def encode_or_fail(spans):
+        if any(span.text == "Apple" for span in spans):
+            raise RuntimeError("no apples")
+        return encode(spans)
+
+    monkeypatch.setattr(linker, "encode", encode_or_fail)
+    with pytest.raises(RuntimeError, match="no apples"):
+        list(nlp.pipe(make_docs(nlp)))
+    nlp.set_error_handler(lambda name, proc, docs, err: failed.append([doc.text for doc in docs]))
+    docs = list(nlp.pipe(make_docs(nlp)))
+    assert [doc.text for doc in docs] == [text for text, _ in TEXTS[:-1]]
+    assert kb_ids(docs[:1]) == [LINKS]
+    assert failed == [[TEXTS[-1][0]]]
+
+
+def test_an_error_of_loading_is_not_repeated_for_each_doc(nlp, linker, monkeypatch):
+    batches = []
+    nlp.set_error_handler(lambda name, proc, docs, err: batches.append(len(docs)))
+
+    def fail():
+        raise ValueError("no network")
+
+    monkeypatch.setattr(linker, "_titles", None)
+    monkeypatch.setattr(linker, "_load_titles", fail)
+    assert list(nlp.pipe([make_doc(nlp), make_doc(nlp)])) == []
+    assert batches == [2]

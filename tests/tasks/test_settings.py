@@ -7,7 +7,7 @@ from typing import List, Literal, Optional, Union
 import pytest
 import settings_table
 import spacy
-from helpers.docs import LINKS, kb_ids, make_doc
+from helpers.docs import LINKS, NAMES, kb_ids, make_doc
 from pydantic import Field
 from spacy.language import Language
 
@@ -36,6 +36,19 @@ def test_top_k_and_num_beams(nlp, linker):
     assert len(nlp(make_doc(nlp)).ents[0]._.genre_candidates) == 2
     linker.top_k, linker.num_beams = None, 1
     assert len(nlp(make_doc(nlp)).ents[0]._.genre_candidates) == 1
+
+
+def test_top_k_above_num_beams_gives_a_warning(nlp, linker):
+    linker.top_k = 6  # of 8 names
+    with pytest.warns(UserWarning, match=r"W006.*num_beams = 5.*top_k = 6"):
+        doc = nlp(make_doc(nlp))
+    assert len(doc.ents[0]._.genre_candidates) == 5
+    linker.num_beams = 6
+    assert len(nlp(doc).ents[0]._.genre_candidates) == 6
+    linker.num_beams, linker.get_candidates = 1, lambda titles, ent: NAMES[:4]  # all are scored
+    assert len(nlp(doc).ents[0]._.genre_candidates) == 4
+    linker.titles, linker.get_candidates = TitleSet.build(["Germany"], linker.tokenizer), None
+    assert len(nlp(doc).ents[0]._.genre_candidates) == 1
 
 
 def test_top_k_does_not_change_who_is_linked(nlp, linker):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc, Span, Token
 from spacy.training import Example
 
+from ...decoding import Hypothesis
 from ...errors import Errors, Warnings
 from ...extensions import copy_gold_candidates, set_candidates
 from ...model.seq2seq import Seq2SeqShim
@@ -115,6 +116,23 @@ class GenreLinker(TrainableGenreComponent):
         """See `GenreComponent.get_names`: the candidates of each entity, or all names."""
         tokenizer = self.shim.name_tokenizer
         return searchable_names(self.settings.get_candidates, self.titles, view, spans, tokenizer)
+
+    def search_names(
+        self,
+        inputs: Sequence[Optional[List[int]]],
+        names: Sequence[SearchableNames],
+        view: TitleView,
+    ) -> List[List[Hypothesis]]:
+        """See `GenreComponent.search_names`. Warns if beams were too few for `top_k`."""
+        hypotheses = super().search_names(inputs, names, view)
+        top_k, num_beams = self.settings.top_k or 0, self.settings.num_beams
+        if top_k > num_beams and any(
+            0 < len(found) < min(top_k, len(of.trie))
+            for found, of in zip(hypotheses, names, strict=True)
+        ):
+            message = Warnings.W006.format(component=self.name, top_k=top_k, num_beams=num_beams)
+            warnings.warn(message, stacklevel=2)
+        return hypotheses
 
     # Hypotheses to annotations
 

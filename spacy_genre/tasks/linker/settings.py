@@ -17,7 +17,8 @@ class LinkerSettings(SearchSettings):
     top_k: Optional[int] = Field(
         None,
         ge=1,
-        description="Number of candidates that are kept for an entity. `null`: `num_beams`.",
+        description="Number of candidates that are kept for an entity. `null`: `num_beams`. A "
+        "search of the title set gives no more than `num_beams`.",
     )
     context_tokens: Optional[int] = Field(
         None,
