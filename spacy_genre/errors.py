@@ -344,3 +344,12 @@ class Warnings:
         "{top_k} of {component!r}. To get all, set num_beams to {top_k}; the search takes longer "
         "then."
     )
+    W007 = (
+        "[W007] {component!r} can't annotate texts yet. {reason} (If from_disk or from_bytes is to "
+        "load a model and a title set into this component, this warning can be ignored.)"
+    )
+    W008 = (
+        "[W008] The model {name!r} of {component!r} is not in the local cache of the hub. It will "
+        "be downloaded when it is first needed, at initialize or the first Doc. To download it "
+        "before: 'huggingface-cli download {name}' ('hf download' in newer versions)."
+    )

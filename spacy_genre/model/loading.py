@@ -55,6 +55,23 @@ def load_name_tokenizer(name: Optional[str]) -> NameTokenizer:
     return _load_from_folder(name, ["config.json"], _load_tokenizer)
 
 
+def find_folder(name: Optional[str]) -> Optional[Path]:
+    """The folder from which a model is loaded. Nothing is loaded or downloaded.
+
+    name (Optional[str]): As for `load_pretrained`.
+    RETURNS (Optional[Path]): The folder; None for a hub model that is not in the local cache.
+    RAISES (ValueError): If the name is that of a folder that has no model.
+    """
+    if name is None or is_folder(name):
+        folder = EMBEDDED if name is None else Path(name).expanduser()
+        if not (folder / "config.json").is_file():
+            raise ValueError(Errors.M001.format(name=str(folder)))
+        return folder
+    with suppress(_IncompleteError, LocalEntryNotFoundError):
+        return _snapshot(name, WEIGHTS, local=True)
+    return None
+
+
 def _load_from_folder(name: Optional[str], patterns: Sequence[str], load: Callable[[Path], T]) -> T:
     """Load from a model's folder. A hub model is downloaded if the cache does not have all of it.
 
@@ -62,9 +79,8 @@ def _load_from_folder(name: Optional[str], patterns: Sequence[str], load: Callab
     load (Callable[[Path], T]): Loads from the folder.
     """
     if name is None or is_folder(name):
-        folder = EMBEDDED if name is None else Path(name).expanduser()
-        if not (folder / "config.json").is_file():
-            raise ValueError(Errors.M001.format(name=str(folder)))
+        folder = find_folder(name)
+        assert folder is not None  # as it would be for a hub model
         return load(folder)
     # By the folder, since with the name transformers asks the hub even about cached files.
     with suppress(_IncompleteError, LocalEntryNotFoundError):

@@ -71,6 +71,7 @@ def Seq2Seq_v1(
         model_cls=AutoModelForSeq2SeqLM,
     )
     model.name = "genre_seq2seq"
+    model.attrs["source"] = name
     # The wrapper's own shim saves weights as a pickle; this one saves them as transformers does.
     model.shims[0] = Seq2SeqShim(not_loaded, model_cls=AutoModelForSeq2SeqLM)
     load = partial(load_pretrained, name, dict(tokenizer_config), dict(transformer_config))

@@ -242,15 +242,6 @@ def test_a_title_set_of_another_tokenizer(linker, hf_tokenizer):
     assert linker.titles is before
 
 
-def test_a_title_set_that_is_not_there(tmp_path):
-    nlp = spacy.blank("en")
-    path = str(tmp_path / "missing")
-    config = {"titles": {"@misc": "spacy_genre.TitleSet.v1", "path": path}}
-    nlp.add_pipe("genre_linker", config=config)
-    with pytest.raises(FileNotFoundError, match=r"missing.*titles build"):
-        nlp(make_doc(nlp))
-
-
 def test_names_longer_than_the_model_can_write(tmp_path, hf_tokenizer):
     model = make_bart(30528, 0)  # writes 256 tokens at most
     model.save_pretrained(tmp_path)

@@ -7,6 +7,7 @@ from thinc.api import Model
 
 from ...titles import TitleSet
 from ...training.settings import TrainingSettings
+from ..availability import warn_of_missing_files
 from ..settings import (
     DEPRECATED_SETTINGS,
     default_config,
@@ -54,6 +55,7 @@ def make_genre_linker(
     settings (Any): The fields of `LinkerSettings`.
     RAISES (ValueError): If a setting is not allowed.
     """
+    warn_of_missing_files(nlp, name, model, titles)
     return GenreLinker(
         nlp.vocab,
         model,
