@@ -353,3 +353,8 @@ class Warnings:
         "be downloaded when it is first needed, at initialize or the first Doc. To download it "
         "before: 'huggingface-cli download {name}' ('hf download' in newer versions)."
     )
+    W009 = (
+        "[W009] {component!r} got a Doc without doc.spans[{key!r}], so there is nothing to link; "
+        "its groups of spans: {keys}. Put a component that sets this group before it, such as "
+        "'spancat' or 'span_ruler', or set spans_key to another group, or to null for doc.ents."
+    )

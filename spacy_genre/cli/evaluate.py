@@ -148,7 +148,9 @@ def _load_linker(
         raise ValueError(Errors.D018)
     else:
         nlp = spacy.load(path)
-    return nlp, find_component(nlp, LinkingComponent)[1]
+    _, linker = find_component(nlp, LinkingComponent)
+    linker.settings.spans_key = None  # gold mentions become doc.ents
+    return nlp, linker
 
 
 def _facts(linker: "LinkingComponent", name: Optional[str]) -> Dict[str, str]:

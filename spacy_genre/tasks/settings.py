@@ -174,6 +174,8 @@ def _in_words(type_: Any, limits: Sequence[Any]) -> List[str]:
         high = next((limit.le for limit in limits if hasattr(limit, "le")), None)
         number = "a whole number" if type_ is int else "a number"
         return [f"{number}, {low} or more" if high is None else f"{number} from {low} to {high}"]
+    if type_ is str:
+        return ["a text"]
     return ["a list of texts" if get_origin(type_) is list else "a function"]
 
 

@@ -60,7 +60,8 @@ class LinkingComponent(Protocol):
 
 
 class GenreLinker(TrainableGenreComponent):
-    """Links the entities of a Doc by generating a name for each."""
+    """Links the entities of a Doc by generating a name for each. Entities are `doc.ents`, or the
+    spans of a group, which may overlap, if the setting `spans_key` names one."""
 
     Settings = LinkerSettings
 
@@ -70,9 +71,19 @@ class GenreLinker(TrainableGenreComponent):
 
     def ents_to_link(self, doc: Doc) -> List[Span]:
         """The entities of a Doc whose labels are not discarded."""
-        if len(doc) and not doc.has_annotation("ENT_IOB"):
+        key = self.settings.spans_key
+        if key is None and len(doc) and not doc.has_annotation("ENT_IOB"):
             warnings.warn(Warnings.W001.format(component=self.name), stacklevel=2)
-        return [ent for ent in doc.ents if ent.label_ not in self.settings.labels_discard]
+        if key is not None and len(doc) and key not in doc.spans:
+            keys = ", ".join(map(repr, doc.spans)) or "none"
+            message = Warnings.W009.format(component=self.name, key=key, keys=keys)
+            warnings.warn(message, stacklevel=2)
+        return [ent for ent in self._ents(doc) if ent.label_ not in self.settings.labels_discard]
+
+    def _ents(self, doc: Doc) -> Sequence[Span]:
+        """The entities of a Doc: `doc.ents`, or the spans of a group."""
+        key = self.settings.spans_key
+        return doc.ents if key is None else list(doc.spans[key]) if key in doc.spans else []
 
     def get_spans(self, doc: Doc) -> List[Span]:
         """See `GenreComponent.get_spans`: each entity is an input."""
@@ -148,7 +159,7 @@ class GenreLinker(TrainableGenreComponent):
         discarded = self.settings.labels_discard
         return [
             LinkedSpan(ent.start, ent.end, self.NIL, ()) if ent.label_ in discarded else next(links)
-            for ent in doc.ents
+            for ent in self._ents(doc)
         ]
 
     def _link(self, result: SearchResult) -> LinkedSpan:
@@ -171,12 +182,16 @@ class GenreLinker(TrainableGenreComponent):
     def set_annotations(
         self, docs: Iterable[Doc], annotations: Sequence[Sequence[LinkedSpan]]
     ) -> None:
-        """Write `token.ent_kb_id` and `span._.genre_candidates` of entities.
+        """Write `token.ent_kb_id` and `span._.genre_candidates` of entities; with `spans_key`,
+        `span.kb_id` instead of `token.ent_kb_id`.
 
         docs (Iterable[Doc]): The docs.
         annotations (Sequence[Sequence[LinkedSpan]]): What `predict` gave for them.
         """
         for doc, links in zip(docs, annotations, strict=True):
+            if self.settings.spans_key is not None:
+                self._set_spans(doc, self.settings.spans_key, links)
+                continue
             for link in links:
                 span = doc[link.start : link.end]
                 if not self.settings.overwrite and any(map(self._is_linked, span)):
@@ -187,6 +202,19 @@ class GenreLinker(TrainableGenreComponent):
 
     def _is_linked(self, token: Token) -> bool:
         return token.ent_kb_id_ not in ("", self.NIL)
+
+    def _set_spans(self, doc: Doc, key: str, links: Sequence[LinkedSpan]) -> None:
+        if not links:  # the Doc may not have the group
+            return
+        group = doc.spans[key]
+        spans = list(group)
+        # Spans with the same offsets share their candidates: empty ones are written first.
+        for i in sorted(range(len(spans)), key=lambda i: bool(links[i].candidates)):
+            span, link = spans[i], links[i]
+            if self.settings.overwrite or span.kb_id_ in ("", self.NIL):
+                set_candidates(span, link.candidates)
+                span.kb_id_ = link.kb_id
+                group[i] = span  # `span` is a copy
 
     # Gold annotations to pairs
 
@@ -206,7 +234,12 @@ class GenreLinker(TrainableGenreComponent):
         """The entities with a gold kb_id: those of the reference or, without `use_gold_ents`, those
         of the prediction that are in the reference, too."""
         if self.settings.use_gold_ents:
-            return [(ent, ent.kb_id_) for ent in example.reference.ents if ent.kb_id_]
+            ents = self._ents(example.reference)
+            return [(ent, ent.kb_id_) for ent in ents if ent.kb_id_]
+        if self.settings.spans_key is not None:
+            golds = {_offsets(span): span.kb_id_ for span in self._ents(example.reference)}
+            spans = self._ents(example.predicted)
+            return [(span, golds[_offsets(span)]) for span in spans if golds.get(_offsets(span))]
         kb_ids = example.get_aligned("ENT_KB_ID", as_string=True)
         # Labels may differ: data with links often has no labels of its own.
         ents = example.get_matching_ents(check_label=False)
@@ -214,7 +247,7 @@ class GenreLinker(TrainableGenreComponent):
 
     def get_gold_ids(self, example: Example) -> List[str]:
         """See `TrainableGenreComponent.get_gold_ids`."""
-        return [ent.kb_id_ for ent in example.reference.ents if ent.kb_id_]
+        return [ent.kb_id_ for ent in self._ents(example.reference) if ent.kb_id_]
 
     def maskable_tokens(self, tokens: Sequence[int]) -> NDArray[np.bool_]:
         """See `TrainableGenreComponent.maskable_tokens`: the context, not the mention."""
@@ -223,19 +256,40 @@ class GenreLinker(TrainableGenreComponent):
     def pair_settings(self) -> Dict[str, Any]:
         """See `TrainableGenreComponent.pair_settings`."""
         keys = {"context_tokens", "kb_id", "labels_discard", "use_gold_ents", "longest_forms"}
-        return {**super().pair_settings(), **self.settings.model_dump(include=keys)}
+        return {**super().pair_settings(), **self.settings.model_dump(include={*keys, "spans_key"})}
 
     # Evaluation
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        """See `TrainableGenreComponent.score`. The scoring method gets `spans_key` if it is set."""
+        if self.settings.spans_key is not None:
+            kwargs["spans_key"] = self.settings.spans_key
+        return super().score(examples, **kwargs)
 
     def examples_to_score(self, examples: Iterable[Example]) -> List[Example]:
         """See `TrainableGenreComponent.examples_to_score`. With `use_gold_ents`, the gold entities
         are linked first, since the pipeline may have found other entities or none; they have the
         gold candidates of the data."""
         copies = super().examples_to_score(examples)
+        key = self.settings.spans_key
+        if key is not None:
+            for copy in copies:
+                spans = self._ents(copy.reference)
+                for span in spans:
+                    span.kb_id_ = self.as_written(span.kb_id_)
+                copy.reference.spans[key] = spans
         if self.settings.use_gold_ents:
             for copy in copies:
-                copy.predicted.ents = copy.get_aligned_ents_and_ner()[0]
+                if key is None:
+                    copy.predicted.ents = copy.get_aligned_ents_and_ner()[0]
+                else:
+                    gold = self._ents(copy.reference)
+                    copy.predicted.spans[key] = copy.get_aligned_spans_y2x(gold, allow_overlap=True)
                 copy_gold_candidates(copy.reference, copy.predicted)
             for _ in self.pipe(copy.predicted for copy in copies):
                 pass  # the docs are linked in place
         return copies
+
+
+def _offsets(span: Span) -> Tuple[int, int]:
+    return span.start_char, span.end_char

@@ -14,6 +14,11 @@ LABELS_WITHOUT_PAGES = ("CARDINAL", "ORDINAL", "QUANTITY", "PERCENT", "MONEY", "
 class LinkerSettings(SearchSettings):
     """Settings of `genre_linker`."""
 
+    spans_key: Optional[str] = Field(
+        None,
+        description="The spans in `doc.spans[spans_key]` are linked instead of `doc.ents`. They "
+        "may overlap; the result is `span.kb_id_`.",
+    )
     top_k: Optional[int] = Field(
         None,
         ge=1,
