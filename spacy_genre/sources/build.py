@@ -12,8 +12,8 @@ from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
 from ..tokenization import NameTokenizer
 from .files import SourceFile, open_source
 from .formats import detect_kind
+from .languages import DISAMBIGUATION_SUFFIXES
 from .lists import find_line, read_csv, read_jsonl, read_lines, read_tsv
-from .mediawiki import DISAMBIGUATION_SUFFIX
 from .source_data import SourceData
 from .sql_tables import read_page_props_table, read_page_table, read_redirect_table, read_title_list
 
@@ -193,7 +193,7 @@ def _exclusion_reason(title: str, data: SourceData, options: Options) -> Optiona
     if title in data.redirects:
         return "titles that are redirects"
     if options.exclude_disambiguation and (
-        title in data.disambiguations or title.endswith(DISAMBIGUATION_SUFFIX)
+        title in data.disambiguations or title.endswith(DISAMBIGUATION_SUFFIXES)
     ):
         return "disambiguation pages"
     if options.exclude_lists and title.startswith(LIST_PREFIXES):
