@@ -29,6 +29,8 @@ FILE, CATEGORY = 6, 14
 SAME_LANGUAGE = {"be-x-old": "be-tarask", "nb": "no", "lzh": "zh-classical", "yue": "zh-yue"}
 # Names of a fallback language that are shorter are abbreviations of one wiki ("T", "BD").
 MIN_FALLBACK_NAME = 4
+# A language is known by so many names of namespaces.
+MIN_LOCAL_NAMES = 4
 # Variants of a text in a wiki that converts between scripts: -{zh-hans:计算机; zh-hant:電腦}-.
 VARIANTS = re.compile(r"-\{(?!\{)([^{}]*)\}-")
 VARIANT_FLAGS = re.compile(r"^\s*([A-Za-z;\s-]*)\|")
@@ -126,14 +128,11 @@ def language_of(code: str) -> WikiLanguage:
     fallback: Names = TABLE.get(own.get("fallback", ""), {})
     if not own:
         return ENGLISH
-    namespaces = {
-        name: int(number)
-        for number, names in fallback.get("namespaces", {}).items()
-        for name in names
-        if len(name) >= MIN_FALLBACK_NAME and int(number) <= MAX_CORE_NAMESPACE
-    }
-    for number, names in own.get("namespaces", {}).items():
-        namespaces.update(dict.fromkeys(names, int(number)))
+    namespaces = {n: int(id_) for id_, names in own.get("namespaces", {}).items() for n in names}
+    for id_, names in fallback.get("namespaces", {}).items():
+        for name in names:
+            if len(name) >= MIN_FALLBACK_NAME and int(id_) <= MAX_CORE_NAMESPACE:
+                namespaces.setdefault(name, int(id_))
     trail = own.get("trail")
     templates = [*own.get("disambiguation_templates", ())]
     templates += fallback.get("disambiguation_templates", ())
@@ -148,3 +147,19 @@ def language_of(code: str) -> WikiLanguage:
         own.get("dotted_capital_i", False),
         own.get("converted", False),
     )
+
+
+def language_by_namespaces(names: Mapping[int, str]) -> WikiLanguage:
+    """The language with the most of a wiki's names of namespaces, for a wiki with no known address.
+
+    names (Mapping[int, str]): Number -> name of the wiki's namespaces.
+    RETURNS (WikiLanguage): The language; English if it is not clear.
+    """
+    local = {(name, id_) for id_, name in names.items() if name not in CANONICAL_NAMESPACES}
+    n_found = {
+        code: len(local & language_of(code).namespaces.items())
+        for code, entry in TABLE.items()
+        if len(entry.get("namespaces", ())) >= MIN_LOCAL_NAMES
+    }
+    code = max(n_found, key=n_found.__getitem__)
+    return language_of(code) if n_found[code] >= MIN_LOCAL_NAMES else ENGLISH

@@ -6,6 +6,7 @@ from typing import Any, Iterator, List, Set
 
 from ..errors import Errors
 from .interwiki import LANGUAGES
+from .languages import ENGLISH
 from .mediawiki import SPACES, NotAnArticle, Wiki
 from .pages import Page, Paragraph, TextLink
 from .wikitext import (
@@ -124,11 +125,15 @@ class _TextBuilder:
         prefix, colon, _ = str(link.title).strip().partition(":")
         if not prefix or not colon:
             return False
-        parts = (self.wiki.file_namespace, self.wiki.category_namespace)
+        hidden = [self.wiki.file_namespace]
+        # Corpora of English Wikipedia keep the sort keys of categories, so that corpora that were
+        # built before can be built again.
+        if self.wiki.language.code != ENGLISH.code:
+            hidden.append(self.wiki.category_namespace)
         return (
             link.text is None
             or prefix.strip().lower() in LANGUAGES
-            or reason in [f"namespace {name}" for name in parts]
+            or reason in [f"namespace {name}" for name in hidden]
         )
 
     def paragraphs(self) -> Iterator[Paragraph]:

@@ -16,6 +16,7 @@ from .languages import (
     CATEGORY,
     FILE,
     MAX_CORE_NAMESPACE,
+    language_by_namespaces,
     language_of,
 )
 from .mediawiki import NotAnArticle, Wiki, clean_title
@@ -109,20 +110,25 @@ def wiki_from_siteinfo(site_info: Any, where: str) -> Wiki:
     if not names:
         raise ValueError(Errors.F007.format(path=where))
     code, is_wikipedia = _language_code(site_info)
-    language = language_of(code)
-    for name, id_ in CANONICAL_NAMESPACES.items():
+    language = language_of(code) if code else language_by_namespaces(names)
+    local = {
+        name: id_
+        for name, id_ in language.namespaces.items()
+        if id_ <= MAX_CORE_NAMESPACE or is_wikipedia
+    }
+    for name, id_ in [*local.items(), *CANONICAL_NAMESPACES.items()]:
         if id_ <= MAX_CORE_NAMESPACE:  # an excerpt of a dump may list a part of them
             names.setdefault(id_, name)
     aliases = {
         _lower(alias): names[id_]
-        for alias, id_ in [*CANONICAL_NAMESPACES.items(), *language.namespaces.items()]
-        if id_ in names and (id_ <= MAX_CORE_NAMESPACE or is_wikipedia)
+        for alias, id_ in [*CANONICAL_NAMESPACES.items(), *local.items()]
+        if id_ in names
     }
     named = {_lower(name): name for id_, name in names.items() if id_ != 0}
     return Wiki(
         {**aliases, **named},
         # The prefix "w" is English Wikipedia.
-        frozenset((code, "w") if code == "en" and is_wikipedia else (code,)),
+        frozenset((code, "w") if code == "en" and is_wikipedia else (code,) if code else ()),
         site_info.case != "case-sensitive",
         language,
         names[FILE],
@@ -136,12 +142,12 @@ def _lower(name: str) -> str:
 
 def _language_code(site_info: Any) -> Tuple[str, bool]:
     """The language code of a wiki, and whether it is a Wikipedia, by its database's name ("dewiki",
-    "zh_min_nanwiki") or its address. The code of a wiki of another kind is unknown."""
+    "zh_min_nanwiki") or its address. The code of other wikis than Wikimedia's is ""."""
     if match := DATABASE.fullmatch(site_info.dbname or ""):
         return match[1].replace("_", "-"), match[2] == "wiki"
     if match := ADDRESS.match(site_info.base or ""):
         return match[1], match[2] == "wikipedia"
-    return (site_info.dbname or "").replace("_", "-"), False
+    return "", False
 
 
 def _pages(dump: Any, wiki: Wiki, data: SourceData) -> Iterator[Tuple[str, str]]:
