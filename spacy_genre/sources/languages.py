@@ -7,7 +7,7 @@ configuration of the Wikipedias (as `action=query&meta=siteinfo` shows it).
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple
@@ -127,7 +127,7 @@ def language_of(code: str) -> WikiLanguage:
     own: Names = TABLE.get(code, {})
     fallback: Names = TABLE.get(own.get("fallback", ""), {})
     if not own:
-        return ENGLISH
+        return replace(ENGLISH, code=code)
     namespaces = {n: int(id_) for id_, names in own.get("namespaces", {}).items() for n in names}
     for id_, names in fallback.get("namespaces", {}).items():
         for name in names:
@@ -153,7 +153,7 @@ def language_by_namespaces(names: Mapping[int, str]) -> WikiLanguage:
     """The language with the most of a wiki's names of namespaces, for a wiki with no known address.
 
     names (Mapping[int, str]): Number -> name of the wiki's namespaces.
-    RETURNS (WikiLanguage): The language; English if it is not clear.
+    RETURNS (WikiLanguage): The language; an unknown one if it is not clear.
     """
     local = {(name, id_) for id_, name in names.items() if name not in CANONICAL_NAMESPACES}
     n_found = {
@@ -162,4 +162,4 @@ def language_by_namespaces(names: Mapping[int, str]) -> WikiLanguage:
         if len(entry.get("namespaces", ())) >= MIN_LOCAL_NAMES
     }
     code = max(n_found, key=n_found.__getitem__)
-    return language_of(code) if n_found[code] >= MIN_LOCAL_NAMES else ENGLISH
+    return language_of(code if n_found[code] >= MIN_LOCAL_NAMES else "")

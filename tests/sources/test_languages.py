@@ -1,6 +1,7 @@
 """Dumps of Wikipedias of other languages, in their true format."""
 
 import io
+from dataclasses import replace
 from typing import Dict, List, NamedTuple
 
 import mwparserfromhell
@@ -49,9 +50,8 @@ def siteinfo(code, dbname=None, base=""):
 
 
 def wiki_of(info):
-    return wiki_from_siteinfo(
-        mwxml.Dump.from_file(io.BytesIO(articles_xml([], info))).site_info, ""
-    )
+    dump = mwxml.Dump.from_file(io.BytesIO(articles_xml([], info)))
+    return wiki_from_siteinfo(dump.site_info, "dump")
 
 
 class Case(NamedTuple):
@@ -78,7 +78,7 @@ CASES = {
         "[[File:A.jpg|thumb|Erste]] [[Bild:B.jpg|thumb|Zweite]] [[Image:C.jpg|thumb|Dritte]]\n"
         "Die [[Insel]]straße, der [[Bayern|bayer]]ische [[Löwe]] und die [[Grenze]]öffnung, "
         "siehe [[:Kategorie:Ort]] und [[:en:Lindau|englisch]].__INHALTSVERZEICHNIS__\n"
-        "[[Kategorie:Ort|Lindau]] [[Category:Town]] [[BD:X]] [[Hilfe:X]] [[Vorlage:X]] [[P:X]]",
+        "[[Kategorie:Ort|Lindau]] [[Category:Town]] [[BD:X]] [[Hilfe:X]] [[Vorlage:X]]",
         [
             "Lindau liegt am <Bodensee|Bodensee>.",
             "Die <Inselstraße|Insel>, der <bayerische|Bayern> <Löwe|Löwe> und die "
@@ -229,7 +229,7 @@ def test_english_names_of_namespaces_are_valid_everywhere(code):
     wiki = wiki_of(siteinfo(code))
     names = "Media Special Talk User User_talk Project File Image Template Help Category WP"
     for name in [*names.split(), *NAMES[code].split("|"), *names.lower().split()]:
-        with pytest.raises(NotAnArticle, match="^namespace "):
+        with pytest.raises(NotAnArticle, match="namespace "):
             wiki.article_title(f"{name}:Example")
     assert wiki.article_title(f":{code}:Example") == wiki.article_title(f"{code}:Example")
     with pytest.raises(NotAnArticle, match="another wiki"):
@@ -255,10 +255,18 @@ def test_english_names_of_namespaces_are_valid_everywhere(code):
 def test_aliases_of_namespaces(code, names):
     wiki = wiki_of(siteinfo(code))
     for name in names.split():
-        with pytest.raises(NotAnArticle, match="^namespace "):
+        with pytest.raises(NotAnArticle, match="namespace "):
             wiki.article_title(f"{name}:X")
     english = wiki_of(siteinfo_xml("enwiki", {6: "File", 14: "Category"}))
     assert english.article_title("Bild: A Film") == "Bild: A Film"
+
+
+def test_aliases_of_the_own_namespaces_of_a_wikipedia():
+    wiki = wiki_of(siteinfo_xml("dewiki", {6: "Datei", 100: "Portal"}))
+    with pytest.raises(NotAnArticle, match="namespace Portal"):
+        wiki.article_title("P:X")
+    wiktionary = wiki_of(siteinfo_xml("dewiktionary", {6: "Datei", 100: "Anhang"}))
+    assert wiktionary.article_title("P:X") == "P:X"
 
 
 @pytest.mark.parametrize(
@@ -362,13 +370,14 @@ def test_disambiguation_pages_of_tables(tmp_path):
 )
 def test_the_language_of_a_wiki(dbname, base, code):
     language = wiki_of(siteinfo("de", dbname, base)).language
-    assert language is language_of(code)
+    assert language == language_of(code)
 
 
 def test_unknown_languages_are_read_like_english():
     names = {6: "Dosya", 14: "Kategoriye"}
-    assert wiki_of(siteinfo_xml("xxwiki", names)).language is ENGLISH
-    wiki = wiki_of(siteinfo_xml("", names))
+    wiki = wiki_of(siteinfo_xml("xxwiki", names))
+    assert wiki.language == replace(ENGLISH, code="xx")
+    assert wiki_of(siteinfo_xml("", names)).language == replace(ENGLISH, code="")
     for name in ("Dosya", "Kategoriye", "File"):
         with pytest.raises(NotAnArticle):
             wiki.article_title(f"{name}:X")
