@@ -36,6 +36,34 @@ VARIANTS = re.compile(r"-\{(?!\{)([^{}]*)\}-")
 VARIANT_FLAGS = re.compile(r"^\s*([A-Za-z;\s-]*)\|")
 FIRST_VARIANT = re.compile(r"^\s*[a-z]{2,3}(?:-[a-z]+)*\s*:([^;]*)")
 
+# Titles of lists, and of years, dates and centuries, in languages other than English.
+FOREIGN_LIST = re.compile(
+    r"Listen? (?:der|des|von|aller)\b|Liste (?:de|du|des|d['’]|chronologique)\b|Lista [a-zżźśćłó]|"
+    r"Lijst van |Список |Списки |قائمة |.*(?:一覧|列表)$"
+)
+MONTHS = """
+Januar Februar März April Mai Juni Juli August September Oktober November Dezember
+janvier février mars avril mai juin juillet août septembre octobre novembre décembre
+enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
+janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro
+januari februari maart april mei juni juli augustus september oktober november december
+stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia
+января февраля марта апреля мая июня июля августа сентября октября ноября декабря
+январь февраль март апрель май июнь июль август сентябрь октябрь ноябрь декабрь
+يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر
+"""
+MONTH = f"(?i:{'|'.join(MONTHS.split())})"
+BEFORE_CHRIST = r"v\. ?Chr\.|av\. J\.-C\.|a\. ?C\.|p\.n\.e\.|до н\. э\.|ق م"
+FOREIGN_DATE = re.compile(
+    rf"\d{{1,2}}(?:\.|er|º|°)? (?:de )?{MONTH}|{MONTH} (?:de )?\d{{1,4}}(?: года?)?|"
+    rf"\d{{1,4}}(?: год)?(?: (?:{BEFORE_CHRIST}))?|"
+    r"\d{1,4}(?:er(?: Jahre)?|-е(?: годы)?)|(?:Années|Años|Anni|Década de) \d{1,4}|"
+    rf"(?:\d{{1,2}}\. Jahrhundert|\d{{1,2}}e eeuw|[IVX]+e siècle|[IVX]+ (?:век|secolo|wiek)|"
+    rf"(?:Siglo|Século) [IVX]+)(?: (?:{BEFORE_CHRIST}))?|"
+    r"القرن \d{1,2}|(?:紀元)?前?(?:\d{1,4}年代?|\d{1,2}世[紀纪])|\d{1,2}月(?:\d{1,2}日)?"
+)
+
 Names = Mapping[str, Any]
 
 
