@@ -339,22 +339,22 @@ class Warnings:
         "remove this warning, remove them from the config, or save the pipeline again with "
         "nlp.to_disk()."
     )
-    W006 = (
-        "[W006] The search gives at most num_beams = {num_beams} candidates, fewer than top_k = "
+    W011 = (
+        "[W011] The search gives at most num_beams = {num_beams} candidates, fewer than top_k = "
         "{top_k} of {component!r}. To get all, set num_beams to {top_k}; the search takes longer "
         "then."
     )
-    W007 = (
-        "[W007] {component!r} can't annotate texts yet. {reason} (If from_disk or from_bytes is to "
+    W012 = (
+        "[W012] {component!r} can't annotate texts yet. {reason} (If from_disk or from_bytes is to "
         "load a model and a title set into this component, this warning can be ignored.)"
     )
-    W008 = (
-        "[W008] The model {name!r} of {component!r} is not in the local cache of the hub. It will "
+    W013 = (
+        "[W013] The model {name!r} of {component!r} is not in the local cache of the hub. It will "
         "be downloaded when it is first needed, at initialize or the first Doc. To download it "
         "before: 'huggingface-cli download {name}' ('hf download' in newer versions)."
     )
-    W009 = (
-        "[W009] {component!r} got a Doc without doc.spans[{key!r}], so there is nothing to link; "
+    W014 = (
+        "[W014] {component!r} got a Doc without doc.spans[{key!r}], so there is nothing to link; "
         "its groups of spans: {keys}. Put a component that sets this group before it, such as "
         "'spancat' or 'span_ruler', or set spans_key to another group, or to null for doc.ents."
     )

@@ -40,7 +40,7 @@ def test_top_k_and_num_beams(nlp, linker):
 
 def test_top_k_above_num_beams_gives_a_warning(nlp, linker):
     linker.top_k = 6  # of 8 names
-    with pytest.warns(UserWarning, match=r"W006.*num_beams = 5.*top_k = 6"):
+    with pytest.warns(UserWarning, match=r"W011.*num_beams = 5.*top_k = 6"):
         doc = nlp(make_doc(nlp))
     assert len(doc.ents[0]._.genre_candidates) == 5
     linker.num_beams = 6

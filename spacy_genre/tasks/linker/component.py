@@ -76,7 +76,7 @@ class GenreLinker(TrainableGenreComponent):
             warnings.warn(Warnings.W001.format(component=self.name), stacklevel=2)
         if key is not None and len(doc) and key not in doc.spans:
             keys = ", ".join(map(repr, doc.spans)) or "none"
-            message = Warnings.W009.format(component=self.name, key=key, keys=keys)
+            message = Warnings.W014.format(component=self.name, key=key, keys=keys)
             warnings.warn(message, stacklevel=2)
         return [ent for ent in self._ents(doc) if ent.label_ not in self.settings.labels_discard]
 
@@ -143,7 +143,7 @@ class GenreLinker(TrainableGenreComponent):
             0 < len(found) < min(top_k, len(of.trie))
             for found, of in zip(hypotheses, names, strict=True)
         ):
-            message = Warnings.W006.format(component=self.name, top_k=top_k, num_beams=num_beams)
+            message = Warnings.W011.format(component=self.name, top_k=top_k, num_beams=num_beams)
             warnings.warn(message, stacklevel=2)
         return hypotheses
 
