@@ -96,8 +96,8 @@ class Errors:
     )
     M002 = (
         "[M002] The model {name!r} can't be loaded: {reason}\nA hub model is downloaded once, "
-        "with a network; after that no network is needed. Without one, copy the model's folder "
-        "here and give its path, or leave out 'name' for the model that comes with the package."
+        "with a network; later loads need none. Without a network, copy the model's folder here "
+        "and give its path, or leave out 'name' for the model that comes with the package."
     )
     M003 = (
         "[M003] The folder {name!r} can't be loaded as an encoder-decoder model: {reason}\nIt "
@@ -113,8 +113,8 @@ class Errors:
         "be {allowed}."
     )
     M006 = (
-        "[M006] The model's answer holds NaN or infinite values: its weights are broken or "
-        'overflow in {dtype}. Load the weights again, or set dtype = "float32".'
+        "[M006] The model's output has NaN or infinite values: its weights are broken or overflow "
+        'in {dtype}. Load the weights again, or set dtype = "float32".'
     )
     M007 = (
         "[M007] The title set's longest name has {found} tokens, but the model can generate "
@@ -124,8 +124,8 @@ class Errors:
 
     M009 = (
         "[M009] The token id {found} is beyond the model's vocabulary of {size}: the tokenizer or "
-        "the title set is not this model's. Load a folder in which model and tokenizer were saved "
-        "together."
+        "the title set belongs to another model. Load a folder in which model and tokenizer were "
+        "saved together."
     )
 
     # Source files of names
@@ -213,8 +213,8 @@ class Errors:
         'pipeline is loaded, or set dtype to "auto", "float32" or "bfloat16".'
     )
     C004 = (
-        "[C004] The function in the setting 'candidates' gave {found!r} for the entity {ent!r}. It "
-        "must give a list of names, or None to search the whole title set."
+        "[C004] The function in the setting 'get_candidates' gave {found!r} for the entity {ent!r}. "
+        "It must give a list of names, or None to search the whole title set."
     )
 
     # Data for training and evaluation
@@ -247,8 +247,8 @@ class Errors:
 
     # Training
     D010 = (
-        "[D010] The loss is {value} after {steps} steps; the weights were not changed. The {count} "
-        "pairs of the batch begin with: {pairs}. Look at these, and try a lower learning rate, a "
+        "[D010] The loss is {value} after {steps} steps; the weights were not changed. The first "
+        "of the {count} pairs of the batch: {pairs}. Check them, and try a lower learning rate, a "
         'longer warm-up, or dtype = "float32".'
     )
     D011 = (
@@ -260,7 +260,7 @@ class Errors:
         "component."
     )
     D013 = (
-        "[D013] {name!r} is of type {found!r}; a model can be made of an encoder of type bert, "
+        "[D013] {name!r} is a model of type {found!r}; a warm start needs an encoder of type bert, "
         "roberta or xlm-roberta."
     )
     D021 = (
@@ -269,13 +269,13 @@ class Errors:
         "vocab.txt), all of one model, as transformers' save_pretrained writes them."
     )
     D022 = (
-        "[D022] The encoder {name!r} has positions of the kind {found!r} (position_embedding_type "
-        "in its config.json), which a BART can't have. Give one with absolute positions."
+        "[D022] The encoder {name!r} has positions of type {found!r} (position_embedding_type in "
+        "its config.json), which BART does not have. Give an encoder with absolute positions."
     )
     D024 = (
-        "[D024] {names}: trained as well, but not kept in checkpoints, so the training can't go on "
-        "if it is broken off. Freeze them (training.frozen_components), or train them by "
-        "themselves with 'spacy train'; remove {path} to begin anew."
+        "[D024] The components {names} are trained but not saved in checkpoints, so this training "
+        "can't be resumed. Freeze them (training.frozen_components), or train them separately with "
+        "'spacy train'. Remove {path} to start again."
     )
     D014 = (
         "[D014] The pipeline {path} has no component that can do this; its components are: "
@@ -284,26 +284,25 @@ class Errors:
     )
     D016 = (
         "[D016] {path} holds pairs that were encoded before a change of: {changed}. Delete it to "
-        "have them encoded anew, or write to another folder."
+        "encode them again, or write to another folder."
     )
     D023 = (
-        "[D023] {name} has no mention that can be learnt from: none has a title or id that leads "
-        "to a name of the title set (the linker's kb_id is {kb_id!r}, its labels_discard are "
-        "{labels}, and use_gold_ents is {use_gold_ents}). Correct the corpus, the title set or "
-        "these settings."
+        "[D023] {name} has no mention to learn from: none has a title or id that leads to a name "
+        "of the title set. Correct the corpus, the title set, or the settings that select "
+        "mentions. The pairs of {component!r} depend on: {settings}."
     )
     D026 = (
-        "[D026] The corpus {name} gives no example, so nothing can be evaluated. See its block in "
-        "the config, and the files that it reads."
+        "[D026] The corpus {name} has no examples, so the pipeline can't be evaluated. Check its "
+        "block in the config, and the files that it reads."
     )
     D025 = (
-        "[D025] [training.frozen_components] has all that could be trained: {names}. Take the "
-        "genre_linker out of it. (To freeze a part of its model, set 'frozen' in the component's "
-        "training block.)"
+        "[D025] [training.frozen_components] lists all components that can be trained: {names}. "
+        "Remove one of them from the list. (To freeze a part of a model, set 'frozen' in the "
+        "component's training block.)"
     )
     D017 = (
-        "[D017] A {kind} has no mask token, so nothing can be hidden. Set mask_context = 0 in the "
-        "training block."
+        "[D017] A {kind} has no mask token, so context can't be masked. Set mask_context = 0 in "
+        "the training block."
     )
     D018 = "[D018] Only one of --model and --pipeline can be evaluated. Leave out the other one."
     D020 = (
@@ -333,4 +332,9 @@ class Warnings:
     W004 = (
         "[W004] Of the mentions in {path} these were left out: {lost}. (Entities of a Doc can't "
         "overlap, and begin and end where tokens do.)"
+    )
+    W005 = (
+        "[W005] The config of {component!r} has settings of an earlier version: {changes}. To "
+        "remove this warning, remove them from the config, or save the pipeline again with "
+        "nlp.to_disk()."
     )
