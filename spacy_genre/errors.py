@@ -87,6 +87,12 @@ class Errors:
         "build or copy it again."
     )
     T026 = "[T026] The name can't be added: {reason}. Correct it and try again."
+    T027 = (
+        "[T027] The file {path} was overwritten in place while its title set is in use (by 'cp', "
+        "'scp' or 'rsync --inplace', say), so its names can't be read any more. Open it again: "
+        "titles = TitleSet.open(path). Write a new file under another name and rename it "
+        "('mv NEW {path}'), as TitleSet.save does: then the set in use keeps the old file."
+    )
 
     # Models
     M001 = (

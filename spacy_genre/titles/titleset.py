@@ -124,7 +124,8 @@ class TitleSet:
 
     @classmethod
     def open(cls, path: Union[str, Path], *, tokenizer: Any = None) -> "TitleSet":
-        """Open a file by memory map, without reading it into memory.
+        """Open a file. A file of more than 8 MB is opened by memory map, without reading it into
+        memory. It may be replaced while it is in use, but not overwritten in place.
 
         path (Union[str, Path]): A file written by `save`.
         tokenizer (Optional[Any]): The model's tokenizer. It is only needed to add names.
@@ -155,13 +156,22 @@ class TitleSet:
 
     def to_bytes(self) -> bytes:
         """Serialize the set, with all changes, as `save` does."""
-        tables = compact_tables(self.view)
-        return storage.dump(tables.to_arrays(), tables.header)
+        view = self.view
+        try:
+            tables = compact_tables(view)
+            return storage.dump(tables.to_arrays(), tables.header)
+        finally:
+            view.base.check_file()
 
     def compact(self) -> None:
         """Merge all pending changes into new tables, in memory. Results of queries stay equal."""
         with self._lock:
-            self._reset(compact_tables(self.view))
+            view = self.view
+            try:
+                tables = compact_tables(view)
+            finally:
+                view.base.check_file()
+            self._reset(tables)
 
     @classmethod
     def from_bytes(cls, data: bytes, *, tokenizer: Any = None) -> "TitleSet":
@@ -196,12 +206,22 @@ class TitleSet:
     @property
     def view(self) -> TitleView:
         """An immutable snapshot with all changes so far. Use one view for queries that must be
-        consistent with each other."""
+        consistent with each other.
+
+        RAISES (ValueError): If the set's file was overwritten in place.
+        """
+        self._changes.base.check_file()
         view = self._view
         if view is None:
             with self._lock:
                 view = self._view = self._changes.view()
         return view
+
+    @property
+    def _live_view(self) -> TitleView:
+        """A view that changes with the set, for queries under the lock."""
+        self._changes.base.check_file()
+        return self._changes.live_view
 
     @property
     def trie(self) -> AnyTrie:
@@ -297,7 +317,7 @@ class TitleSet:
         if prior is not None:
             prior = float(np.float32(prior))  # as it is stored
         with self._lock:
-            view = self._changes.live_view
+            view = self._live_view
             if (row := view.find(name)) >= 0:
                 _check_same(name, "id", view.id_at(row) or None, id)
                 _check_same(name, "prior", view.prior_at(row), prior)
@@ -319,7 +339,7 @@ class TitleSet:
         """
         count = check_alias(alias, count)
         with self._lock:
-            row = self._changes.live_view.target(name)
+            row = self._live_view.target(name)
             if row < 0:
                 raise KeyError(Errors.T010.format(name=name))
             self._changes.add_alias(alias, row, count)
@@ -332,7 +352,7 @@ class TitleSet:
         RAISES (KeyError): If it is not in the set.
         """
         with self._lock:
-            row = self._changes.live_view.find(name)
+            row = self._live_view.find(name)
             if row < 0:
                 raise KeyError(Errors.T010.format(name=name))
             self._changes.remove(row)
