@@ -45,8 +45,8 @@ class Errors:
         'on_invalid="skip" (on the command line: --skip-invalid).'
     )
     T010 = (
-        "[T010] {name!r} is not in the title set; nothing was changed. Use titles.add(name) to add a "
-        "name, and 'name in titles' to see whether it exists."
+        "[T010] {name!r} is not in the title set; nothing was changed. Use titles.add(name) to "
+        "add a name, and 'name in titles' to see whether it exists."
     )
     T011 = (
         "[T011] To add a name, the title set needs the model's tokenizer. Take the set from the "
@@ -137,8 +137,9 @@ class Errors:
     # Source files of names
     F001 = "[F001] Can't read {path}: there is no such file. Nothing was written."
     F002 = (
-        "[F002] {path} is truncated or damaged at byte {offset}: {reason}. Nothing was written. Download "
-        "or copy it again, and compare its checksum with the one that is published with it."
+        "[F002] {path} is truncated or damaged at byte {offset}: {reason}. Nothing was written. "
+        "Download or copy it again, and compare its checksum with the one that is published with "
+        "it."
     )
     F003 = (
         "[F003] {path} is a web page, not a list of names: perhaps the error page of a failed "
@@ -157,8 +158,8 @@ class Errors:
     )
     F006 = (
         "[F006] {path} is not well-formed XML, or is truncated, before byte {offset}: {reason}. "
-        "Nothing was written. Download the dump again, and compare its checksum with the one that is "
-        "published with it."
+        "Nothing was written. Download the dump again, and compare its checksum with the one that "
+        "is published with it."
     )
     F007 = (
         "[F007] {path} does not begin with a <siteinfo> that lists namespaces, so articles can't "
@@ -166,13 +167,13 @@ class Errors:
         "Wikimedia."
     )
     F008 = (
-        "[F008] {path} holds the table {table!r}, which has no names. Nothing was written. Names are "
-        "read from the tables page, redirect and page_props."
+        "[F008] {path} holds the table {table!r}, which has no names. Nothing was written. Names "
+        "are read from the tables page, redirect and page_props."
     )
     F009 = (
         "[F009] {path} holds the table {table!r}, which refers to pages by id only. Nothing was "
-        "written. Give a dump with the titles of these ids, too: *-page.sql.gz of the same wiki and "
-        "date (or its *-pages-articles*.xml.bz2)."
+        "written. Give a dump with the titles of these ids, too: *-page.sql.gz of the same wiki "
+        "and date (or its *-pages-articles*.xml.bz2)."
     )
     F010 = (
         "[F010] {path}, line {line}: {reason}. Nothing was written. Correct the line (files are "
@@ -219,8 +220,8 @@ class Errors:
         'pipeline is loaded, or set dtype to "auto", "float32" or "bfloat16".'
     )
     C004 = (
-        "[C004] The function in the setting 'get_candidates' gave {found!r} for the entity {ent!r}. "
-        "It must give a list of names, or None to search the whole title set."
+        "[C004] The function 'get_candidates' returned {found!r} for the entity {ent!r}. It must "
+        "return a list of names, or None to search the whole title set."
     )
 
     # Data for training and evaluation

@@ -47,6 +47,7 @@ def test_with_models_of_other_kinds():
     model = T5ForConditionalGeneration(config).eval()
     with pytest.warns(UserWarning, match="W003"):
         here = search_names(model, INPUTS)
+    with pytest.warns(UserWarning, match="W003"):
         there = search_names(copy.deepcopy(model).cuda(), INPUTS)
     assert_same_hypotheses(here, there)
 

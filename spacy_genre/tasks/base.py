@@ -6,13 +6,13 @@ from array import array
 from itertools import chain, islice
 from pathlib import Path
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
     ClassVar,
     Dict,
     Hashable,
     Iterable,
+    Iterator,
     List,
     NamedTuple,
     Optional,
@@ -90,10 +90,6 @@ class GenreComponent(TrainablePipe):
         super().__init_subclass__(**kwargs)
         for key in cls.Settings.model_fields:
             setattr(cls, key, Setting(key))
-
-    if TYPE_CHECKING:  # the attributes of settings are made by __init_subclass__
-
-        def __getattr__(self, key: str) -> Any: ...
 
     def __init__(
         self,
@@ -205,7 +201,7 @@ class GenreComponent(TrainablePipe):
     def _search(
         self, inputs: Sequence[Tuple[List[int], SearchableNames]], view: TitleView
     ) -> List[List[Hypothesis]]:
-        """Search all names for some inputs, and the candidates for others."""
+        """Search all names for some inputs, and only candidates for others."""
         module, settings = self.shim.transformer.eval(), self.settings
         options: Dict[str, Any] = {
             "num_beams": settings.num_beams,
@@ -216,16 +212,15 @@ class GenreComponent(TrainablePipe):
         }
         of_all = [ids for ids, names in inputs if names is view]
         subsets = [(ids, names) for ids, names in inputs if isinstance(names, NameSubset)]
-        all_names: Iterable[List[Hypothesis]] = ()
-        candidates: Iterable[List[Hypothesis]] = ()
+        from_all: Iterator[List[Hypothesis]] = iter(())
+        from_subsets: Iterator[List[Hypothesis]] = iter(())
         if of_all:
             constraint = self.make_constraint(of_all, view)
-            all_names = constrained_search(module, of_all, constraint, **options)
+            from_all = iter(constrained_search(module, of_all, constraint, **options))
         if subsets:
-            tries = [names.trie for _, names in subsets]
-            candidates = search_candidates(module, [ids for ids, _ in subsets], tries, **options)
-        all_names, candidates = iter(all_names), iter(candidates)
-        return [next(all_names if names is view else candidates) for _, names in inputs]
+            of_subsets, tries = [ids for ids, _ in subsets], [names.trie for _, names in subsets]
+            from_subsets = iter(search_candidates(module, of_subsets, tries, **options))
+        return [next(from_all if names is view else from_subsets) for _, names in inputs]
 
     # The model and the title set
 

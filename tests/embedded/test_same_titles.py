@@ -55,8 +55,8 @@ def test_an_answer_of_a_benchmark_may_be_a_redirect():
 
 
 def test_spelling_is_folded():
-    assert compact_tables("Sly & the Family  Stone") == compact_tables("SLY AND the Family Stone")
-    assert compact_tables("Charles E. Winter") == compact_tables("Charles E Winter")
-    assert compact_tables("Help!") != compact_tables("Help")
-    assert compact_tables(".cat") != compact_tables("Cat")
-    assert compact_tables("Queen (band)") != compact_tables("Queen band")
+    assert fold("Sly & the Family  Stone") == fold("SLY AND the Family Stone")
+    assert fold("Charles E. Winter") == fold("Charles E Winter")
+    assert fold("Help!") != fold("Help")
+    assert fold(".cat") != fold("Cat")
+    assert fold("Queen (band)") != fold("Queen band")

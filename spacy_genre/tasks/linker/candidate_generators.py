@@ -119,6 +119,3 @@ def _check_missing(missing: str) -> None:
 def _check(key: str, value: object, allowed: str, is_allowed: bool) -> None:
     if not is_allowed:
         raise ValueError(Errors.D006.format(key=key, value=value, allowed=allowed))
-
-
-GoldCandidates_v1 = GivenCandidates_v1
