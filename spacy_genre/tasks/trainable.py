@@ -238,7 +238,7 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         if not kb_id or kb_id == self.NIL:
             return kb_id
         name = self._find_name(kb_id)
-        written = self.titles.id_of(name) if name and self.uses_ids else name
+        written = (self.titles.id_of(name) or name) if name and self.uses_ids else name
         return written or kb_id
 
     # Evaluation

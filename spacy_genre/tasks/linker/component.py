@@ -146,7 +146,6 @@ class GenreLinker(TrainableGenreComponent):
             span.text,
             unknown=self.tokenizer.unk_token_id,
             use_ids=self.uses_ids,
-            nil=self.NIL,
             settings=self.shim.settings,
         )
         kb_id = candidates[0].kb_id if candidates else self.NIL

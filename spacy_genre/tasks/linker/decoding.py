@@ -17,7 +17,6 @@ def make_candidates(
     *,
     unknown: Optional[int],
     use_ids: bool,
-    nil: str,
     settings: GenreSettings,
 ) -> Tuple[Candidate, ...]:
     """The candidates of a mention.
@@ -27,9 +26,8 @@ def make_candidates(
     mention (str): The mention, as it is written in the document.
     unknown (Optional[int]): The tokenizer's unknown token. It may stand for any text: a name that
         has it is a candidate only if the name is written exactly like the mention.
-    use_ids (bool): Whether the kb_id is the title set's id rather than the title. A name without an
-        id gets `nil`.
-    nil (str): The kb_id of an entity that is not linked.
+    use_ids (bool): Whether the kb_id is the title set's id rather than the title. The kb_id of a
+        name without an id is the title.
     settings (GenreSettings): The model's temperature and NIL score, for probabilities.
     RETURNS (Tuple[Candidate, ...]): One candidate for each name, best first. If several hypotheses
         lead to a name (its title and its redirects), the best one counts.
@@ -39,7 +37,7 @@ def make_candidates(
     return tuple(
         Candidate(
             title := names.name_at(row),
-            (names.id_at(row) or nil) if use_ids else title,
+            (names.id_at(row) or title) if use_ids else title,
             hypothesis.score,
             hypothesis.logprob,
             probability,
