@@ -37,7 +37,8 @@ class Errors:
     )
     T008 = (
         "[T008] The name {name!r} has two ids, {first!r} and {second!r}. Keep one of them: a "
-        "name leads to one entity."
+        "name leads to one entity. (Spellings that differ only in the Unicode form or in invisible "
+        "characters are one name.)"
     )
     T009 = (
         "[T009] {count} redirects can't be resolved, the first: {examples}. A redirect must end "

@@ -27,6 +27,7 @@ from . import storage
 from .building import check_alias, check_values, encode_name, make_rows
 from .changes import PendingChanges
 from .compaction import compact_tables
+from .normal_form import normal_form
 from .overlay import AnyTrie
 from .tables import Tables
 from .view import AddedName, TitleView
@@ -70,7 +71,8 @@ class TitleSet:
         header: Optional[Mapping[str, Any]] = None,
         progress: bool = False,
     ) -> "TitleSet":
-        """Build a set of names.
+        """Build a set of names. Names, redirects and aliases are stored and looked up in Unicode's
+        form NFC, without invisible characters such as zero-width spaces.
 
         names (Iterable[str]): The N names. Duplicates are merged.
         tokenizer (Union[NameTokenizer, transformers.PreTrainedTokenizerBase]): The tokenizer of
@@ -311,6 +313,7 @@ class TitleSet:
         """
         if not isinstance(name, str) or not name:
             raise ValueError(Errors.T019.format(found=name))
+        name = normal_form(name)
         if self._tokenizer is None:
             raise ValueError(Errors.T011)
         check_values(name, id, 0.0 if prior is None else prior)
@@ -342,7 +345,7 @@ class TitleSet:
             row = self._live_view.target(name)
             if row < 0:
                 raise KeyError(Errors.T010.format(name=name))
-            self._changes.add_alias(alias, row, count)
+            self._changes.add_alias(normal_form(alias), row, count)
             self._view = None
 
     def remove(self, name: str) -> None:

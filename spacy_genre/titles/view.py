@@ -8,6 +8,7 @@ from typing import AbstractSet, Dict, Iterator, List, Mapping, NamedTuple, Optio
 import numpy as np
 
 from .columns import MAX_COUNT
+from .normal_form import normal_form, stored_forms
 from .overlay import AnyTrie
 from .tables import Tables
 
@@ -61,11 +62,14 @@ class TitleView:
         return len(self.base.redirects) - int(np.count_nonzero(removed))
 
     def find(self, name: str) -> int:
-        """The row of a name, or -1."""
-        if name in self.rows_added:
-            return self.rows_added[name]
-        row = self.base.names.find(name)
-        return -1 if row in self.removed else row
+        """The row of a name in any Unicode form, or -1."""
+        for form in stored_forms(name):
+            if form in self.rows_added:
+                return self.rows_added[form]
+            row = self.base.names.find(form)
+            if row >= 0 and row not in self.removed:
+                return row
+        return -1
 
     def name_at(self, row: int) -> str:
         return self.added[row].name if row in self.added else self.base.name_at(row)
@@ -95,10 +99,13 @@ class TitleView:
     def target(self, name: str) -> int:
         """The row of a name or of a redirect's name, or -1."""
         row = self.find(name)
-        if row < 0 and (redirect := self.base.redirects.find(name)) >= 0:
-            row = int(self.base.targets[redirect])
-            return -1 if row in self.removed else row
-        return row
+        if row >= 0:
+            return row
+        for form in stored_forms(name):
+            if (redirect := self.base.redirects.find(form)) >= 0:
+                row = int(self.base.targets[redirect])
+                return -1 if row in self.removed else row
+        return -1
 
     def rows_of_id(self, kb_id: str) -> List[int]:
         """The rows of all names that have an id."""
@@ -114,7 +121,9 @@ class TitleView:
             never counted), sorted by count, then by prior, both descending.
         """
         counts: Dict[int, int] = {}
-        pairs = [*self.base.aliases.rows_of(mention), *self.aliases.get(mention, {}).items()]
+        pairs: List[Tuple[int, int]] = []
+        for form in stored_forms(mention):
+            pairs += [*self.base.aliases.rows_of(form), *self.aliases.get(form, {}).items()]
         if (row := self.target(mention)) >= 0:
             pairs.append((row, 0))
         for row, count in pairs:
@@ -129,6 +138,7 @@ class TitleView:
 
     def starting_with(self, prefix: str, limit: Optional[int]) -> List[str]:
         """The first `limit` names in sorted order that start with a prefix."""
+        prefix = normal_form(prefix)
         rows = self.base.names.rows_with_prefix(prefix)
         kept = (self.base.names[row] for row in rows if row not in self.removed)
         new = sorted(name for name in self.rows_added if name.startswith(prefix))

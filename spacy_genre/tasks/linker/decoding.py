@@ -5,6 +5,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from ...decoding import Hypothesis
 from ...model.settings import GenreSettings
+from ...titles.normal_form import normal_form
 from ...titles.spellings import best_name_at
 from ...titles.subset import SearchableNames
 from ...types import Candidate
@@ -54,6 +55,7 @@ def _best_by_name(
 ) -> Dict[int, Hypothesis]:
     """The best hypothesis for each name, by the name's row in the title set; best first."""
     best: Dict[int, Hypothesis] = {}
+    mention = normal_form(mention)
     for hypothesis in hypotheses:
         node = hypothesis.state
         is_known = unknown is None or unknown not in hypothesis.tokens
