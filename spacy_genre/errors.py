@@ -188,6 +188,12 @@ class Errors:
         "[F014] The package 'accelerate' is missing: pip install \"spacy_genre[accelerate]\". "
         "Without it a model can be trained by one process: python -m spacy genre train."
     )
+    F016 = (
+        "[F016] {path} looks like a table, but {reason}. Nothing was written. Its first rows:\n"
+        "{rows}\nName its columns: --name-column COLUMN and --id-column COLUMN, each a name of its "
+        "header, or a number (from 1) if it has no header. If each line is a name, write it as "
+        'JSON: {{"name": "..."}}.'
+    )
     F012 = (
         "[F012] The package {package!r} is missing, and without it Wikipedia's XML can't be read. "
         'Install what title sets need: pip install "spacy_genre[titles]"'
@@ -345,4 +351,12 @@ class Warnings:
         "[W005] The config of {component!r} has settings of an earlier version: {changes}. To "
         "remove this warning, remove them from the config, or save the pipeline again with "
         "nlp.to_disk()."
+    )
+    W006 = (
+        "[W006] {count} of {total} names look like {what}, such as {example!r}. They are used as "
+        "they are. {way_out}"
+    )
+    W007 = (
+        "[W007] These columns of {path} are not used: {columns}. To use one as the name or the id, "
+        "give --name-column or --id-column."
     )

@@ -1,6 +1,8 @@
 """`python -m spacy genre titles …`: commands for title sets."""
 
 import sys
+import warnings
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Dict, Iterator, List, Optional, Tuple
@@ -93,6 +95,17 @@ def build_cli(
             "--shared-ids", help="Allow several names of your own lists to have the same id."
         ),
     ] = False,
+    name_column: Annotated[
+        Optional[str],
+        typer.Option(
+            help="The column (or JSON key) of your own lists that has the names: a name of the "
+            "header, or a number from 1 if there is no header. [default: detected]"
+        ),
+    ] = None,
+    id_column: Annotated[
+        Optional[str],
+        typer.Option(help="The column (or JSON key) that has the ids. [default: detected]"),
+    ] = None,
     skip_invalid: Annotated[
         bool,
         typer.Option(
@@ -120,7 +133,8 @@ def build_cli(
 
     - your own list: plain text with one name per line; TSV or CSV with the columns name, id,
     aliases, redirects (separated by |), description, count; or JSONL with the same keys, where
-    aliases and redirects are lists.
+    aliases and redirects are lists. Common names of columns, such as title, itemLabel and qid, are
+    known, too.
 
     The English Wikipedia with Wikidata ids:
 
@@ -138,23 +152,37 @@ def build_cli(
         exclude_lists=exclude_lists,
         exclude_without_id=exclude_without_id,
         shared_ids=shared_ids,
+        name_column=name_column,
+        id_column=id_column,
     )
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))
-        titles = build_from_sources(
-            sources,
-            _name_tokenizer(model),
-            options,
-            trie=trie.value,
-            skip_invalid=skip_invalid,
-            n_process=n_process,
-            progress=sys.stderr.isatty(),
-        )
+        with _show_warnings():
+            titles = build_from_sources(
+                sources,
+                _name_tokenizer(model),
+                options,
+                trie=trie.value,
+                skip_invalid=skip_invalid,
+                n_process=n_process,
+                progress=sys.stderr.isatty(),
+            )
         titles.save(out)
     except (OSError, ValueError, ImportError) as err:
         msg.fail("No title set was written", reason_of(err), exits=1)
     _report(titles, out)
+
+
+@contextmanager
+def _show_warnings() -> Iterator[None]:
+    """Print the warnings of this package without a line of code."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        if str(warning.message).startswith("[W0"):
+            msg.warn(str(warning.message))
 
 
 def _report(titles: TitleSet, out: Path) -> None:

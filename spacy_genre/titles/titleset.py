@@ -1,6 +1,7 @@
 """The set of names that a model may generate."""
 
 import threading
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import (
@@ -30,6 +31,7 @@ from .compaction import compact_tables
 from .normal_form import normal_form
 from .overlay import AnyTrie
 from .tables import Tables
+from .unusual_names import describe_unusual_names
 from .view import AddedName, TitleView
 
 
@@ -102,8 +104,12 @@ class TitleSet:
         if isinstance(names, str):
             raise ValueError(Errors.T024.format(names=names))
         tokenizer = NameTokenizer.of(tokenizer)
+        names = names if isinstance(names, list) else list(names)
+        if on_invalid == "raise" and required is None:
+            for message in describe_unusual_names([n for n in names if isinstance(n, str)]):
+                warnings.warn(message, stacklevel=2)
         rows, dropped = make_rows(
-            names if isinstance(names, list) else list(names),
+            names,
             tokenizer,
             ids=ids,
             prior=prior,

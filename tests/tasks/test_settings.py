@@ -7,7 +7,7 @@ from typing import List, Literal, Optional, Union
 import pytest
 import settings_table
 import spacy
-from helpers.docs import LINKS, kb_ids, make_doc
+from helpers.docs import LINKS, NAMES, kb_ids, make_doc
 from pydantic import Field
 from spacy.language import Language
 
