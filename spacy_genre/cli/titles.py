@@ -15,6 +15,7 @@ from ..errors import Errors
 from ..sources import Options, build_from_sources
 from ..sources.lists import problem_of
 from ..titles import TitleSet
+from ..titles.loaders import EMBEDDED
 from ..titles.merging import merge_titles
 from ..tokenization import NameTokenizer
 from .output import reason_of, show_counts
@@ -253,17 +254,32 @@ def _format_value(value: Any) -> str:
 
 @titles_cli.command("search")
 def search_cli(
-    titles: TitlesArgument,
-    prefix: Annotated[str, typer.Argument(help="The start of a name, or a mention.")],
+    arguments: Annotated[
+        List[str],
+        typer.Argument(
+            metavar="[TITLES] PREFIX",
+            help="The file of a title set, if it is not the one inside the package; and the start "
+            "of a name, or a mention.",
+        ),
+    ],
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, help="The maximum number of names to show.")
     ] = 20,
 ) -> None:
-    """Show the names that start with PREFIX, and the candidates of PREFIX as a mention. The exit
-    code is 1 if there are none."""
-    view = _open(titles).view
-    names = [(name, view.id_at(view.find(name))) for name in view.starting_with(prefix, limit)]
-    candidates = [(view.name_at(row), str(count)) for row, count in view.get_candidates(prefix)]
+    """Show the names that start with PREFIX, and the candidates of PREFIX as a mention. Case is
+    ignored. The exit code is 1 if there are none."""
+    if len(arguments) > 2:
+        reason = "they are a title set and a PREFIX (in quotes, if it has spaces)"
+        raise typer.BadParameter(f"there are {len(arguments)} arguments; {reason}")
+    prefix = arguments[-1]
+    if len(arguments) == 1 and Path(prefix).is_file():
+        raise typer.BadParameter(f"{prefix} is a file; give the start of a name behind it")
+    view = _open(Path(arguments[0]) if len(arguments) == 2 else EMBEDDED).view
+    found = view.starting_with(prefix, limit, ignore_case=True)
+    names = [(name, view.id_at(view.find(name))) for name in found]
+    candidates = [
+        (view.name_at(row), str(count)) for row, count in view.get_candidates_in_any_case(prefix)
+    ]
     if names:
         msg.table(names, header=("name", "id"))
     if candidates:

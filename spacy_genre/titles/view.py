@@ -1,9 +1,21 @@
 """Immutable snapshots of a title set."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
-from typing import AbstractSet, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    AbstractSet,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 
@@ -130,16 +142,38 @@ class TitleView:
             if row not in self.removed:
                 counts[row] = min(counts.get(row, 0) + count, MAX_COUNT)
 
-        def rank(item: Tuple[int, int]) -> tuple:
-            row, count = item
-            return (-count, -self.prior_at(row), self.name_at(row))
+        return sorted(counts.items(), key=self._candidate_rank)
 
-        return sorted(counts.items(), key=rank)
+    def _candidate_rank(self, item: Tuple[int, int]) -> tuple:
+        row, count = item
+        return (-count, -self.prior_at(row), self.name_at(row))
 
-    def starting_with(self, prefix: str, limit: Optional[int]) -> List[str]:
+    def starting_with(
+        self, prefix: str, limit: Optional[int], *, ignore_case: bool = False
+    ) -> List[str]:
         """The first `limit` names in sorted order that start with a prefix."""
-        prefix = normal_form(prefix)
-        rows = self.base.names.rows_with_prefix(prefix)
-        kept = (self.base.names[row] for row in rows if row not in self.removed)
-        new = sorted(name for name in self.rows_added if name.startswith(prefix))
+        prefix, names = normal_form(prefix), self.base.names
+        rows: Iterable[int]
+        if ignore_case:
+            key = prefix.casefold()
+            rows = names.rows_with_prefix_in_any_case(prefix)
+            new = sorted(name for name in self.rows_added if name.casefold().startswith(key))
+        else:
+            rows = names.rows_with_prefix(prefix)
+            new = sorted(name for name in self.rows_added if name.startswith(prefix))
+        kept = (names[row] for row in rows if row not in self.removed)
         return list(islice(merge(kept, new), limit))
+
+    def get_candidates_in_any_case(self, mention: str) -> List[Tuple[int, int]]:
+        """As `get_candidates`, for all spellings of the mention that differ only in case."""
+        mention = normal_form(mention)
+        spellings = {mention}
+        tables = (self.base.aliases.strings, self.base.redirects, self.base.names)
+        for table in tables:
+            spellings.update(table[row] for row in table.rows_with_prefix_in_any_case(mention))
+        spellings.update(self.aliases, self.rows_added)
+        counts: Counter[int] = Counter()
+        for spelling in spellings:
+            if spelling.casefold() == mention.casefold():
+                counts.update(dict(self.get_candidates(spelling)))
+        return sorted(counts.items(), key=self._candidate_rank)
