@@ -32,7 +32,7 @@ from ..trainable import TrainableGenreComponent
 from .candidate_generators import GetCandidates, searchable_names
 from .coreference import longest_names
 from .decoding import make_candidates
-from .encoding import MentionEncoder, span_mention
+from .encoding import MentionEncoder, get_encoder, span_mention
 from .settings import LinkerSettings
 
 
@@ -95,14 +95,9 @@ class GenreLinker(TrainableGenreComponent):
 
     def _encoder(self) -> MentionEncoder:
         shim, context_tokens = self.shim, self.settings.context_tokens
-        return MentionEncoder(
-            shim.name_tokenizer,
-            shim.settings,
-            max_length=self.max_length,
-            context_tokens=(
-                shim.settings.context_tokens if context_tokens is None else context_tokens
-            ),
-        )
+        if context_tokens is None:
+            context_tokens = shim.settings.context_tokens
+        return get_encoder(shim.name_tokenizer, shim.settings, self.max_length, context_tokens)
 
     # Constraint
 

@@ -1,5 +1,6 @@
 """Entities to token ids: a marked mention in its context (paper, section 3.1 and appendix A.1)."""
 
+from functools import lru_cache
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -77,6 +78,14 @@ def _opening(doc: Doc, end: int, opening_tokens: int) -> str:
 
 
 # Mentions to token ids
+
+
+@lru_cache(maxsize=4)
+def get_encoder(
+    tokenizer: NameTokenizer, settings: GenreSettings, max_length: int, context_tokens: int
+) -> "MentionEncoder":
+    """The `MentionEncoder` with these arguments. Making one takes as long as encoding a mention."""
+    return MentionEncoder(tokenizer, settings, max_length=max_length, context_tokens=context_tokens)
 
 
 class MentionEncoder:
@@ -165,7 +174,7 @@ class MentionEncoder:
         RETURNS (NDArray[np.bool_]): [S].
         """
         tokens = list(tokens)
-        is_context = np.ones(len(tokens), np.bool_)
+        is_context: NDArray[np.bool_] = np.ones(len(tokens), np.bool_)
         is_context[: len(self.prefix)] = False
         is_context[len(tokens) - len(self.suffix) :] = False
         start = max(find_subsequence(tokens, part) for part in (self.start_of_text, self.start))
