@@ -98,7 +98,9 @@ def test_joiners_that_are_spelling_are_kept():
     assert normal_form("\u200b") == "\u200b"  # it can't be a name, and stays as it is
 
 
-@given(st.text(st.sampled_from("ae\u0301\u0308\u200b\u200c\u200d\ufeff\u00ad\u2126ک한\u1100\u1161")))
+@given(
+    st.text(st.sampled_from("ae\u0301\u0308\u200b\u200c\u200d\ufeff\u00ad\u2126ک한\u1100\u1161"))
+)
 def test_the_normal_form_is_normal(text):
     form = normal_form(text)
     assert normal_form(form) == form
