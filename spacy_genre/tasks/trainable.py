@@ -17,7 +17,7 @@ from ..titles import TitleSet
 from ..titles.spellings import best_name_at
 from ..titles.view import TitleView
 from ..training.hard_negatives import HardNegatives
-from ..training.pairs import Pair, make_pairs, warn_of_no_names
+from ..training.pairs import Pair, check_gold_names, make_pairs
 from ..training.settings import TrainingSettings
 from ..training.trainer import Trainer
 from ..types import NIL
@@ -25,6 +25,8 @@ from .base import GenreComponent
 
 # Names less than so many times as likely as the best one are no negatives worth their time.
 MIN_SHARE = 0.01
+# So many texts in a row may have nothing to learn from.
+MAX_EXAMPLES_WITHOUT_PAIRS = 1000
 
 
 class TrainableGenreComponent(GenreComponent):
@@ -45,6 +47,9 @@ class TrainableGenreComponent(GenreComponent):
     kb_id: str
     scorer: Optional[Callable]
     _trainer: Optional[Trainer] = None
+    # Pairs of all updates since `initialize`, and examples since the last one with pairs.
+    n_pairs: int = 0
+    _n_without_pairs: int = 0
 
     def _searchable(self) -> TitleView:
         """The title set as it is now, if names can be generated from it."""
@@ -63,18 +68,20 @@ class TrainableGenreComponent(GenreComponent):
     ) -> None:
         """Load the model and the title set.
 
-        get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples. If it has
-            links, and none of the first ones leads to a name of the title set, there is a warning.
+        get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples.
         nlp (Optional[Language]): The pipeline.
         titles (Optional[Union[TitleSet, Callable[[], TitleSet]]]): The title set to use from now
             on; in a config, `[initialize.components.genre_linker.titles]`.
+        RAISES (ValueError): If the sample has gold kb_ids, and none of the first ones leads to a
+            name of the title set.
         """
         validate_get_examples(get_examples, "GenreLinker.initialize")
         if titles is not None:
             self.titles = titles() if callable(titles) else titles
         self._searchable()
         self._trainer = None
-        warn_of_no_names(self.name, islice(get_examples(), 100), self._gold_name)
+        self.n_pairs = self._n_without_pairs = 0
+        check_gold_names(self.name, self.kb_id, islice(get_examples(), 100), self._gold_name)
 
     def update(
         self,
@@ -94,19 +101,32 @@ class TrainableGenreComponent(GenreComponent):
         losses (Optional[Dict[str, float]]): To which the mean label-smoothed loss of the names'
             tokens, in nats, is added.
         RETURNS (Dict[str, float]): The losses.
-        RAISES (ValueError): If the loss is not finite, with the entities of the batch.
+        RAISES (ValueError): If the loss is not finite, with the entities of the batch; if there was
+            nothing to learn in many examples.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "GenreLinker.update")
-        if pairs := self._pairs(examples):
+        pairs = self._pairs(examples)
+        self._count_pairs(len(pairs), len(examples))
+        if pairs:
             device = self.shim.device
             context = partial(autocast, torch_dtype(self.training.dtype, device), device)
             losses[self.name] += self.trainer.accumulate(pairs, context, drop=drop)
         if sgd is not None:
             self.finish_update(sgd)
         return losses
+
+    def _count_pairs(self, n_pairs: int, n_examples: int) -> None:
+        """RAISES (ValueError): If there was nothing to learn in too many examples in a row."""
+        self.n_pairs += n_pairs
+        self._n_without_pairs = 0 if n_pairs else self._n_without_pairs + n_examples
+        if self._n_without_pairs >= MAX_EXAMPLES_WITHOUT_PAIRS:
+            message = Errors.D032.format(
+                component=self.name, n=self._n_without_pairs, kb_id=self.kb_id
+            )
+            raise ValueError(message)
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Change the weights by the gradients that were added up: see `Trainer.step`."""

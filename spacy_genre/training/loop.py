@@ -21,7 +21,8 @@ from spacy.training.loop import (
 from spacy.util import fix_random_seed, registry, resolve_dot_names
 
 from ..atomic import atomic_folder, clean_up_folder
-from .checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from ..errors import Errors
+from .checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint, trained
 from .progress import BEST, LAST, check_evaluation
 
 
@@ -62,6 +63,7 @@ class Training:
         """Train until `training.max_steps` steps or `training.max_epochs` passes over the corpus
         are done in all, or `training.patience` steps brought nothing better."""
         settings, saved = self.settings, time.monotonic()
+        done = self.progress.step
         if settings["seed"] is not None:
             fix_random_seed(settings["seed"])
         if not self.progress.step:
@@ -80,9 +82,21 @@ class Training:
                     break
         finally:
             finish()
+        self._check_pairs(done)
         self._write_last()
         # So that the last steps are known to be done.
         save_checkpoint(self.nlp, self.out / CHECKPOINT, self.progress)
+
+    def _check_pairs(self, done: int) -> None:
+        """RAISES (ValueError): If nothing was learned in the whole training: the loss was 0.
+
+        done (int): The steps of earlier runs, which may have learned something.
+        """
+        for name, pipe in trained(self.nlp):
+            is_frozen = name in self.settings["frozen_components"]
+            if not done and not is_frozen and not getattr(pipe, "n_pairs", 1):
+                message = Errors.D034.format(component=name, n=self.progress.step, kb_id=pipe.kb_id)
+                raise ValueError(message)
 
     def _steps(self) -> Iterator[Dict[str, Any]]:
         """Train, and after each step yield what spaCy's loggers are told of it."""

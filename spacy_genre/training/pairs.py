@@ -8,7 +8,7 @@ from spacy.tokens import Span
 from spacy.training import Example
 
 from ..corpora.examples import gold_spans, gold_title
-from ..errors import Warnings
+from ..errors import Errors, Warnings
 from ..tokenization import NameTokenizer
 from ..types import NIL
 
@@ -77,14 +77,28 @@ def make_pairs(
     ]
 
 
-def warn_of_no_names(component: str, examples: Iterable[Example], gold_name: GoldName) -> None:
-    """Warn if some examples have gold kb_ids, and none of them leads to a name."""
+def check_gold_names(
+    component: str, kb_id: str, examples: Iterable[Example], gold_name: GoldName
+) -> None:
+    """Check that a sample of examples has something to learn. There is a warning if it has entities
+    and none is linked: the pipeline may have other components to train.
+
+    component (str): The component's name.
+    kb_id (str): What its kb_ids are: "title" or "id".
+    examples (Iterable[Example]): The sample.
+    gold_name (GoldName): Finds names.
+    RAISES (ValueError): If it has gold kb_ids, and none of them leads to a name.
+    """
+    examples = list(examples)
     gold = [span.kb_id_ for eg in examples for span in gold_spans(eg.reference)]
-    gold = [kb_id for kb_id in gold if kb_id != NIL]
+    gold += filter(None, (gold_title(eg.reference) for eg in examples))
+    if not gold and (n_ents := sum(len(eg.reference.ents) for eg in examples)):
+        warnings.warn(Warnings.W011.format(component=component, n=n_ents), stacklevel=3)
+    gold = [gold_id for gold_id in gold if gold_id != NIL]
     if gold and not any(map(gold_name, gold)):
-        shown = ", ".join(map(repr, gold[:3]))
-        message = Warnings.W002.format(component=component, count=len(gold), examples=shown)
-        warnings.warn(message, stacklevel=3)
+        shown = ", ".join(map(repr, dict.fromkeys(gold[:3])))
+        message = Errors.D031.format(component=component, n=len(gold), kb_id=kb_id, examples=shown)
+        raise ValueError(message)
 
 
 def _gold_spans(example: Example, use_gold_ents: bool) -> Iterator[Tuple[Span, str]]:
