@@ -274,8 +274,8 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 KEYS = ("text", "mentions", "spans", "ents", "accept", "entities", "label", "links", "anchors",
-        "wikipedia_title", "context_left", "mention", "label_title", "input", "output", "paragraphs",
-        "title", "meta", "answer")  # fmt: skip
+        "wikipedia_title", "context_left", "mention", "label_title", "input", "output",
+        "paragraphs", "title", "meta", "answer")  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None)

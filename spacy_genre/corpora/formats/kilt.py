@@ -100,7 +100,9 @@ def read_page(row: Dict[str, Any]) -> Page:
         raise ValueError("'text' must be a list of paragraphs")
     links: Dict[int, List[TextLink]] = {}
     for anchor in _anchors(row):
-        i, start, end = (anchor.get(key) for key in ("paragraph_id", "start", "end"))
+        i: Any = anchor.get("paragraph_id")
+        start: Any = anchor.get("start")
+        end: Any = anchor.get("end")
         if not all(isinstance(value, int) for value in (i, start, end)):
             raise ValueError("the 'paragraph_id', 'start' and 'end' of an anchor must be numbers")
         text = texts[i] if 0 <= i < len(texts) else ""
@@ -124,9 +126,8 @@ def _anchors(row: Dict[str, Any]) -> Iterator[Mapping[str, Any]]:
     anchors = row["anchors"] or []
     if isinstance(anchors, dict):  # as in the Hugging Face datasets: a list for each key
         columns = [list_of(anchors, key) for key in anchors]
-        anchors = [
-            dict(zip(anchors, values, strict=True)) for values in zip(*columns, strict=False)
-        ]
+        rows = zip(*columns, strict=False)
+        anchors = [dict(zip(anchors, values, strict=True)) for values in rows]
     if not isinstance(anchors, list) or not all(isinstance(anchor, dict) for anchor in anchors):
         raise ValueError("'anchors' must be a list of objects")
     yield from anchors

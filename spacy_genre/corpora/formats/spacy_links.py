@@ -36,9 +36,7 @@ def read_text(row: Dict[str, Any]) -> GoldText:
     labels = {
         (entity[0], entity[1]): entity[2]
         for entity in list_of(row, "entities")
-        if isinstance(entity, list)
-        and len(entity) >= 3
-        and type(entity[0]) is type(entity[1]) is int
+        if isinstance(entity, list) and list(map(type, entity[:3])) == [int, int, str]
     }
     mentions = []
     for (start, end), ids in _links(row["links"]):
