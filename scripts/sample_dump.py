@@ -24,9 +24,7 @@ def main(
     """Copy the sample."""
     spec = importlib.util.find_spec("gensim")
     if spec is None or not spec.submodule_search_locations:
-        raise SystemExit(
-            "The sample is in gensim. Run: pip install --no-deps gensim==4.4.0"
-        )
+        raise SystemExit("The sample is in gensim. Run: pip install --no-deps gensim==4.4.0")
     content = (Path(spec.submodule_search_locations[0]) / DUMP).read_bytes()
     if pages:
         first = bz2.decompress(content).split(END)[:pages]

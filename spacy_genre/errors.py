@@ -45,8 +45,8 @@ class Errors:
         'on_invalid="skip" (on the command line: --skip-invalid).'
     )
     T010 = (
-        "[T010] {name!r} is not in the title set; nothing was changed. Use titles.add(name) to add a "
-        "name, and 'name in titles' to see whether it exists."
+        "[T010] {name!r} is not in the title set; nothing was changed. Use titles.add(name) to "
+        "add a name, and 'name in titles' to see whether it exists."
     )
     T011 = (
         "[T011] To add a name, the title set needs the model's tokenizer. Take the set from the "
@@ -96,8 +96,8 @@ class Errors:
     )
     M002 = (
         "[M002] The model {name!r} can't be loaded: {reason}\nA hub model is downloaded once, "
-        "with a network; after that no network is needed. Without one, copy the model's folder "
-        "here and give its path, or leave out 'name' for the model that comes with the package."
+        "with a network; later loads need none. Without a network, copy the model's folder here "
+        "and give its path, or leave out 'name' for the model that comes with the package."
     )
     M003 = (
         "[M003] The folder {name!r} can't be loaded as an encoder-decoder model: {reason}\nIt "
@@ -113,8 +113,8 @@ class Errors:
         "be {allowed}."
     )
     M006 = (
-        "[M006] The model's answer holds NaN or infinite values: its weights are broken or "
-        'overflow in {dtype}. Load the weights again, or set dtype = "float32".'
+        "[M006] The model's output has NaN or infinite values: its weights are broken or overflow "
+        'in {dtype}. Load the weights again, or set dtype = "float32".'
     )
     M007 = (
         "[M007] The title set's longest name has {found} tokens, but the model can generate "
@@ -124,15 +124,16 @@ class Errors:
 
     M009 = (
         "[M009] The token id {found} is beyond the model's vocabulary of {size}: the tokenizer or "
-        "the title set is not this model's. Load a folder in which model and tokenizer were saved "
-        "together."
+        "the title set belongs to another model. Load a folder in which model and tokenizer were "
+        "saved together."
     )
 
     # Source files of names
     F001 = "[F001] Can't read {path}: there is no such file. Nothing was written."
     F002 = (
-        "[F002] {path} is truncated or damaged at byte {offset}: {reason}. Nothing was written. Download "
-        "or copy it again, and compare its checksum with the one that is published with it."
+        "[F002] {path} is truncated or damaged at byte {offset}: {reason}. Nothing was written. "
+        "Download or copy it again, and compare its checksum with the one that is published with "
+        "it."
     )
     F003 = (
         "[F003] {path} is a web page, not a list of names: perhaps the error page of a failed "
@@ -151,8 +152,8 @@ class Errors:
     )
     F006 = (
         "[F006] {path} is not well-formed XML, or is truncated, before byte {offset}: {reason}. "
-        "Nothing was written. Download the dump again, and compare its checksum with the one that is "
-        "published with it."
+        "Nothing was written. Download the dump again, and compare its checksum with the one that "
+        "is published with it."
     )
     F007 = (
         "[F007] {path} does not begin with a <siteinfo> that lists namespaces, so articles can't "
@@ -160,13 +161,13 @@ class Errors:
         "Wikimedia."
     )
     F008 = (
-        "[F008] {path} holds the table {table!r}, which has no names. Nothing was written. Names are "
-        "read from the tables page, redirect and page_props."
+        "[F008] {path} holds the table {table!r}, which has no names. Nothing was written. Names "
+        "are read from the tables page, redirect and page_props."
     )
     F009 = (
         "[F009] {path} holds the table {table!r}, which refers to pages by id only. Nothing was "
-        "written. Give a dump with the titles of these ids, too: *-page.sql.gz of the same wiki and "
-        "date (or its *-pages-articles*.xml.bz2)."
+        "written. Give a dump with the titles of these ids, too: *-page.sql.gz of the same wiki "
+        "and date (or its *-pages-articles*.xml.bz2)."
     )
     F010 = (
         "[F010] {path}, line {line}: {reason}. Nothing was written. Correct the line (files are "
@@ -213,8 +214,8 @@ class Errors:
         'pipeline is loaded, or set dtype to "auto", "float32" or "bfloat16".'
     )
     C004 = (
-        "[C004] The function in the setting 'candidates' gave {found!r} for the entity {ent!r}. It "
-        "must give a list of names, or None to search the whole title set."
+        "[C004] The function 'get_candidates' returned {found!r} for the entity {ent!r}. It must "
+        "return a list of names, or None to search the whole title set."
     )
 
     # Data for training and evaluation
@@ -253,8 +254,8 @@ class Errors:
         "mentions[start, end, title or id]; spans[start, end, kb_id] (Prodigy); "
         "entities[start_offset, end_offset, title or kb_id] (doccano); links of "
         "spaCy, {{'(start, end)': {{id: 1.0}}}}; context_left, mention, context_right, label_title "
-        "(BLINK); entities with a kb_id (.spacy). Add titles or ids to the spans: see the table of formats "
-        "in docs/training.md."
+        "(BLINK); entities with a kb_id (.spacy). Add titles or ids to the spans: see the table of "
+        "formats in docs/training.md."
     )
     D033 = (
         "[D033] A corpus has no path. Set it in the config, or on the command line: --paths.train "
@@ -263,8 +264,8 @@ class Errors:
 
     # Training
     D010 = (
-        "[D010] The loss is {value} after {steps} steps; the weights were not changed. The {count} "
-        "pairs of the batch begin with: {pairs}. Look at these, and try a lower learning rate, a "
+        "[D010] The loss is {value} after {steps} steps; the weights were not changed. The first "
+        "of the {count} pairs of the batch: {pairs}. Check them, and try a lower learning rate, a "
         'longer warm-up, or dtype = "float32".'
     )
     D011 = (
@@ -276,7 +277,7 @@ class Errors:
         "component."
     )
     D013 = (
-        "[D013] {name!r} is of type {found!r}; a model can be made of an encoder of type bert, "
+        "[D013] {name!r} is a model of type {found!r}; a warm start needs an encoder of type bert, "
         "roberta or xlm-roberta."
     )
     D021 = (
@@ -285,13 +286,13 @@ class Errors:
         "vocab.txt), all of one model, as transformers' save_pretrained writes them."
     )
     D022 = (
-        "[D022] The encoder {name!r} has positions of the kind {found!r} (position_embedding_type "
-        "in its config.json), which a BART can't have. Give one with absolute positions."
+        "[D022] The encoder {name!r} has positions of type {found!r} (position_embedding_type in "
+        "its config.json), which BART does not have. Give an encoder with absolute positions."
     )
     D024 = (
-        "[D024] {names}: trained as well, but not kept in checkpoints, so the training can't go on "
-        "if it is broken off. Freeze them (training.frozen_components), or train them by "
-        "themselves with 'spacy train'; remove {path} to begin anew."
+        "[D024] The components {names} are trained but not saved in checkpoints, so this training "
+        "can't be resumed. Freeze them (training.frozen_components), or train them separately with "
+        "'spacy train'. Remove {path} to start again."
     )
     D014 = (
         "[D014] The pipeline {path} has no component that can do this; its components are: "
@@ -300,50 +301,50 @@ class Errors:
     )
     D016 = (
         "[D016] {path} holds pairs that were encoded before a change of: {changed}. Delete it to "
-        "have them encoded anew, or write to another folder."
+        "encode them again, or write to another folder."
     )
     D023 = (
-        "[D023] {name} has no mention that can be learnt from: none has a title or id that leads "
-        "to a name of the title set (the linker's kb_id is {kb_id!r}, its labels_discard are "
-        "{labels}, and use_gold_ents is {use_gold_ents}). Correct the corpus, the title set or "
-        "these settings."
+        "[D023] {name} has no mention to learn from: none has a title or id that leads to a name "
+        "of the title set. Correct the corpus, the title set, or the settings that select "
+        "mentions. The pairs of {component!r} depend on: {settings}."
     )
     D026 = (
-        "[D026] The corpus {name} gives no example, so nothing can be evaluated. See its block in "
-        "the config, and the files that it reads."
+        "[D026] The corpus {name} has no examples, so the pipeline can't be evaluated. Check its "
+        "block in the config, and the files that it reads."
     )
     D025 = (
-        "[D025] [training.frozen_components] has all that could be trained: {names}. Take the "
-        "genre_linker out of it. (To freeze a part of its model, set 'frozen' in the component's "
-        "training block.)"
+        "[D025] [training.frozen_components] lists all components that can be trained: {names}. "
+        "Remove one of them from the list. (To freeze a part of a model, set 'frozen' in the "
+        "component's training block.)"
     )
     D031 = (
-        "[D031] {component!r} can't learn from this corpus: none of the {n} gold kb_ids of the first "
-        "examples ({examples}, ...) leads to a name of its title set. Its kb_id is {kb_id!r}. If "
+        "[D031] {component!r} can't learn from this corpus: none of the {n} gold kb_ids of the "
+        "first examples ({examples}, ...) leads to a name of its title set. Its kb_id is {kb_id!r}. If "
         'these are ids, set kb_id = "id" and use a title set with these ids; if they are titles, '
         'set kb_id = "title"; or look up what the corpus has in a title set of both: genre corpus '
         "build FILE OUT --titles TITLES."
     )
     D032 = (
-        "[D032] {component!r} has nothing to learn from: in the last {n} texts no entity has a gold "
-        "kb_id that leads to a name of its title set (its kb_id is {kb_id!r}). Link the entities of "
-        "the corpus; or, if only other components should be trained, add this one to "
+        "[D032] {component!r} has nothing to learn from: in the last {n} texts no entity has a "
+        "gold kb_id that leads to a name of its title set (its kb_id is {kb_id!r}). Link the entities "
+        "of the corpus; or, if only other components should be trained, add this one to "
         "[training.frozen_components]."
     )
     D034 = (
-        "[D034] {component!r} has learned nothing in {n} steps: the loss is 0, since no entity of the "
-        "training corpus has a gold kb_id that leads to a name of its title set (its kb_id is "
-        "{kb_id!r}). Link the entities of the corpus; or, if only other components should be "
-        "trained, add this one to [training.frozen_components]."
+        "[D034] {component!r} has learned nothing in {n} steps: the loss is 0, since no entity of "
+        "the training corpus that it reads has a gold kb_id that leads to a name of its title set. "
+        "Link the entities of the corpus, and check the component's kb_id and labels_discard; or, "
+        "if only other components should be trained, add this one to "
+        "[training.frozen_components]."
     )
     D017 = (
-        "[D017] A {kind} has no mask token, so nothing can be hidden. Set mask_context = 0 in the "
-        "training block."
+        "[D017] A {kind} has no mask token, so context can't be masked. Set mask_context = 0 in "
+        "the training block."
     )
     D018 = "[D018] Only one of --model and --pipeline can be evaluated. Leave out the other one."
     D035 = (
-        "[D035] {path} has no gold mentions among the texts that were read, so there is nothing to "
-        "evaluate. A higher --limit may reach some; texts that lead to a page as a whole (document "
+        "[D035] {path} has no gold mentions among the texts that were read, so there is nothing "
+        "to evaluate. A higher --limit may reach some; texts that lead to a page as a whole (document "
         "retrieval) have no mentions."
     )
     D036 = "[D036] There is no config {name!r} in the package. Its configs are: {names}."
@@ -377,11 +378,16 @@ class Warnings:
         "overlap, and begin and end where tokens do.)"
     )
     W012 = (
-        "[W012] None of the {n} gold mentions of {path} is in the title set, so all of them count as "
-        "wrong. Are titles and ids those of this title set?"
+        "[W012] None of the {n} gold mentions of {path} is in the title set, so all of them count "
+        "as wrong. Are titles and ids those of this title set?"
     )
     W010 = (
         "[W010] {n} of the {n_items} texts of {path} have annotations that lead to no entity, so "
         "there is nothing in them to learn from (number {rows}). What was found: {keys}. Spans "
         "need a title or an id: see the table of formats in docs/training.md."
+    )
+    W005 = (
+        "[W005] The config of {component!r} has settings of an earlier version: {changes}. To "
+        "remove this warning, remove them from the config, or save the pipeline again with "
+        "nlp.to_disk()."
     )

@@ -1,11 +1,11 @@
-"""Every attribute that this package registers on `Doc` and `Span`, and access to their values.
+"""All attributes that this package registers on `Doc` and `Span`, and access to their values.
 
 | attribute | value | written by |
 | --- | --- | --- |
-| `doc._.genre_opening` | str: how the document begins that this Doc is a part of | the user |
-| `doc._.genre_gold_title` | str: the title that the text as a whole should lead to | corpora |
+| `doc._.genre_opening` | str: the beginning of the document that this Doc is a part of | user |
+| `doc._.genre_gold_title` | str: the title of the page that the whole text leads to | corpora |
 | `span._.genre_candidates` | List[Candidate]: the candidates of a span, best first | components |
-| `span._.genre_gold_candidates` | Optional[List[str]]: titles or ids that data allows | corpora |
+| `span._.genre_gold_candidates` | Optional[List[str]]: titles or ids from a data set | corpora |
 
 Values are plain (strings, lists, numbers), so that they survive `DocBin`, `to_bytes` and pickle.
 """
@@ -23,8 +23,8 @@ GOLD_CANDIDATES = "genre_gold_candidates"
 
 
 def _key(span: Span, name: str) -> Any:
-    """The key under which spaCy keeps the value of a span's attribute in `Doc.user_data`. spaCy
-    copies and moves these values along with the span."""
+    """The key of a span's attribute in `Doc.user_data`, as spaCy has it: spaCy copies these values
+    with the span."""
     return ("._.", name, span.start_char, span.end_char)
 
 
@@ -35,18 +35,18 @@ def set_candidates(span: Span, candidates: Iterable[Candidate]) -> None:
 
 
 def get_candidates(span: Span) -> List[Candidate]:
-    """The candidates that were written for a span, best first: `span._.genre_candidates`."""
+    """The candidates of a span, best first: `span._.genre_candidates`."""
     return [Candidate(*row) for row in span.doc.user_data.get(_key(span, CANDIDATES), [])]
 
 
 def set_gold_candidates(span: Span, names: Sequence[str]) -> None:
-    """Write the candidates that a data set allows for a mention, if there are any."""
+    """Write the titles or ids that a data set gives as candidates of a mention, if any."""
     if names:
         span._.set(GOLD_CANDIDATES, list(names))
 
 
 def get_gold_candidates(span: Span) -> List[str]:
-    """The candidates that a data set allows for a mention; empty if it lists none."""
+    """The titles or ids that a data set gives as candidates of a mention; empty if none."""
     names = span._.get(GOLD_CANDIDATES)
     return [name for name in names or () if isinstance(name, str)]
 

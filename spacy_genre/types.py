@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Tuple
 
-# The kb_id of a mention that is linked to no entity, as in spaCy's EntityLinker.
+# The kb_id of an entity that is not linked, as in spaCy's EntityLinker.
 NIL = "NIL"
 
 
@@ -11,10 +11,11 @@ NIL = "NIL"
 class Mention:
     """A mention in its context, as text.
 
-    left (str): What stands before the mention, as far as the context window may need it.
-    text (str): The mention itself, as it is written in the document.
-    right (str): What stands after it.
-    opening (str): How the document begins, if that is out of the window: what it is about.
+    left (str): The text to the left of the mention, at least as long as the context window.
+    text (str): The mention, as it is written in the document.
+    right (str): The text to the right of it.
+    opening (str): The beginning of the document, if the window does not reach it: it often says
+        what the document is about.
     """
 
     left: str
@@ -28,14 +29,14 @@ class Candidate:
     """A name that the model proposes for a mention.
 
     title (str): The name, as it is written in the title set.
-    kb_id (str): The id that the component writes for it: the title, or the title set's id.
-    score (float): logprob / length ** length_penalty, where the length counts the generated
-        tokens with the end token and without the start token; the candidates are ranked by it.
-    logprob (float): The sum of the log-probabilities of the name's tokens over the whole
-        vocabulary (natural logarithm; paper section 3.1, equation 1).
-    probability (float): How likely it is that this is the right name, 0 to 1: the candidate's
-        share of the scores' softmax, in which "none of these" has a share as well if the model has
-        a `nil_score`.
+    kb_id (str): The id that the component writes: the title, or the title set's id of it.
+    score (float): logprob / length ** length_penalty. The length is the number of generated tokens,
+        with the end token and without the start token. Candidates are ranked by their score.
+    logprob (float): The sum of the log-probabilities of the name's tokens over the full vocabulary
+        (natural logarithm; paper, section 3.1, equation 1).
+    probability (float): The probability that this name is right, 0 to 1: its share in the softmax
+        over the scores of all candidates and, if the model has one, its `nil_score` for "none of
+        these".
     """
 
     title: str
@@ -47,11 +48,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class LinkedSpan:
-    """What a component found out about a span of a Doc.
+    """A span of a Doc with the entity that it is linked to.
 
-    start, end (int): The span's first token, and the one after its last.
+    start (int): Its first token.
+    end (int): The token after its last.
     kb_id (str): The id to write, or "NIL".
-    candidates (Tuple[Candidate, ...]): The candidates, best first; empty if none was sought.
+    candidates (Tuple[Candidate, ...]): The candidates, best first; empty if there was no search.
     """
 
     start: int

@@ -47,6 +47,7 @@ def test_with_models_of_other_kinds():
     model = T5ForConditionalGeneration(config).eval()
     with pytest.warns(UserWarning, match="W003"):
         here = search_names(model, INPUTS)
+    with pytest.warns(UserWarning, match="W003"):
         there = search_names(copy.deepcopy(model).cuda(), INPUTS)
     assert_same_hypotheses(here, there)
 
@@ -96,12 +97,13 @@ def test_pipeline(gpu, nlp):
         assert [candidate.score for candidate in here] == pytest.approx(scores, abs=1e-4)
 
 
-@pytest.mark.parametrize("contrast", [0.0, 2.0])
-def test_training(gpu, titles, contrast):
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_training(gpu, titles, weight):
     losses = []
     for device in ("cuda", "cpu"):
         nlp = spacy.blank("en")
-        training = {"@misc": "spacy_genre.Training.v1", "dtype": "float32", "contrast": contrast}
+        training = {"@misc": "spacy_genre.Training.v2", "dtype": "float32"}
+        training["hard_negatives"] = weight
         linker = nlp.add_pipe("genre_linker", config={"dtype": "float32", "training": training})
         linker.titles = titles
         linker.shim.transformer.to(device)

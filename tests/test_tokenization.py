@@ -8,8 +8,8 @@ from transformers import PreTrainedTokenizerFast
 from spacy_genre import tokenization
 from spacy_genre.tokenization import NameTokenizer, WordCache, word_separator
 
-# Difficult text for tokenizers: marks behind a space, final sigmas, case that grows or depends on the
-# language, CJK, controls, all kinds of white space, apostrophes, text of special tokens.
+# Difficult text for tokenizers: marks behind a space, final sigmas, case that grows or depends on
+# the language, CJK, controls, all kinds of white space, apostrophes, text of special tokens.
 NASTY = st.sampled_from(
     [
         *" \u0301\u0345\u200b\u200d\u00ad\ufeff\ufffd\x00",

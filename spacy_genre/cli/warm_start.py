@@ -1,4 +1,4 @@
-"""`python -m spacy genre warm-start`: where to begin training a small model."""
+"""`python -m spacy genre warm-start`: the untrained model from which to train a small one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,19 +15,19 @@ def warm_start_cli(
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
     decoder_layers: Annotated[int, typer.Option(help="Layers of the decoder.")] = 3,
     context_tokens: Annotated[
-        int, typer.Option(help="Context to each side of a mention, in tokens.")
+        int, typer.Option(help="Context on each side of a mention, in tokens.")
     ] = 32,
     opening_tokens: Annotated[
-        int, typer.Option(help="Tokens of how the document begins, before the context.")
+        int, typer.Option(help="How many of the document's first tokens precede the context.")
     ] = 0,
-    dropout: Annotated[float, typer.Option(help="Dropout in training.")] = 0.1,
+    dropout: Annotated[float, typer.Option(help="Dropout rate in training.")] = 0.1,
     force: Annotated[bool, typer.Option("--force", "-F", help="Replace OUT.")] = False,
 ) -> None:
-    """Make an encoder-decoder (BART) of an encoder (BERT, RoBERTa, MiniLM and the like).
+    """Make an encoder-decoder (BART) from an encoder (BERT, RoBERTa, MiniLM and similar).
 
-    Its encoder computes what ENCODER does; its decoder has to be trained: see configs/small.cfg.
+    Its encoder computes the same as ENCODER; its decoder must be trained: see configs/small.cfg.
     """
-    # Only when it is needed, since it takes seconds.
+    # This import takes seconds.
     from ..model.warm_start import warm_start
 
     try:

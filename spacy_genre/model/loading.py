@@ -1,9 +1,9 @@
-"""Getting an encoder-decoder and its tokenizer from a folder or from the hub."""
+"""Loading an encoder-decoder and its tokenizer from a folder or from the hub."""
 
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Optional, Sequence, TypeVar
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
@@ -18,8 +18,8 @@ from ..tokenization import NameTokenizer
 from .settings import GenreSettings
 
 EMBEDDED = Path(__file__).parents[1] / "assets" / "genre_mini"
-# Which files of a hub model are needed; many have the same weights in several formats.
-SMALL_FILES = ["*.json", "*.txt", "*.model"]
+# The files of a hub model that are downloaded: many have the same weights in several formats.
+CONFIG_FILES = ["*.json", "*.txt", "*.model"]
 WEIGHTS = ["*.safetensors", "pytorch_model*.bin"]
 T = TypeVar("T")
 
@@ -33,78 +33,91 @@ def load_pretrained(
 
     name (Optional[str]): A folder that transformers' `save_pretrained` wrote, or the name of a
         model on the hub, or None for the model that comes with the package. The network is used
-        only for a hub model that is not yet in the local cache.
-    tokenizer_config, transformer_config (Optional[Dict[str, Any]]): Passed on to transformers.
+        only for a hub model that is not in the local cache.
+    tokenizer_config (Optional[Dict[str, Any]]): Arguments of the tokenizer's `from_pretrained`.
+    transformer_config (Optional[Dict[str, Any]]): Arguments of the configuration's.
     RETURNS (HFObjects): The tokenizer and the model, in float32, on thinc's current device.
-    RAISES (ValueError): If there is no such model, it can't be loaded, or is of another kind.
+    RAISES (ValueError): If there is no such model, it can't be loaded, or it is no
+        encoder-decoder.
     """
-    options = (tokenizer_config, transformer_config)
-    return _with_folder(name, WEIGHTS, partial(_load_all, options=options))
+    load = partial(
+        _load_model, tokenizer_config=tokenizer_config, transformer_config=transformer_config
+    )
+    return _load_from_folder(name, WEIGHTS, load)
 
 
 def load_name_tokenizer(name: Optional[str]) -> NameTokenizer:
-    """How a model writes names, without loading its weights.
+    """Load a model's tokenizer of names, without its weights.
 
-    name (Optional[str]): As in `load_pretrained`.
+    name (Optional[str]): As for `load_pretrained`.
     RAISES (ValueError): As `load_pretrained`.
     """
-    return _with_folder(name, ["config.json"], _load_names)
+    return _load_from_folder(name, ["config.json"], _load_tokenizer)
 
 
-def _with_folder(name: Optional[str], needed: Sequence[str], load: Callable[[Path], T]) -> T:
-    """Load from a model's folder; only if a hub model is not here, or not all of it, use the
-    network.
+def _load_from_folder(name: Optional[str], patterns: Sequence[str], load: Callable[[Path], T]) -> T:
+    """Load from a model's folder. A hub model is downloaded if the cache does not have all of it.
 
-    needed (Sequence[str]): Patterns of which one file is needed: the first that has any.
+    patterns (Sequence[str]): Alternatives in order of preference: a file of one of them is needed.
+    load (Callable[[Path], T]): Loads from the folder.
     """
     if name is None or is_folder(name):
         folder = EMBEDDED if name is None else Path(name).expanduser()
         if not (folder / "config.json").is_file():
             raise ValueError(Errors.M001.format(name=str(folder)))
         return load(folder)
-    # transformers asks the hub about files that are here; a folder leaves it nothing to ask.
-    with suppress(_Incomplete, LocalEntryNotFoundError):
-        return load(_snapshot(name, needed, local=True))
+    # By the folder, since with the name transformers asks the hub even about cached files.
+    with suppress(_IncompleteError, LocalEntryNotFoundError):
+        return load(_snapshot(name, patterns, local=True))
     try:
-        return load(_snapshot(name, needed, local=False))
-    except Exception as err:  # of the network, of the hub, of the disk
+        return load(_snapshot(name, patterns, local=False))
+    except Exception as err:  # of the network, the hub or the disk
         reason = str(err).strip().split("\n")[0]
         raise ValueError(Errors.M002.format(name=name, reason=reason)) from err
 
 
-def _snapshot(name: str, needed: Sequence[str], *, local: bool) -> Path:
-    """The folder of a hub model in the local cache."""
-    for pattern in needed:
-        patterns = [*SMALL_FILES, pattern]
-        folder = Path(snapshot_download(name, allow_patterns=patterns, local_files_only=local))
+def _snapshot(name: str, patterns: Sequence[str], *, local: bool) -> Path:
+    """The folder of a hub model in the local cache.
+
+    local (bool): Whether to leave the network alone.
+    """
+    for pattern in patterns:
+        files = [*CONFIG_FILES, pattern]
+        folder = Path(snapshot_download(name, allow_patterns=files, local_files_only=local))
         if (folder / "config.json").is_file() and any(folder.glob(pattern)):
             return folder
-    raise _Incomplete(Errors.M003.format(name=name, reason="config.json or weights are missing"))
+    raise _IncompleteError(
+        Errors.M003.format(name=name, reason="config.json or weights are missing")
+    )
 
 
-class _Incomplete(ValueError):
+class _IncompleteError(ValueError):
     """Files of a model are missing or broken."""
 
 
-def _load_all(folder: Path, *, options: Tuple) -> HFObjects:
-    tokenizer_config, transformer_config = options
+def _load_model(
+    folder: Path,
+    *,
+    tokenizer_config: Optional[Dict[str, Any]],
+    transformer_config: Optional[Dict[str, Any]],
+) -> HFObjects:
     config = _load_config(folder, transformer_config)
     tokenizer = _load(AutoTokenizer, folder, tokenizer_config)
     transformer, info = _load_weights(folder, config)
-    if lacking := [*info["missing_keys"], *info["mismatched_keys"]]:
-        reason = f"its weights lack or do not fit {', '.join(map(str, lacking[:3]))}"
-        raise _Incomplete(Errors.M003.format(name=str(folder), reason=reason))
+    if wrong := [*info["missing_keys"], *info["mismatched_keys"]]:
+        reason = f"its weights lack or do not fit {', '.join(map(str, wrong[:3]))}"
+        raise _IncompleteError(Errors.M003.format(name=str(folder), reason=reason))
     transformer.to(get_torch_default_device())
     return HFObjects(tokenizer, transformer.eval(), None)
 
 
-def _load_names(folder: Path) -> NameTokenizer:
+def _load_tokenizer(folder: Path) -> NameTokenizer:
     settings = GenreSettings.from_config(_load_config(folder, None))
     return NameTokenizer(_load(AutoTokenizer, folder, None), bos=settings.name_bos)
 
 
 def is_folder(name: str) -> bool:
-    """Whether a model's name means a folder, there or not, rather than a model on the hub."""
+    """Whether a model's name is that of a folder, which may not exist, and not of a hub model."""
     path = Path(name).expanduser()
     return path.exists() or path.is_absolute() or name[:1] in ".~" or name.count("/") > 1
 
@@ -113,12 +126,12 @@ def _load_config(folder: Path, options: Optional[Dict[str, Any]]) -> Any:
     config = _load(AutoConfig, folder, options)
     if type(config) not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
         raise ValueError(Errors.M004.format(name=str(folder), model_type=config.model_type))
-    GenreSettings.from_config(config)  # better to fail now than at the first document
+    GenreSettings.from_config(config)  # fail now and not at the first document
     return config
 
 
 def _load_weights(folder: Path, config: Any) -> Any:
-    # Our own message about missing weights says more than the warning that they are random.
+    # transformers would warn of missing weights, for which we raise an error.
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     options = {"config": config, "torch_dtype": "float32", "output_loading_info": True}
@@ -131,7 +144,7 @@ def _load_weights(folder: Path, config: Any) -> Any:
 def _load(auto: Any, folder: Path, options: Optional[Dict[str, Any]]) -> Any:
     try:
         return auto.from_pretrained(str(folder), local_files_only=True, **(options or {}))
-    # transformers, tokenizers and safetensors raise all sorts for files missing or broken.
+    # transformers, tokenizers and safetensors raise many types for missing and broken files.
     except Exception as err:
         reason = str(err).strip().split("\n")[0]
-        raise _Incomplete(Errors.M003.format(name=str(folder), reason=reason)) from err
+        raise _IncompleteError(Errors.M003.format(name=str(folder), reason=reason)) from err

@@ -1,4 +1,4 @@
-"""The encoder-decoder as a thinc model: loading, saving, and batches for it."""
+"""The encoder-decoder as a thinc model: loading, saving, and its padded batches."""
 
 import copy
 import tempfile
@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, cast
 
+import numpy as np
 import srsly
 import torch
 from spacy.util import SimpleFrozenDict
@@ -19,23 +20,25 @@ from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM
 
 from ..atomic import atomic_folder
+from ..batching import pad
 from ..errors import Errors
 from ..tokenization import NameTokenizer
 from .loading import load_pretrained
 from .settings import GenreSettings
 
-IGNORED = -100  # torch's label for positions that don't count
+IGNORED = -100  # the label of padding, which torch's cross entropy leaves out
 
 
 @dataclass(frozen=True)
 class Seq2SeqBatch:
     """Inputs and names, padded, on the model's device.
 
-    input_ids, attention_mask (LongTensor, [B, S]): The encoder's input.
-    decoder_input_ids (LongTensor, [R, T]): The start token and the name.
-    labels (LongTensor, [R, T]): The name and the end token; -100 where it is padding.
-    owners (Optional[LongTensor]): [R], the input that each name is for, ascending; None if there
-        is one name for each input.
+    input_ids (LongTensor): [B, S], the encoder's inputs.
+    attention_mask (LongTensor): [B, S], 1 where they are not padding.
+    decoder_input_ids (LongTensor): [R, T], the start token and the name.
+    labels (LongTensor): [R, T], the name and the end token; -100 where it is padding.
+    owners (Optional[LongTensor]): [R], the index of each name's input, ascending; None if each
+        input has one name.
     """
 
     input_ids: Tensor
@@ -54,22 +57,22 @@ def Seq2Seq_v1(
     transformers. Its output are the logits of the names, [B, T, V].
 
     name (Optional[str]): A folder that transformers' `save_pretrained` wrote, or the name of a
-        model on the hub ("facebook/genre-linking-blink", whose weights are CC-BY-NC, say), or
-        None for the model that comes with the package. It is loaded when it is first needed,
-        and not at all where a saved pipeline brings its own.
-    tokenizer_config, transformer_config (Dict[str, Any]): Passed on to `from_pretrained` of the
-        tokenizer and of the model's configuration.
+        model on the hub (such as "facebook/genre-linking-blink", whose weights are CC-BY-NC), or
+        None for the model that comes with the package. It is loaded when it is first needed; a
+        saved pipeline loads its own copy instead.
+    tokenizer_config (Dict[str, Any]): Arguments of the tokenizer's `from_pretrained`.
+    transformer_config (Dict[str, Any]): Arguments of the configuration's `from_pretrained`.
     """
-    nothing = HFObjects(None, None, None)
+    not_loaded = HFObjects(None, None, None)
     model = HFWrapper(
-        nothing,
+        not_loaded,
         convert_inputs=_convert_inputs,
         convert_outputs=_convert_outputs,
         model_cls=AutoModelForSeq2SeqLM,
     )
     model.name = "genre_seq2seq"
-    # The wrapper's own shim saves weights as a pickle; this one as transformers does.
-    model.shims[0] = Seq2SeqShim(nothing, model_cls=AutoModelForSeq2SeqLM)
+    # The wrapper's own shim saves weights as a pickle; this one saves them as transformers does.
+    model.shims[0] = Seq2SeqShim(not_loaded, model_cls=AutoModelForSeq2SeqLM)
     load = partial(load_pretrained, name, dict(tokenizer_config), dict(transformer_config))
     model.init = partial(_init, load=load)
     return model
@@ -82,11 +85,11 @@ def _init(model: Model, X: Any = None, Y: Any = None, *, load: Callable[[], HFOb
 
 
 class Seq2SeqShim(HFShim):
-    """Holds the torch module and its tokenizer; writes them as a folder that transformers can
-    load by itself.
+    """Holds the torch module and its tokenizer, and saves them as a folder that transformers can
+    load.
 
-    settings (GenreSettings): How the model was trained, once it is loaded.
-    name_tokenizer (NameTokenizer): How it writes names, once it is loaded.
+    settings (GenreSettings): The model's `genre` settings; set when the model is loaded.
+    name_tokenizer (NameTokenizer): The tokenizer of names; set when the model is loaded.
     """
 
     settings: GenreSettings
@@ -99,19 +102,20 @@ class Seq2SeqShim(HFShim):
 
     @property
     def tokenizer(self) -> Any:
+        """The tokenizer, or None before the model is loaded."""
         return self._hfmodel.tokenizer
 
     def set_hf(self, hf: HFObjects) -> None:
-        """Take a model that was loaded."""
+        """Set the loaded model and tokenizer."""
         self.settings = GenreSettings.from_config(hf.transformer.config)
         self.name_tokenizer = name_tokenizer(hf)
         self._model = hf.transformer
-        self._hfmodel = hf  # last, since other threads take it as the sign that all is there
+        self._hfmodel = hf  # last: other threads take it as the sign that all is set
 
     def to_folder(self, path: Path) -> None:
-        """Write config.json, model.safetensors and the tokenizer's files, all or nothing."""
+        """Write config.json, model.safetensors and the tokenizer's files, atomically."""
         module = self.transformer
-        # Half the size where that loses nothing, as with the weights that come with the package.
+        # In float16 if that is exact, as for the weights that come with the package.
         if all(torch.equal(v.half().to(v.dtype), v) for v in module.state_dict().values()):
             module = copy.deepcopy(module).half()
         with atomic_folder(path) as folder:
@@ -135,31 +139,31 @@ class Seq2SeqShim(HFShim):
 
 
 def shim_of(model: Model) -> Seq2SeqShim:
-    """The part of a `spacy_genre.Seq2Seq.v1` that holds the torch module."""
+    """The shim of a `spacy_genre.Seq2Seq.v1`."""
     return cast(Seq2SeqShim, model.shims[0])
 
 
 def name_tokenizer(hf: HFObjects) -> NameTokenizer:
-    """How a model writes names."""
+    """The tokenizer of names of a loaded model."""
     settings = GenreSettings.from_config(hf.transformer.config)
     return NameTokenizer(hf.tokenizer, bos=settings.name_bos)
 
 
 def hf_from_bytes(bytes_data: bytes) -> Optional[HFObjects]:
-    """The model whose `Seq2SeqShim.to_bytes` gave the bytes; None if it had not been loaded.
+    """The model from the bytes of `Seq2SeqShim.to_bytes`; None if it had not been loaded.
 
-    RAISES (ValueError): If they are something else.
+    RAISES (ValueError): If the bytes are something else.
     """
     try:
         files = srsly.msgpack_loads(bytes_data)
     except ValueError as err:
         raise ValueError(Errors.M008.format(reason="they can't be unpacked")) from err
-    good = isinstance(files, dict) and all(
+    are_files = isinstance(files, dict) and all(
         isinstance(name, str) and Path(name).name == name and isinstance(content, bytes)
         for name, content in files.items()
     )
-    if not good:
-        raise ValueError(Errors.M008.format(reason="they hold something else"))
+    if not are_files:
+        raise ValueError(Errors.M008.format(reason="they are no files"))
     if not files:
         return None
     with tempfile.TemporaryDirectory() as folder:
@@ -179,30 +183,24 @@ def make_batch(
     model (Model): The model, loaded.
     inputs (Sequence[List[int]]): B encoder inputs.
     names (Sequence[List[int]]): R names, as `NameTokenizer.encode` gives them.
-    owners (Optional[Sequence[int]]): [R], the input that each name is for, ascending; None if there
-        is one name for each input.
+    owners (Optional[Sequence[int]]): [R], the index of each name's input, ascending; None if each
+        input has one name.
+    RETURNS (Seq2SeqBatch): The batch, on the model's device.
     """
     shim = shim_of(model)
-    config, device = shim.transformer.config, shim.device
-    input_ids, attention_mask = pad(inputs, config.pad_token_id, device)
+    config = shim.transformer.config
+    input_ids, mask = pad(inputs, config.pad_token_id)
     starts = [[config.decoder_start_token_id, *name] for name in names]
     labels = [[*name, config.eos_token_id] for name in names]
+    start_rows, _ = pad(starts, config.pad_token_id)
+    label_rows, _ = pad(labels, IGNORED)
     return Seq2SeqBatch(
-        input_ids,
-        attention_mask,
-        pad(starts, config.pad_token_id, device)[0],
-        pad(labels, IGNORED, device)[0],
-        None if owners is None else torch.tensor(owners).to(device),
+        input_ids=torch.from_numpy(input_ids).to(shim.device),
+        attention_mask=torch.from_numpy(mask.astype(np.int64)).to(shim.device),
+        decoder_input_ids=torch.from_numpy(start_rows).to(shim.device),
+        labels=torch.from_numpy(label_rows).to(shim.device),
+        owners=None if owners is None else torch.tensor(owners).to(shim.device),
     )
-
-
-def pad(rows: Sequence[List[int]], value: int, device: torch.device) -> Tuple[Tensor, Tensor]:
-    """Rows of unequal length as one tensor and its mask, both [len(rows), longest]."""
-    width = max(map(len, rows))
-    ids = torch.tensor([row + [value] * (width - len(row)) for row in rows])
-    lengths = torch.tensor([len(row) for row in rows])
-    mask = torch.arange(width)[None, :] < lengths[:, None]
-    return ids.to(device), mask.long().to(device)
 
 
 def _convert_inputs(

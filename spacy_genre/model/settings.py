@@ -1,4 +1,4 @@
-"""What a model wants its input to look like: the `genre` block of its config.json."""
+"""How a model was trained: the `genre` block of its config.json."""
 
 import math
 from dataclasses import dataclass, fields
@@ -6,27 +6,27 @@ from typing import Any, Dict, Optional
 
 from ..errors import Errors
 
-# How the published checkpoints of the authors were trained; their config.json does not say.
-BY_MODEL_TYPE: Dict[str, Dict[str, Any]] = {
+# The settings of the authors' published checkpoints, whose config.json has no `genre` block.
+PUBLISHED: Dict[str, Dict[str, Any]] = {
     "mbart": {"start_delimiter": "[START]", "end_delimiter": "[END]", "name_bos": False},
 }
 
 
 @dataclass(frozen=True)
 class GenreSettings:
-    """How a model was trained to read mentions and to write names.
+    """The format of a model's inputs and names, and the calibration of its probabilities.
 
-    start_delimiter, end_delimiter (str): What marks the mention. Special tokens if the tokenizer
-        has them, else plain text, as in the published GENRE checkpoints.
+    start_delimiter (str): The text before a mention: a special token if the tokenizer has it, else
+        plain text, as in the published GENRE checkpoints.
+    end_delimiter (str): The text after a mention, likewise.
     name_bos (bool): Whether a name begins with the tokenizer's start token.
-    context_tokens (int): Tokens of context to each side of the mention that the model was
-        trained with.
-    opening_tokens (int): So many tokens of how the document begins stand before the context, where
-        that does not reach so far; 0 for none, as in the published checkpoints.
-    temperature (float): Divides the scores before they become probabilities; it makes the
-        first candidate's probability match how often it is right.
-    nil_score (Optional[float]): The score that "none of these names" has in the probabilities, as
-        one answer more; None if there is no such answer, as in the published checkpoints.
+    context_tokens (int): The context on each side of a mention in the training data, in tokens.
+    opening_tokens (int): How many of the document's first tokens stand before the context, if it
+        does not contain them; 0 for none, as in the published checkpoints.
+    temperature (float): The divisor of scores in the softmax that makes them probabilities. It is
+        fitted so that the first candidate's probability is how often it is right.
+    nil_score (Optional[float]): The score of the answer "none of these names" in that softmax; None
+        for no such answer, as in the published checkpoints.
     """
 
     start_delimiter: str = "[START_ENT]"
@@ -41,24 +41,27 @@ class GenreSettings:
     def from_config(cls, config: Any) -> "GenreSettings":
         """Read the settings of a model.
 
-        config (transformers.PretrainedConfig): Its configuration. What its `genre` block leaves
-            open is as in the published checkpoints of the model's type.
+        config (transformers.PretrainedConfig): Its configuration. Settings that its `genre` block
+            does not have are those of the published checkpoints of its type.
         RAISES (ValueError): If a setting is unknown or has a wrong value.
         """
-        given: Optional[Dict[str, Any]] = getattr(config, "genre", None)
-        if not isinstance(given, (dict, type(None))):
-            raise ValueError(Errors.M005.format(key="genre", value=given, allowed="a table"))
-        values = {**BY_MODEL_TYPE.get(config.model_type, {}), **(given or {})}
-        known = {f.name: f.type for f in fields(cls)}
+        block: Optional[Dict[str, Any]] = getattr(config, "genre", None)
+        if not isinstance(block, (dict, type(None))):
+            raise ValueError(Errors.M005.format(key="genre", value=block, allowed="a table"))
+        values = {**PUBLISHED.get(config.model_type, {}), **(block or {})}
+        types = {f.name: f.type for f in fields(cls)}
         for key, value in values.items():
-            allowed = _allowed(known.get(key), value)
+            allowed = _allowed(types.get(key), value)
             if allowed is not None:
                 raise ValueError(Errors.M005.format(key=key, value=value, allowed=allowed))
         return cls(**values)
 
 
 def _allowed(kind: Any, value: Any) -> Optional[str]:
-    """What a value must be, or None if it is that."""
+    """What a value of this type must be; None if the value is valid.
+
+    kind (Any): The type of the setting; None if there is no such setting.
+    """
     if kind is str:
         return None if isinstance(value, str) and value.strip() else "a text that is not blank"
     if kind is bool:

@@ -1,4 +1,4 @@
-"""A BART from a BERT: where to begin training a small model."""
+"""Warm start: a BART whose weights come from a BERT, from which to train a small model."""
 
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
@@ -14,13 +14,13 @@ from ..tokenization import NameTokenizer
 from .settings import GenreSettings
 
 MODEL_TYPES = ("bert", "roberta", "xlm-roberta")
-# How many rows of the positions' embeddings come before the first position.
+# The rows of BART's position embeddings before the first position.
 BART_OFFSET = 2
 ATTENTION = {"q_proj": "self.query", "k_proj": "self.key", "v_proj": "self.value"}
-# Sizes of vocabularies are rounded up to a multiple, for the sake of matrix products.
-MULTIPLE = 8
-# So much of what transformers has to say is shown, in characters.
-LONGEST = 200
+# Vocabulary sizes are rounded up to a multiple of this, for faster matrix products.
+VOCAB_MULTIPLE = 8
+# How much of transformers' error messages is shown, in characters.
+MAX_REASON = 200
 
 
 def warm_start(
@@ -32,26 +32,26 @@ def warm_start(
     opening_tokens: int = 0,
     dropout: float = 0.1,
 ) -> None:
-    """Write a `BartForConditionalGeneration` whose encoder computes what a BERT does.
+    """Write a `BartForConditionalGeneration` whose encoder computes the same as a BERT.
 
-    Both are Transformers with layer normalization behind each block and learned positions, so the
-    weights go over one to one; the embedding of the token type is folded into the positions. The
-    decoder's layers begin as layers of the encoder, with their self-attention as cross-attention as
-    well. The embeddings are shared.
+    Both are Transformers with layer normalization after each block and learned positions, so the
+    encoder's weights are copied; the embedding of the token type is added to the positions. The
+    decoder's layers are copies of encoder layers, with the weights of the self-attention also in
+    the cross-attention. Encoder, decoder and output layer share the embeddings.
 
     encoder (str): A folder that transformers' `save_pretrained` wrote, or the name of a model on
-        the hub: BERT, RoBERTa, XLM-RoBERTa, or one that was distilled into their form, as MiniLM.
-    out (Path): The folder to write: the model and its tokenizer, which knows the delimiters.
-    decoder_layers (int): How many, spread over the encoder's.
-    context_tokens (int): The context window to each side that the model is to be trained with.
-    opening_tokens (int): Tokens of how the document begins, likewise.
-    dropout (float): The rate of dropout in training.
-    RAISES (ValueError): If there is no such encoder, it is damaged or of another kind, or a number
-        is out of range; nothing was written then.
+        the hub: BERT, RoBERTa, XLM-RoBERTa, or a model distilled into their form, such as MiniLM.
+    out (Path): The folder to write: the model and its tokenizer, with the delimiters added.
+    decoder_layers (int): The number of decoder layers, copied from evenly spaced encoder layers.
+    context_tokens (int): The context on each side of a mention to train with, in tokens.
+    opening_tokens (int): How many of the document's first tokens to train with.
+    dropout (float): The dropout rate in training.
+    RAISES (ValueError): If there is no such encoder, it is damaged or of another type, or a number
+        is out of range. Nothing is written then.
     """
     _check("dropout", dropout, "from 0 to below 1", 0 <= dropout < 1)
     for key, value in (("context_tokens", context_tokens), ("opening_tokens", opening_tokens)):
-        # True is no number for `GenreSettings`, either.
+        # Not isinstance, since `GenreSettings` takes no bool either.
         _check(key, value, "a whole number, 0 or more", type(value) is int and value >= 0)
     bert, tokenizer = _load(encoder)
     n_layers = bert.config.num_hidden_layers
@@ -69,8 +69,8 @@ def warm_start(
         tokenizer.save_pretrained(folder)
 
 
-def _check(key: str, value: float, allowed: str, good: bool) -> None:
-    if not good:
+def _check(key: str, value: float, allowed: str, is_valid: bool) -> None:
+    if not is_valid:
         raise ValueError(Errors.D006.format(key=key, value=value, allowed=allowed))
 
 
@@ -84,13 +84,13 @@ def _load(name: str) -> Tuple[Any, Any]:
     tokenizer = _load_part("tokenizer", name, AutoTokenizer)
     options: Any = {"torch_dtype": "float32", "output_loading_info": True}
     bert, info = _load_part("weights", name, AutoModel, **options)
-    # Many checkpoints have no pooler, and a BART has no place for it.
-    lacking = [key for key in sorted(info["missing_keys"]) if not key.startswith("pooler.")]
-    if lacking:
-        reason = f"they lack {', '.join(lacking[:3])}"
+    # Many checkpoints have no pooler, and BART needs none.
+    missing = [key for key in sorted(info["missing_keys"]) if not key.startswith("pooler.")]
+    if missing:
+        reason = f"they lack {', '.join(missing[:3])}"
         raise ValueError(Errors.D021.format(part="weights", name=name, reason=reason))
     n_words = len(bert.embeddings.word_embeddings.weight)
-    # Tokens that were added to the tokenizer, as ours are, get embeddings of their own.
+    # Added tokens, such as the delimiters, are not counted by vocab_size.
     if tokenizer.vocab_size > n_words:
         raise ValueError(Errors.M009.format(found=tokenizer.vocab_size - 1, size=n_words))
     return bert.eval(), tokenizer
@@ -99,23 +99,23 @@ def _load(name: str) -> Tuple[Any, Any]:
 def _load_part(part: str, name: str, auto: Any, **options: Any) -> Any:
     try:
         return auto.from_pretrained(name, **options)
-    # transformers, tokenizers and safetensors raise all sorts for files missing or broken.
+    # transformers, tokenizers and safetensors raise many types for missing and broken files.
     except Exception as err:
-        reason = " ".join(str(err).split())[:LONGEST]
+        reason = " ".join(str(err).split())[:MAX_REASON]
         if Path(name).is_dir():
             raise ValueError(Errors.D021.format(part=part, name=name, reason=reason)) from err
         raise ValueError(Errors.M002.format(name=name, reason=reason)) from err
 
 
 def _embeddings(bert: Any, tokenizer: Any, delimiters: List[str]) -> Tensor:
-    """The words' embeddings, with those of the delimiters, [V, D]. A delimiter begins as the mean
-    of what it would be read as if it were no token of its own."""
+    """The token embeddings with those of the delimiters, [V, D]. Adds the delimiters to the
+    tokenizer. The embedding of a delimiter is the mean of those of the pieces of its text."""
     pieces = NameTokenizer(tokenizer).pieces(delimiters)
     tokenizer.add_special_tokens({"additional_special_tokens": delimiters})
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     tokenizer.model_max_length = _n_positions(bert.config)
     words = bert.embeddings.word_embeddings.weight.detach()
-    size = -(-max(len(tokenizer), len(words)) // MULTIPLE) * MULTIPLE
+    size = -(-max(len(tokenizer), len(words)) // VOCAB_MULTIPLE) * VOCAB_MULTIPLE
     shared = torch.zeros(size, words.shape[1])
     shared[: len(words)] = words
     for text, ids in zip(delimiters, pieces, strict=True):
@@ -128,7 +128,7 @@ def _n_positions(config: Any) -> int:
 
 
 def _offset(config: Any) -> int:
-    """How many rows of the encoder's positions come before the first position."""
+    """The rows of the encoder's position embeddings before the first position."""
     return 0 if config.model_type == "bert" else int(config.pad_token_id) + 1
 
 
@@ -166,11 +166,11 @@ def _weights(bert: Any, shared: Tensor, decoder_layers: int) -> Dict[str, Tensor
     new["lm_head.weight"] = shared
     positions = _positions(bert)
     n_layers = bert.config.num_hidden_layers
-    taken = {
+    copied = {
         "encoder": range(n_layers),
         "decoder": [(i + 1) * n_layers // decoder_layers - 1 for i in range(decoder_layers)],
     }
-    for side, layers in taken.items():
+    for side, layers in copied.items():
         new[f"model.{side}.embed_tokens.weight"] = shared
         new[f"model.{side}.embed_positions.weight"] = positions
         names = {f"model.{side}.layernorm_embedding": "embeddings.LayerNorm"}
@@ -191,7 +191,7 @@ def _positions(bert: Any) -> Tensor:
 
 
 def _layer_names(to: str, source: str, side: str) -> Dict[str, str]:
-    """The names of a layer's parts in BART, and of what they begin as in BERT."""
+    """The names of a layer's modules in BART, and of the BERT modules that they copy."""
     names = {
         f"{to}.fc1": f"{source}.intermediate.dense",
         f"{to}.fc2": f"{source}.output.dense",

@@ -1,51 +1,95 @@
-"""What the components share: a model, a title set, searching, and saving both."""
+"""What all components share: a model, a title set, the search, saving and loading."""
 
+import os
 import threading
-import weakref
 from array import array
-from pathlib import Path as FilePath
-from typing import Any, Callable, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple, Union
+from itertools import chain, islice
+from pathlib import Path
+from typing import (
+    Any,
+    Callable,
+    ClassVar,
+    Dict,
+    Hashable,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    Union,
+)
 
 import srsly
+import torch
 from spacy import util
+from spacy.language import Language
 from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, Span
 from spacy.util import SimpleFrozenList
 from spacy.vocab import Vocab
 from spacy_transformers.data_classes import HFObjects
-from thinc.api import Config, Model
+from thinc.api import Model
 
-from ..decoding import (
-    EarlyStopping,
-    Hypothesis,
-    TrieConstraint,
-    constrained_search,
-    search_candidates,
-)
-from ..decoding.beam_search import MAX_BEAMS
-from ..decoding.devices import DTYPES, torch_dtype
+from ..decoding import Constraint, Hypothesis, TrieConstraint, constrained_search, search_candidates
+from ..decoding.devices import torch_dtype
 from ..errors import Errors
 from ..model.loading import load_pretrained
 from ..model.seq2seq import Seq2SeqShim, hf_from_bytes, name_tokenizer, shim_of
 from ..titles import TitleSet
-from ..titles.overlay import AnyTrie
 from ..titles.subset import NameSubset, SearchableNames
 from ..titles.view import TitleView
-from .cache import SearchCache
-from .threads import use_one_thread_in_fork
-from .validation import check
+from .saving import clean_pipeline_config
+from .settings import SearchSettings, Setting, make_settings
 
-# The longest input of models that set no limit themselves (T5).
+# Longest input of a model that has no limit of its own (T5), in tokens.
 DEFAULT_MAX_LENGTH = 512
-# Components are loaded when they are first used, by whichever thread comes first.
+# Held while a model or a title set is loaded: several threads may need it first.
 LOADING = threading.RLock()
+
+_process = os.getpid()
+
+
+class SearchResult(NamedTuple):
+    """What the search found for one input.
+
+    span (Span): The span that was encoded.
+    names (SearchableNames): The names that were searched.
+    hypotheses (List[Hypothesis]): The generated sequences, best first; none for a span that the
+        model can't read.
+    """
+
+    span: Span
+    names: SearchableNames
+    hypotheses: List[Hypothesis]
 
 
 class GenreComponent(TrainablePipe):
     """A component that generates names of a title set.
 
+    A task is what a subclass defines:
+
+    1. how a Doc becomes inputs of the model: `get_spans` and `encode`;
+    2. which constraint the search obeys: `get_names` and `make_constraint`;
+    3. how hypotheses become annotations: `decode` and `set_annotations`;
+    4. how gold annotations become training pairs: `TrainableGenreComponent.get_targets`.
+
     The model and the title set are loaded when they are first needed, unless `from_disk` or
-    `from_bytes` brings them.
+    `from_bytes` has loaded others before.
+
+    Each setting is an attribute, too: `component.num_beams = 3` checks the value.
     """
+
+    Settings: ClassVar[Type[SearchSettings]] = SearchSettings
+
+    settings: SearchSettings
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for key in cls.Settings.model_fields:
+            setattr(cls, key, Setting(key))
 
     def __init__(
         self,
@@ -54,92 +98,132 @@ class GenreComponent(TrainablePipe):
         name: str,
         *,
         titles: Callable[[], TitleSet],
-        num_beams: int,
-        length_penalty: float,
-        search: str,
-        early_stopping: EarlyStopping,
-        batch_tokens: int,
-        dtype: str,
-        cache_size: int,
+        settings: Optional[SearchSettings] = None,
     ) -> None:
-        """Not called directly: see the components' own `__init__`.
+        """Make the component.
 
-        titles (Callable[[], TitleSet]): Opens the title set.
-        num_beams (int): How many unfinished names the search follows, 1 to 1000.
-        length_penalty (float): The exponent of a name's length in its score.
-        search (str): "beam", or "exact" for the truly best names.
-        early_stopping (EarlyStopping): When a beam search stops: False, "never" or True.
-        batch_tokens (int): How many tokens of input, padding included, the model reads at once.
-        dtype (str): "float32", "bfloat16", "float16" (on a GPU only) or "auto".
-        cache_size (int): Of how many inputs to keep what was found; 0 for none.
+        vocab (Vocab): The shared vocabulary.
+        model (Model): `spacy_genre.Seq2Seq.v1`.
+        name (str): The component's name in the pipeline.
+        titles (Callable[[], TitleSet]): Opens the title set: `spacy_genre.TitleSet.v1`.
+        settings (Optional[SearchSettings]): The settings; None for the defaults.
         """
         super().__init__(vocab, model, name)
-        self.num_beams = num_beams
-        self.length_penalty = length_penalty
-        self.search = search
-        self.early_stopping = early_stopping
-        self.batch_tokens = batch_tokens
-        self.dtype = dtype
-        self.cache_size = cache_size
-        self._cache = SearchCache()
+        self.settings = self.Settings() if settings is None else settings
+        self._config = self.settings.model_dump()
         self._load_titles = titles
         self._titles: Optional[TitleSet] = None
 
-    # Settings
+    # The task
 
-    # The attributes that may be set at any time.
-    SETTINGS: Tuple[str, ...] = (
-        "num_beams",
-        "length_penalty",
-        "search",
-        "early_stopping",
-        "batch_tokens",
-        "dtype",
-        "cache_size",
-    )
+    def get_spans(self, doc: Doc) -> List[Span]:
+        """The spans of a Doc that become inputs: entities, windows, or the whole Doc."""
+        raise NotImplementedError
 
-    def settings(self) -> Dict[str, Any]:
-        """The settings as they are now, as they can be saved."""
-        found = ((key, getattr(self, key)) for key in self.SETTINGS)
-        several = (set, frozenset, tuple)
-        return {key: sorted(v) if isinstance(v, several) else v for key, v in found}
+    def encode(self, spans: Sequence[Span]) -> List[Optional[List[int]]]:
+        """The model's inputs.
 
-    def check_settings(self) -> None:
-        """RAISES (ValueError): If a setting is out of range."""
-        self._check_number("num_beams", f"a whole number from 1 to {MAX_BEAMS}", 1, MAX_BEAMS)
-        self._check_number("length_penalty", "from -10 to 10", -10, 10, whole=False)
-        self._check_number("batch_tokens", "a whole number, 1 or more", 1)
-        self._check_number("cache_size", "a whole number, 0 or more", 0)
-        is_known = self.search in ("beam", "exact")
-        check(self.name, "search", self.search, '"beam" or "exact"', is_known)
-        is_known = self.early_stopping in (True, False, "never")
-        check(self.name, "early_stopping", self.early_stopping, 'true, false or "never"', is_known)
-        allowed = "one of " + ", ".join(f'"{dtype}"' for dtype in DTYPES)
-        check(self.name, "dtype", self.dtype, allowed, self.dtype in DTYPES)
+        spans (Sequence[Span]): N spans.
+        RETURNS (List[Optional[List[int]]]): [N], token ids; None for a span that the model can't
+            read.
+        """
+        raise NotImplementedError
 
-    def _check_number(
-        self, key: str, allowed: str, low: float, high: float = 1e18, *, whole: bool = True
-    ) -> None:
-        value = getattr(self, key)
-        good = isinstance(value, int if whole else (int, float)) and low <= value <= high
-        check(self.name, key, value, allowed, good and not isinstance(value, bool))
+    def get_names(self, spans: Sequence[Span], view: TitleView) -> List[SearchableNames]:
+        """The names that may be generated for each of N spans: by default, all."""
+        return [view] * len(spans)
 
-    def _changed_settings(self) -> Dict[str, Any]:
-        """The settings that are not those of the config any more. Only these are saved with the
-        component, so that what `spacy.load` overrides in the config counts for all others."""
-        return {key: v for key, v in self.settings().items() if v != self._configured[key]}
+    def make_constraint(self, inputs: Sequence[List[int]], view: TitleView) -> Constraint:
+        """The constraint for B inputs for which all names may be generated: that their sequences
+        are names of the title set (paper, section 3.2)."""
+        end = self.shim.transformer.config.eos_token_id
+        return TrieConstraint(view.trie, len(inputs), end)
 
-    def _apply_settings(self, changed: Dict[str, Any]) -> None:
-        for key, value in changed.items():
-            if key in self.SETTINGS:
-                setattr(self, key, value)
-        self.check_settings()
+    def decode(self, doc: Doc, results: Sequence[SearchResult]) -> Any:
+        """The annotations of a Doc.
 
-    # The parts
+        doc (Doc): The Doc. It is not changed.
+        results (Sequence[SearchResult]): The result for each of its spans.
+        """
+        raise NotImplementedError
+
+    def set_annotations(self, docs: Iterable[Doc], annotations: Sequence[Any]) -> None:
+        """Write the annotations that `predict` gave for some docs. Nothing else changes a Doc."""
+        raise NotImplementedError
+
+    # The way of a Doc
+
+    def predict(self, docs: Iterable[Doc]) -> List[Any]:
+        """Find the annotations of some docs, without changing the docs.
+
+        docs (Iterable[Doc]): The docs.
+        RETURNS (List[Any]): For each Doc, what `decode` gives.
+        RAISES (ValueError): If the title set is empty or does not fit the model.
+        """
+        docs = [docs] if isinstance(docs, Doc) else list(docs)
+        spans_of_docs = [self.get_spans(doc) for doc in docs]
+        spans = list(chain.from_iterable(spans_of_docs))
+        if not spans:
+            return [self.decode(doc, []) for doc in docs]
+        view = self.get_view()
+        inputs = self.encode(spans)
+        names = self.get_names(spans, view)
+        hypotheses = self.search_names(inputs, names, view)
+        results = map(SearchResult, spans, names, hypotheses)
+        return [
+            self.decode(doc, list(islice(results, len(spans_of_doc))))
+            for doc, spans_of_doc in zip(docs, spans_of_docs, strict=True)
+        ]
+
+    def search_names(
+        self,
+        inputs: Sequence[Optional[List[int]]],
+        names: Sequence[SearchableNames],
+        view: TitleView,
+    ) -> List[List[Hypothesis]]:
+        """Search the best names for some inputs. Equal inputs with equal names are searched once.
+
+        inputs (Sequence[Optional[List[int]]]): [N], token ids, or None for no search.
+        names (Sequence[SearchableNames]): [N], the names that may be generated for each.
+        view (TitleView): The title set.
+        RETURNS (List[List[Hypothesis]]): [N], hypotheses whose states are nodes of the tries of
+            `names`, best first; empty for None.
+        """
+        keys = [_key(ids, of) for ids, of in zip(inputs, names, strict=True)]
+        unique = {key: (ids, of) for key, ids, of in zip(keys, inputs, names, strict=True) if ids}
+        hypotheses = self._search([*unique.values()], view)
+        by_key = dict(zip(unique, hypotheses, strict=True))
+        return [by_key.get(key, []) for key in keys]
+
+    def _search(
+        self, inputs: Sequence[Tuple[List[int], SearchableNames]], view: TitleView
+    ) -> List[List[Hypothesis]]:
+        """Search all names for some inputs, and only candidates for others."""
+        module, settings = self.shim.transformer.eval(), self.settings
+        options: Dict[str, Any] = {
+            "num_beams": settings.num_beams,
+            "length_penalty": settings.length_penalty,
+            "early_stopping": settings.early_stopping,
+            "batch_tokens": settings.batch_tokens,
+            "dtype": torch_dtype(settings.dtype, self.shim.device),
+        }
+        of_all = [ids for ids, names in inputs if names is view]
+        subsets = [(ids, names) for ids, names in inputs if isinstance(names, NameSubset)]
+        from_all: Iterator[List[Hypothesis]] = iter(())
+        from_subsets: Iterator[List[Hypothesis]] = iter(())
+        if of_all:
+            constraint = self.make_constraint(of_all, view)
+            from_all = iter(constrained_search(module, of_all, constraint, **options))
+        if subsets:
+            of_subsets, tries = [ids for ids, _ in subsets], [names.trie for _, names in subsets]
+            from_subsets = iter(search_candidates(module, of_subsets, tries, **options))
+        return [next(from_all if names is view else from_subsets) for _, names in inputs]
+
+    # The model and the title set
 
     @property
     def shim(self) -> Seq2SeqShim:
-        """The loaded model: the torch module, its tokenizer and settings."""
+        """The loaded model: the torch module, its tokenizer and its settings."""
         use_one_thread_in_fork()
         shim = shim_of(self.model)
         if shim.transformer is None:
@@ -153,9 +237,15 @@ class GenreComponent(TrainablePipe):
         return self.shim.tokenizer
 
     @property
+    def max_length(self) -> int:
+        """The longest input and output of the model, in tokens."""
+        positions = getattr(self.shim.transformer.config, "max_position_embeddings", None)
+        return min(positions or DEFAULT_MAX_LENGTH, int(self.tokenizer.model_max_length))
+
+    @property
     def titles(self) -> TitleSet:
-        """The names that can be generated. The set may be changed (`titles.add("Name")`), and
-        replaced by another that was made with the model's tokenizer."""
+        """The names that can be generated. The set may be changed (`titles.add("Name")`), or
+        replaced by another one that was made with the model's tokenizer."""
         if self._titles is None:
             with LOADING:
                 if self._titles is None:
@@ -170,89 +260,23 @@ class GenreComponent(TrainablePipe):
         titles.bind(self.shim.name_tokenizer)
         self._titles = titles
 
-    @property
-    def max_length(self) -> int:
-        """The longest input and output of the model, in tokens."""
-        positions = getattr(self.shim.transformer.config, "max_position_embeddings", None)
-        return min(positions or DEFAULT_MAX_LENGTH, int(self.tokenizer.model_max_length))
+    def get_view(self) -> TitleView:
+        """The title set as it is now.
 
-    # The search
-
-    def find_paths(
-        self,
-        inputs: Sequence[Optional[List[int]]],
-        names: Sequence[SearchableNames],
-        view: TitleView,
-    ) -> List[List[Hypothesis]]:
-        """The best names for each input.
-
-        inputs (Sequence[Optional[List[int]]]): Token ids, or None for what can't be read.
-        names (Sequence[SearchableNames]): What may be generated for each: the title set, or some names of
-            it, which are then all scored if they are few.
-        view (TitleView): The title set.
-        RETURNS (List[List[Hypothesis]]): Paths in the tries of the names, best first; none for a None.
+        RAISES (ValueError): If it has no names, or names that are too long for the model.
         """
-        # The same mention in the same context is searched once.
-        keys = [_key(ids, of) for ids, of in zip(inputs, names, strict=True)]
-        tasks = {key: (ids, of) for key, ids, of in zip(keys, inputs, names, strict=True) if ids}
-        state = self._search_state(view) if self.cache_size else None
-        found = self._cache.look_up(state, tasks)
-        new = {key: task for key, task in tasks.items() if key not in found}
-        found.update(zip(new, self._search([*new.values()], view), strict=True))
-        self._cache.remember(state, found, self.cache_size)
-        return [found.get(key, []) for key in keys]
-
-    def _search(
-        self, tasks: List[Tuple[List[int], SearchableNames]], view: TitleView
-    ) -> List[List[Hypothesis]]:
-        """The paths for inputs with what may be generated for each."""
-        module = self.shim.transformer.eval()
-        eos = module.config.eos_token_id
-        options: Dict[str, Any] = {
-            "num_beams": self.num_beams,
-            "length_penalty": self.length_penalty,
-            "early_stopping": self.early_stopping,
-            "batch_tokens": self.batch_tokens,
-            "dtype": torch_dtype(self.dtype, self.shim.device),
-        }
-        whole = [ids for ids, names in tasks if names is view]
-        constraint = TrieConstraint(view.trie, len(whole), eos)
-        of_view = iter(constrained_search(module, whole, constraint, **options) if whole else [])
-        own = [(ids, names.trie) for ids, names in tasks if isinstance(names, NameSubset)]
-        inputs, tries = [ids for ids, _ in own], [trie for _, trie in own]
-        of_subset = iter(search_candidates(module, inputs, tries, **options) if own else [])
-        return [next(of_view if names is view else of_subset) for _, names in tasks]
-
-    def _search_state(self, view: TitleView) -> Any:
-        return (self.num_beams, self.length_penalty, weakref.ref(view)), id(self.shim.transformer)
-
-    def pack(self, inputs: Sequence[Optional[List[int]]]) -> List[List[int]]:
-        """Indices of inputs in batches of similar length, each of at most `batch_tokens`."""
-        batches: List[List[int]] = []
-        lengths = [len(ids) if ids is not None else 0 for ids in inputs]
-        widest = 0
-        for i in sorted(range(len(inputs)), key=lambda i: -lengths[i]):
-            if not lengths[i]:
-                break
-            if not batches or widest * (len(batches[-1]) + 1) > self.batch_tokens:
-                batches.append([])
-                widest = lengths[i]
-            batches[-1].append(i)
-        return batches
-
-    def check_trie(self, trie: AnyTrie) -> None:
-        """RAISES (ValueError): If the trie is empty or has names that are too long."""
-        if not len(trie):
+        view = self.titles.view
+        if not len(view.trie):
             raise ValueError(Errors.T007)
-        if trie.depth + 1 > self.max_length:
-            raise ValueError(Errors.M007.format(found=trie.depth, limit=self.max_length - 1))
+        depth, limit = view.trie.depth, self.max_length - 1  # the end token needs a position
+        if depth > limit:
+            raise ValueError(Errors.M007.format(found=depth, limit=limit))
+        return view
 
     # Saving and loading
 
     def to_bytes(self, *, exclude: Iterable[str] = SimpleFrozenList()) -> bytes:
-        """The component as bytes, with the model and the title set.
-        RAISES (ValueError): If a setting is out of range."""
-        self.check_settings()
+        """Serialize the component, with the model and the title set."""
         shim, titles = self.shim, self.titles
         serialize = {
             "cfg": lambda: srsly.json_dumps(self._changed_settings()),
@@ -265,8 +289,10 @@ class GenreComponent(TrainablePipe):
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = SimpleFrozenList()
     ) -> "GenreComponent":
-        """Load what `to_bytes` gave. RAISES (ValueError): If it is something else;
-        nothing is changed then."""
+        """Load what `to_bytes` gave.
+
+        RAISES (ValueError): If the bytes are something else; the component is not changed then.
+        """
         loaded: Dict[str, Any] = {}
         deserialize = {
             "cfg": lambda b: loaded.update(settings=srsly.json_loads(b)),
@@ -286,27 +312,28 @@ class GenreComponent(TrainablePipe):
         return self
 
     def to_disk(
-        self, path: Union[str, FilePath], *, exclude: Iterable[str] = SimpleFrozenList()
+        self, path: Union[str, Path], *, exclude: Iterable[str] = SimpleFrozenList()
     ) -> None:
-        """Write the component to a folder: `model/`, which transformers can load by itself, and
-        `titles.safetensors`. RAISES (ValueError): If a setting is out of range."""
-        self.check_settings()
+        """Write the component to a folder, with `model/`, which transformers can load by itself,
+        and `titles.safetensors`."""
         shim, titles = self.shim, self.titles
-        path = FilePath(path)
-        serialize: Dict[str, Callable[[FilePath], None]] = {
+        path = Path(path)
+        serialize: Dict[str, Callable[[Path], None]] = {
             "cfg": lambda p: srsly.write_json(p, self._changed_settings()),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
             "model": shim.to_folder,
             "titles.safetensors": titles.save,
         }
         util.to_disk(path, serialize, exclude)
-        forget_sources(path, self.name)
+        clean_pipeline_config(path)
 
     def from_disk(
-        self, path: Union[str, FilePath], *, exclude: Iterable[str] = SimpleFrozenList()
+        self, path: Union[str, Path], *, exclude: Iterable[str] = SimpleFrozenList()
     ) -> "GenreComponent":
-        """Load what `to_disk` wrote. RAISES (ValueError): If a part is missing or
-        damaged; nothing is changed then."""
+        """Load what `to_disk` wrote.
+
+        RAISES (ValueError): If a part is missing or damaged; the component is not changed then.
+        """
         loaded: Dict[str, Any] = {}
         deserialize = {
             "cfg": lambda p: loaded.update(settings=srsly.read_json(p)),
@@ -318,58 +345,60 @@ class GenreComponent(TrainablePipe):
         self._install(**loaded)
         return self
 
+    def _changed_settings(self) -> Dict[str, Any]:
+        """The settings that differ from the config. Only these are saved with the component: for
+        all others the config counts, which `spacy.load` can override."""
+        settings = self.settings.model_dump()
+        return {key: value for key, value in settings.items() if value != self._config[key]}
+
     def _install(
         self,
         hf: Optional[HFObjects] = None,
         titles: Optional[TitleSet] = None,
         settings: Optional[Dict[str, Any]] = None,
     ) -> None:
-        """Take a model, a title set and settings that were loaded, if they fit together."""
+        """Replace the model, the title set and settings by loaded ones, if all fit together."""
         titles = self._titles if titles is None else titles
         if titles is not None:
             titles.bind(self.shim.name_tokenizer if hf is None else name_tokenizer(hf))
-        self._apply_settings(settings or {})
+        values = {key: getattr(self.settings, key) for key in self.Settings.model_fields}
+        # Keys that this version does not know are settings of earlier versions that were removed.
+        values.update({key: v for key, v in (settings or {}).items() if key in values})
+        self.settings = make_settings(self.Settings, self.name, values)
         if hf is not None:
             shim_of(self.model).set_hf(hf)
         self._titles = titles
 
 
-def _key(ids: Optional[List[int]], names: SearchableNames) -> Hashable:
-    """What an input has in common with those for which the same would be found. It is short, since
-    a cache may hold many."""
-    return array("I", ids or ()).tobytes(), names.rows if isinstance(names, NameSubset) else None
+def find_component(nlp: Language, kind: Any) -> Tuple[str, Any]:
+    """The first component of a kind in a pipeline.
 
-
-def forget_sources(folder: FilePath, name: str) -> None:
-    """Take the files that a component was made from out of the config of the pipeline that it is
-    saved with: the pipeline brings its own copies, and a package should hold no path of the
-    machine that built it. (`nlp.to_disk` writes the config before the components.)
-
-    folder (FilePath): The component's own folder. Nothing is done unless it is in the folder of a
-        saved pipeline, whose config is as spaCy has written it, and no other file is touched.
+    nlp (Language): The pipeline.
+    kind (type): A class, or a Protocol that is `runtime_checkable`.
+    RETURNS (Tuple[str, Any]): Its name and the component.
+    RAISES (ValueError): If there is none.
     """
-    path = folder.parent / "config.cfg"
-    if folder.name != name or not path.is_file() or not (folder.parent / "meta.json").is_file():
-        return
-    text = path.read_text(encoding="utf8")
-    try:
-        config = Config().from_str(text, interpolate=False)
-    except ValueError:
-        return
-    block = config.get("components", {}).get(name)
-    if not isinstance(block, dict) or config.to_str(interpolate=False) != text:
-        return
-    if isinstance(block.get("titles"), dict) and "path" in block["titles"]:
-        block["titles"]["path"] = None
-    if isinstance(block.get("model"), dict) and "name" in block["model"]:
-        block["model"]["name"] = None
-    if config.to_str(interpolate=False) != text:
-        config.to_disk(path, interpolate=False)
-
-
-def find_component(nlp: Any, kind: Any) -> Tuple[str, Any]:
     for name, component in nlp.pipeline:
+        # Python 3.11 asks for the attributes of a Protocol, and some load the model: a subclass of
+        # the Protocol is told by its bases.
         if kind in type(component).__mro__ or isinstance(component, kind):
             return name, component
     path, names = nlp.path or nlp.meta["name"], ", ".join(nlp.pipe_names) or "none"
     raise ValueError(Errors.D014.format(path=path, kind=kind.__name__, names=names))
+
+
+def use_one_thread_in_fork() -> None:
+    """Let torch use one thread in a forked process (`nlp.pipe` with n_process).
+
+    A forked process has none of the threads of torch's OpenMP, and hangs if its parent has used
+    them. With one process for each core, it needs no more.
+    """
+    global _process
+    if os.getpid() != _process:
+        torch.set_num_threads(1)
+        _process = os.getpid()
+
+
+def _key(ids: Optional[List[int]], names: SearchableNames) -> Hashable:
+    """Identifies a search: token ids, and the rows of the candidates."""
+    return array("I", ids or ()).tobytes(), names.rows if isinstance(names, NameSubset) else None

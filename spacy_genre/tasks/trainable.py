@@ -1,63 +1,94 @@
-"""How the components are trained and evaluated: with spaCy's Examples."""
+"""What the components share in training and evaluation, on spaCy's Examples."""
 
 import math
+import warnings
 from functools import partial
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
+import numpy as np
+from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Span
 from spacy.training import Example, validate_examples, validate_get_examples
-from thinc.api import Optimizer
+from spacy.vocab import Vocab
+from thinc.api import Model, Optimizer
 
 from ..decoding.devices import autocast, torch_dtype
-from ..errors import Errors
-from ..extensions import copy_gold_candidates
+from ..errors import Errors, Warnings
 from ..titles import TitleSet
+from ..titles.compaction import compact_tables
 from ..titles.spellings import best_name_at
-from ..titles.view import TitleView
-from ..training.hard_negatives import HardNegatives
-from ..training.pairs import Pair, check_gold_names, make_pairs
+from ..titles.storage import checksum
+from ..training.pairs import Pair
 from ..training.settings import TrainingSettings
+from ..training.task import TrainableComponent
 from ..training.trainer import Trainer
 from ..types import NIL
 from .base import GenreComponent
+from .settings import SearchSettings
 
-# Names less than so many times as likely as the best one are no negatives worth their time.
+# A name that is less likely than this share of the best one's probability is no hard negative.
 MIN_SHARE = 0.01
-# So many texts in a row may have nothing to learn from.
+# Number of examples in which `initialize` looks for gold names.
+N_INITIALIZE = 100
+# So many examples in a row may have no training pair.
 MAX_EXAMPLES_WITHOUT_PAIRS = 1000
 
 
-class TrainableGenreComponent(GenreComponent):
-    """A component that learns to write the names of entities.
+class TrainableGenreComponent(GenreComponent, TrainableComponent):
+    """A component that learns from gold annotations (see `GenreComponent` for the rest of a task):
+    `get_targets` gives what the model should generate for which span.
 
-    training (TrainingSettings): How it is trained.
-    use_gold_ents (bool): Whether to train and to evaluate on the entities of the reference.
-    labels_discard (List[str]): Entities with these labels are passed over.
-    kb_id (str): What gold kb_ids are: "title" or "id".
-    scorer (Optional[Callable]): The scoring method.
+    It is the `TrainingTask` of its own trainer.
     """
 
-    NIL = NIL  # for an entity that is not linked, as in spaCy's EntityLinker
+    NIL = NIL  # the kb_id of an entity that is not linked, as in spaCy's EntityLinker
 
-    training: TrainingSettings
-    use_gold_ents: bool
-    labels_discard: List[str]
-    kb_id: str
-    scorer: Optional[Callable]
-    _trainer: Optional[Trainer] = None
-    # Pairs of all updates since `initialize`, and examples since the last one with pairs.
-    n_pairs: int = 0
-    _n_without_pairs: int = 0
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str,
+        *,
+        titles: Callable[[], TitleSet],
+        settings: Optional[SearchSettings] = None,
+        training: Optional[TrainingSettings] = None,
+        scorer: Optional[Callable] = None,
+    ) -> None:
+        """Make the component: see `GenreComponent`.
 
-    def _searchable(self) -> TitleView:
-        """The title set as it is now, if names can be generated from it."""
+        training (Optional[TrainingSettings]): How it is trained: `spacy_genre.Training.v2`. None
+            for the defaults.
+        scorer (Optional[Callable]): The scoring method.
+        """
+        super().__init__(vocab, model, name, titles=titles, settings=settings)
+        self.training = TrainingSettings() if training is None else training
+        self.scorer = scorer
+        self._trainer: Optional[Trainer] = None
+        self._reset_pair_counts()
+
+    # The task
+
+    def get_targets(self, example: Example) -> List[Tuple[Span, str]]:
+        """The training pairs of an Example: spans that become inputs, as in `get_spans`, and the
+        name that the model should generate for each."""
         raise NotImplementedError
 
-    def _encode(self, ents: Sequence[Span]) -> List[Optional[List[int]]]:
-        """The model's input for each entity; None for one that it can't read."""
+    def get_gold_ids(self, example: Example) -> List[str]:
+        """The gold titles or ids of an Example, whether the title set has them or not."""
         raise NotImplementedError
+
+    def maskable_tokens(self, tokens: Sequence[int]) -> NDArray[np.bool_]:
+        """Which tokens of an input the training may hide (`mask_context`), [S]."""
+        raise NotImplementedError
+
+    @property
+    def uses_ids(self) -> bool:
+        """Whether kb_ids are the ids of the title set rather than titles."""
+        return False
+
+    # Training
 
     def initialize(
         self,
@@ -71,17 +102,48 @@ class TrainableGenreComponent(GenreComponent):
         get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples.
         nlp (Optional[Language]): The pipeline.
         titles (Optional[Union[TitleSet, Callable[[], TitleSet]]]): The title set to use from now
-            on; in a config, `[initialize.components.genre_linker.titles]`.
-        RAISES (ValueError): If the sample has gold kb_ids, and none of the first ones leads to a
-            name of the title set.
+            on. In a config: `[initialize.components.genre_linker.titles]`.
+        RAISES (ValueError): If the first examples have gold ids, and none of these leads to a name
+            of the title set.
         """
-        validate_get_examples(get_examples, "GenreLinker.initialize")
+        validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         if titles is not None:
             self.titles = titles() if callable(titles) else titles
-        self._searchable()
+        self.get_view()
         self._trainer = None
-        self.n_pairs = self._n_without_pairs = 0
-        check_gold_names(self.name, self.kb_id, islice(get_examples(), 100), self._gold_name)
+        self._reset_pair_counts()
+        self._check_gold_names(list(islice(get_examples(), N_INITIALIZE)))
+
+    def _check_gold_names(self, examples: Sequence[Example]) -> None:
+        """Check that a sample of examples has something to learn. If it has entities and none is
+        linked, there is only a warning: the pipeline may have other components to train."""
+        ids = [kb_id for eg in examples for kb_id in self.get_gold_ids(eg) if kb_id != self.NIL]
+        n_ents = sum(len(eg.reference.ents) for eg in examples)
+        if n_ents and not any(kb_id for eg in examples for kb_id in self.get_gold_ids(eg)):
+            warnings.warn(Warnings.W011.format(component=self.name, n=n_ents), stacklevel=3)
+        if ids and not any(map(self.gold_name, ids)):
+            shown = ", ".join(map(repr, dict.fromkeys(ids[:3])))
+            message = Errors.D031.format(
+                component=self.name, n=len(ids), examples=shown, kb_id=self._id_kind
+            )
+            raise ValueError(message)
+
+    @property
+    def _id_kind(self) -> str:
+        return "id" if self.uses_ids else "title"
+
+    def _reset_pair_counts(self) -> None:
+        # Pairs since `initialize`, and examples since the last one with a pair.
+        self.n_pairs = 0
+        self._n_without_pairs = 0
+
+    def _count_pairs(self, n_pairs: int, n_examples: int) -> None:
+        """RAISES (ValueError): If too many examples in a row had no training pair."""
+        self.n_pairs += n_pairs
+        self._n_without_pairs = 0 if n_pairs else self._n_without_pairs + n_examples
+        if self._n_without_pairs >= MAX_EXAMPLES_WITHOUT_PAIRS:
+            n, kb_id = self._n_without_pairs, self._id_kind
+            raise ValueError(Errors.D032.format(component=self.name, n=n, kb_id=kb_id))
 
     def update(
         self,
@@ -91,130 +153,145 @@ class TrainableGenreComponent(GenreComponent):
         sgd: Optional[Optimizer] = None,
         losses: Optional[Dict[str, float]] = None,
     ) -> Dict[str, float]:
-        """Learn to write the names of gold entities.
+        """Learn from a batch of examples.
 
-        examples (Iterable[Example]): A batch. Entities whose gold kb_id leads to no name of the
-            title set are passed over.
+        examples (Iterable[Example]): The batch. Annotations for which there is no name in the title
+            set are ignored.
         drop (float): The dropout rate; 0 for the model's own (`dropout`, `attention_dropout` and
             `activation_dropout` in its config.json).
-        sgd (Optional[Optimizer]): The optimizer. Without it gradients add up.
-        losses (Optional[Dict[str, float]]): To which the mean label-smoothed loss of the names'
-            tokens, in nats, is added.
+        sgd (Optional[Optimizer]): The optimizer. Without it, gradients are accumulated.
+        losses (Optional[Dict[str, float]]): The mean label-smoothed loss of the names' tokens, in
+            nats, is added to it.
         RETURNS (Dict[str, float]): The losses.
-        RAISES (ValueError): If the loss is not finite, with the entities of the batch; if there was
-            nothing to learn in many examples.
+        RAISES (ValueError): If the loss is not finite, or too many examples in a row had no
+            training pair.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
-        validate_examples(examples, "GenreLinker.update")
-        pairs = self._pairs(examples)
+        validate_examples(examples, f"{type(self).__name__}.update")
+        pairs = self.make_pairs(examples)
         self._count_pairs(len(pairs), len(examples))
         if pairs:
             device = self.shim.device
-            context = partial(autocast, torch_dtype(self.training.dtype, device), device)
-            losses[self.name] += self.trainer.accumulate(pairs, context, drop=drop)
+            precision = partial(autocast, torch_dtype(self.training.dtype, device), device)
+            losses[self.name] += self.trainer.accumulate(pairs, precision, drop=drop)
         if sgd is not None:
             self.finish_update(sgd)
         return losses
 
-    def _count_pairs(self, n_pairs: int, n_examples: int) -> None:
-        """RAISES (ValueError): If there was nothing to learn in too many examples in a row."""
-        self.n_pairs += n_pairs
-        self._n_without_pairs = 0 if n_pairs else self._n_without_pairs + n_examples
-        if self._n_without_pairs >= MAX_EXAMPLES_WITHOUT_PAIRS:
-            message = Errors.D032.format(
-                component=self.name, n=self._n_without_pairs, kb_id=self.kb_id
-            )
-            raise ValueError(message)
-
     def finish_update(self, sgd: Optimizer) -> None:
-        """Change the weights by the gradients that were added up: see `Trainer.step`."""
+        """Change the weights by the accumulated gradients: see `Trainer.step`."""
         self.trainer.step(sgd)
 
     @property
     def trainer(self) -> Trainer:
-        """What trains the model as it is loaded now."""
+        """The trainer of the model as it is loaded now."""
         module = self.shim.transformer
         if self._trainer is None or self._trainer.module is not module:
-            temperature = self.shim.settings.temperature
-            contrast = HardNegatives(self._find_negatives, self.length_penalty, temperature)
-            self._trainer = Trainer(self.model, self.training, contrast)
+            self._trainer = Trainer(self.model, self.training, self)
         return self._trainer
 
-    def _find_negatives(self, pairs: Sequence[Pair]) -> List[List[List[int]]]:
-        """The names other than the gold one that are found for each input and not all too unlikely,
-        as token ids. (A redirect of it may stand in the trie as well.)"""
-        view, temperature = self._searchable(), self.shim.settings.temperature
-        found = self._search([(pair.input, view) for pair in pairs], view)
+    # Pairs
+
+    def make_pairs(self, examples: Iterable[Example]) -> List[Pair]:
+        """The training pairs of some examples (paper, section 3.1).
+
+        examples (Iterable[Example]): The examples.
+        RETURNS (List[Pair]): The pairs whose span the model can read.
+        RAISES (ValueError): If a gold id leads to no name, and `missing = "fail"` in the training
+            settings.
+        """
+        targets = [target for eg in examples for target in self.get_targets(eg)]
+        inputs = self.encode([span for span, _ in targets])
+        names = self.shim.name_tokenizer.encode([name for _, name in targets])
+        return [
+            Pair(ids, name_ids, f"{span.text[:60]!r} -> {name!r}")
+            for ids, name_ids, (span, name) in zip(inputs, names, targets, strict=True)
+            if ids is not None
+        ]
+
+    def pair_settings(self) -> Dict[str, Any]:
+        """What pairs depend on, beside the examples, by name and as JSON values."""
+        shim, titles = self.shim, self.titles
+        model = ("start_delimiter", "end_delimiter", "name_bos", "context_tokens", "opening_tokens")
+        return {
+            # A checksum, since equal numbers of names are not equal names.
+            "title set": checksum(compact_tables(titles.view).to_arrays(), titles.header),
+            "tokenizer": shim.name_tokenizer.fingerprint,
+            "longest input": self.max_length,
+            **{f"the model's {key}": getattr(shim.settings, key) for key in model},
+        }
+
+    def find_negatives(self, pairs: Sequence[Pair]) -> List[List[List[int]]]:
+        """The hard negatives of some pairs: other names that the model finds likely.
+
+        pairs (Sequence[Pair]): N pairs.
+        RETURNS (List[List[List[int]]]): For each pair, token ids of the names that the search finds
+            and that are not too unlikely, without the gold name and its redirects.
+        """
+        view = self.get_view()
+        hypotheses = self._search([(pair.input, view) for pair in pairs], view)
+        lowest = self.temperature * math.log(MIN_SHARE)  # difference to the best score
         negatives = []
-        for pair, paths in zip(pairs, found, strict=True):
+        for pair, found in zip(pairs, hypotheses, strict=True):
             gold = best_name_at(view, view.trie.find(pair.name), "")
-            lowest = temperature * math.log(MIN_SHARE)  # below the best one
-            near = [path.state for path in paths if path.score > paths[0].score + lowest]
-            others = [node for node in near if best_name_at(view, node, "") != gold]
-            negatives.append([view.trie.path(node) for node in others])
+            likely = [h for h in found if h.score > found[0].score + lowest]
+            others = [h for h in likely if best_name_at(view, h.state, "") != gold]
+            negatives.append([list(h.tokens) for h in others])
         return negatives
 
-    def _pairs(self, examples: Iterable[Example]) -> List[Pair]:
-        """What can be learnt from some examples."""
-        return make_pairs(
-            examples,
-            gold_name=self._gold_name,
-            encode=self._encode,
-            tokenizer=self.shim.name_tokenizer,
-            max_length=self.max_length,
-            use_gold_ents=self.use_gold_ents,
-            labels_discard=self.labels_discard,
-        )
+    @property
+    def temperature(self) -> float:
+        """The model's temperature, by which scores are divided in a softmax."""
+        return self.shim.settings.temperature
 
-    def _gold_name(self, kb_id: str) -> Optional[str]:
+    # Gold ids
+
+    def gold_name(self, kb_id: str) -> Optional[str]:
+        """The name in the title set for a gold title or id; None if there is none.
+
+        RAISES (ValueError): If there is none, and `missing = "fail"` in the training settings.
+        """
         if not kb_id or kb_id == self.NIL:
             return None
-        name = self._find_gold(kb_id)
+        name = self._find_name(kb_id)
         if name is None and self.training.missing == "fail":
             raise ValueError(Errors.D005.format(title=kb_id, where="a gold kb_id"))
         return name
 
-    def _find_gold(self, kb_id: str) -> Optional[str]:
-        by_id = self.titles.names_of(kb_id) if self.kb_id == "id" else []
-        return by_id[0] if by_id else self.titles.resolve(kb_id)
+    def _find_name(self, kb_id: str) -> Optional[str]:
+        names = self.titles.names_of(kb_id) if self.uses_ids else []
+        return names[0] if names else self.titles.resolve(kb_id)
 
-    def _to_score(self, examples: Iterable[Example]) -> List[Example]:
-        """Copies of the examples whose gold kb_ids are what this component writes for them. If
-        use_gold_ents is true, the predicted docs have the gold entities, and the candidates that
-        the data gives them."""
-        copies = []
-        for eg in examples:
-            copy = eg.copy()
-            if self.use_gold_ents:
-                copy.predicted.ents = eg.get_aligned_ents_and_ner()[0]
-                copy_gold_candidates(eg.reference, copy.predicted)
-            for ent in copy.reference.ents:
-                for token in ent:
-                    token.ent_kb_id_ = self._as_written(ent.kb_id_)
-            copies.append(copy)
-        return copies
-
-    def _as_written(self, kb_id: str) -> str:
-        """What is written for what a gold kb_id means; itself if that is nothing of the set."""
+    def as_written(self, kb_id: str) -> str:
+        """The kb_id that this component writes for a gold title or id: the title for a redirect,
+        the id for a title. Itself, if it leads to no name."""
         if not kb_id or kb_id == self.NIL:
             return kb_id
-        name = self._find_gold(kb_id)
-        written = self.titles.id_of(name) if name and self.kb_id == "id" else name
+        name = self._find_name(kb_id)
+        written = self.titles.id_of(name) if name and self.uses_ids else name
         return written or kb_id
 
-    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
-        """Score a batch of examples; with `use_gold_ents`, link their gold entities first (the
-        pipeline that made the predictions may have found others, or none). A gold kb_id counts as
-        the title that it leads to, as in training: a redirect, and with kb_id = "id" a title, too.
+    # Evaluation
 
-        RETURNS (Dict[str, Any]): `nel_micro_p`, `nel_micro_r`, `nel_micro_f` and the like.
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        """Score a batch of examples.
+
+        RETURNS (Dict[str, Any]): The scores that the scoring method gives.
         """
         if self.scorer is None:
             return {}
-        examples = self._to_score(examples)
-        if self.use_gold_ents:
-            for _ in self.pipe(eg.predicted for eg in examples):
-                pass  # the docs are linked in place
-        return self.scorer(examples, **kwargs)
+        return self.scorer(self.examples_to_score(examples), **kwargs)
+
+    def examples_to_score(self, examples: Iterable[Example]) -> List[Example]:
+        """Copies of examples in which gold kb_ids are what this component writes for them: a gold
+        redirect or, with ids, a gold title counts as the name that it leads to, as in training."""
+        copies = []
+        for eg in examples:
+            copy = eg.copy()
+            for ent in copy.reference.ents:
+                for token in ent:
+                    token.ent_kb_id_ = self.as_written(ent.kb_id_)
+            copies.append(copy)
+        return copies

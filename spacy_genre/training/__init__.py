@@ -1,1 +1,1 @@
-"""Data, training and evaluation."""
+"""Training: pairs of input and name, the trainer, and the training loops."""

@@ -1,13 +1,13 @@
-"""Training on many GPUs or machines, by Hugging Face's accelerate: the corpus, the loss and the
-optimizer of `genre train`, and as many processes as `accelerate launch` starts.
+"""Training on several GPUs or machines with Hugging Face's accelerate: the corpus, loss and
+optimizer of `genre train`, in as many processes as `accelerate launch` starts.
 
     accelerate launch -m spacy_genre.training.distributed CONFIG OUT [--batch-size N] [overrides]
 
-Each process encodes its share of the corpus, once (OUT/pairs). At each step it computes the
-gradient of its share of the batch; these are summed over the processes, so that a step is that of
-one process with the whole batch. The first process evaluates and writes: OUT/model-best and
-OUT/model-last are pipelines for `spacy.load`, and OUT/checkpoint is where the same command, or
-`genre train`, goes on.
+Each process encodes its share of the corpus, once (OUT/pairs). In each step it computes the
+gradient of its share of the batch, and the gradients are summed over the processes: the step of one
+process with the whole batch. The main process evaluates and writes OUT/model-best, OUT/model-last
+(pipelines for `spacy.load`) and OUT/checkpoint, from which the same command or `genre train`
+resumes. The steps differ from those of `genre train`: see `loop`.
 """
 
 import shutil
@@ -17,33 +17,30 @@ from datetime import timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Optional, Sequence
+from typing import Annotated, Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import srsly
 import torch
 import typer
-from spacy.language import Language
-from spacy.schemas import ConfigSchemaTraining
 from spacy.training.initialize import init_nlp
-from spacy.training.loop import create_evaluation_callback
-from spacy.util import load_config, minibatch, registry, resolve_dot_names
+from spacy.util import load_config, minibatch
 from tqdm import tqdm
 from wasabi import msg
 
-from ..atomic import clean_up_folder
 from ..decoding.devices import autocast, torch_dtype
 from ..errors import Errors
+from ..model.seq2seq import shim_of
 from ..ragged import IntArray
-from .checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint, trained
-from .pair_files import (
-    PairFiles,
+from .loop import LogStep, StepInfo, TrainingLoop
+from .pairs import (
     PairWriter,
+    StoredPairs,
     finish_pairs,
-    is_whole,
+    has_pairs,
+    pairs_signature,
     shuffled_batches,
-    signature_of,
 )
-from .progress import BEST, LAST, PERFORMANCE, check_evaluation
+from .task import TrainableComponent, trainable_components
 
 try:
     from accelerate import Accelerator, InitProcessGroupKwargs
@@ -51,10 +48,10 @@ try:
 except ImportError as err:
     raise ImportError(Errors.F014) from err
 
-ENCODE_BATCH = 256  # texts that are encoded at once
-SHOW_EVERY = 100  # steps
-# The others wait while the first process evaluates.
-PATIENCE = timedelta(hours=6)
+EXAMPLES_PER_BATCH = 256  # when pairs are encoded
+STEPS_PER_ROW = 100  # of the log
+# The other processes wait while the main one evaluates.
+TIMEOUT = timedelta(hours=6)
 
 
 def main(
@@ -62,206 +59,197 @@ def main(
     config_path: Annotated[Path, typer.Argument(metavar="CONFIG", help="A training config.")],
     out: Annotated[Path, typer.Argument(help="The folder for model-best and model-last.")],
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Pairs for each change of the weights, of all processes.")
+        int, typer.Option(min=1, help="Pairs in each step, of all processes together.")
     ] = 96,
-    minutes: Annotated[float, typer.Option(min=0, help="Between two checkpoints.")] = 10.0,
+    minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints.")] = 10.0,
     log_with: Annotated[
         Optional[str], typer.Option(help="accelerate's tracker: wandb, mlflow, tensorboard ...")
     ] = None,
 ) -> None:
-    """Train the genre_linker of a config with as many processes as accelerate starts.
+    """Train the first component of a config that is not frozen, with as many processes as
+    accelerate starts.
 
-    What follows overrides the config: --training.max_steps 1000 --paths.train corpus/train
+    Further options override the config: --training.max_steps 1000 --paths.train corpus/train
     """
     from spacy.cli._util import parse_config_overrides
 
     accelerator = Accelerator(
         log_with=log_with,
         project_dir=str(out),
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=TIMEOUT)],
     )
     try:
         overrides = parse_config_overrides(ctx.args)
         config = load_config(config_path, overrides=overrides, interpolate=True)
-        run = DistributedTraining(config, out, accelerator, batch_size=batch_size, minutes=minutes)
-        run()
+        DistributedTraining(config, out, accelerator, batch_size=batch_size, minutes=minutes)()
     except (OSError, ValueError) as err:
         msg.fail("Can't train", str(err), exits=1)
 
 
-class DistributedTraining:
+class DistributedTraining(TrainingLoop):
     """One process of a training.
 
     config (Config): A training config; its batcher is not used.
     out (Path): The folder to write.
-    accelerator (Accelerator): Knows the other processes.
-    batch_size (int): Pairs for each change of the weights, of all processes together.
-    minutes (float): Between two checkpoints.
+    accelerator (Accelerator): The connection to the other processes.
+    batch_size (int): Pairs in each step, of all processes together.
+    minutes (float): The time between two checkpoints.
+    component (TrainableComponent): The component that is trained.
     RAISES (OSError, ValueError): If the config has nothing to train or to evaluate on, or the
         checkpoint is damaged.
     """
 
     def __init__(
-        self, config: Any, out: Path, accelerator: Accelerator, *, batch_size: int, minutes: float
+        self,
+        config: Any,
+        out: Path,
+        accelerator: Accelerator,
+        *,
+        batch_size: int,
+        minutes: float = 10.0,
     ) -> None:
-        self.out, self.accelerator, self.batch_size = out, accelerator, batch_size
-        self.seconds = minutes * 60
-        self.nlp: Language = init_nlp(config)
-        filled = self.nlp.config.interpolate()
-        self.settings = registry.resolve(filled["training"], schema=ConfigSchemaTraining)
-        self.linker = self._linker()
-        corpora: Any = [self.settings["train_corpus"], self.settings["dev_corpus"]]
-        self.train_corpus, self.dev_corpus = resolve_dot_names(filled, corpora)
-        check_evaluation(self.settings, self.dev_corpus, self.nlp)
-        self._settle()
-        self.progress = load_checkpoint(self.nlp, out / CHECKPOINT)
-        if self.progress.step:
-            self.progress.take_best(out / BEST, self.settings["score_weights"])
-        # Of the linker that encodes: with the model of the checkpoint, if there is one.
-        self.signature = signature_of(filled, self.settings["train_corpus"], self.linker)
-        self.linker.shim.transformer.to(accelerator.device)
+        self.accelerator, self.batch_size = accelerator, batch_size
+        super().__init__(init_nlp(config), out, minutes, is_main=accelerator.is_main_process)
+        self.component = self._find_component()
+        # Pairs depend on the model that encodes them: that of the checkpoint, if there is one.
+        self.signature = pairs_signature(
+            self.config,
+            self.settings["train_corpus"],
+            {"missing": self.component.training.missing, **self.component.pair_settings()},
+        )
+        shim_of(self.component.model).transformer.to(accelerator.device)
 
-    def _linker(self) -> Any:
-        """The component that is trained: the first one that is not frozen."""
-        found, frozen = trained(self.nlp), self.settings["frozen_components"]
-        if not found:
+    def clean_up(self) -> None:
+        if self.accelerator.is_main_process:
+            super().clean_up()
+        self.accelerator.wait_for_everyone()
+
+    def _find_component(self) -> TrainableComponent:
+        trainable, frozen = trainable_components(self.nlp), self.settings["frozen_components"]
+        if not trainable:
             names = ", ".join(self.nlp.pipe_names)
             raise ValueError(Errors.D014.format(path="the config", names=names))
-        for name, pipe in found:
+        for name, pipe in trainable:
             if name not in frozen:
                 return pipe
-        raise ValueError(Errors.D025.format(names=", ".join(name for name, _ in found)))
+        raise ValueError(Errors.D025.format(names=", ".join(name for name, _ in trainable)))
 
-    def _settle(self) -> None:
-        """Clear up what a killed run has left; the others wait, since they read it next."""
-        if self.is_first:
-            for name in (CHECKPOINT, BEST, LAST):
-                clean_up_folder(self.out / name)
-        self.accelerator.wait_for_everyone()
+    def open_log(self) -> Tuple[LogStep, Callable[[], None]]:
+        self.accelerator.init_trackers("spacy_genre", config={"batch_size": self.batch_size})
+        log_step = StepLog(self.out, self.accelerator) if self.is_main else _log_nothing
+        return log_step, self.accelerator.end_training
 
-    @property
-    def is_first(self) -> bool:
-        return bool(self.accelerator.is_main_process)
-
-    def __call__(self) -> None:
-        """Train until `training.max_steps` steps or `training.max_epochs` passes over the corpus
-        are done (0 is no limit), or `training.patience` steps brought nothing better."""
-        pairs = self._pairs()
+    def steps(self) -> Iterator[StepInfo]:
+        pairs = self.load_pairs()
         progress, sgd = self.progress, self.settings["optimizer"]
-        batches = shuffled_batches(
-            pairs.input_lengths, self.batch_size, self.settings["seed"] or 0, skip=progress.step
-        )
-        per_pass = len(pairs) // min(self.batch_size, len(pairs))
+        seed = self.settings["seed"] or 0
+        batches = shuffled_batches(pairs.input_lengths, self.batch_size, seed, skip=progress.step)
+        steps_per_pass = len(pairs) // min(self.batch_size, len(pairs))
         for _ in range(progress.step):
             sgd.step_schedules()
-        self.accelerator.init_trackers("spacy_genre", config={"batch_size": self.batch_size})
-        log = _Log(self.out, self.accelerator)
-        saved = time.monotonic()
-        while not progress.is_over(self.settings):
-            loss = self._step(pairs, next(batches), sgd)
+        while not self.is_over:
+            batch = next(batches)
+            loss = self._update(pairs, batch)
             progress.step += 1
-            progress.epoch = progress.step // per_pass
-            log.add(loss, self.batch_size)
-            if self.is_first and progress.step % SHOW_EVERY == 0:
-                log.show(progress.step, sgd.learn_rate)
-            is_over = progress.is_over(self.settings)
-            if progress.step % self.settings["eval_frequency"] == 0 or is_over:
-                self._evaluate(log)
-                is_over = progress.is_over(self.settings)
-            is_time = time.monotonic() - saved > self.seconds
-            if self.is_first and (is_time or is_over):
-                save_checkpoint(self.nlp, self.out / CHECKPOINT, progress)
-                saved = time.monotonic()
-        if self.is_first:
-            progress.write(self.nlp, self.out / LAST)
+            progress.epoch = progress.step // steps_per_pass
+            info = {
+                "step": progress.step,
+                "epoch": progress.epoch,
+                "losses": {self.component.name: loss},
+                "n_pairs": len(batch),
+                "learn_rate": sgd.learn_rate,
+                "score": None,
+            }
+            if progress.step % self.settings["eval_frequency"] == 0 or self.is_over:
+                info["score"], info["other_scores"] = self._evaluate_on_main()
+            yield info
         self.accelerator.wait_for_everyone()
-        self.accelerator.end_training()
 
-    def _pairs(self) -> PairFiles:
-        """The pairs of the whole corpus. Each process encodes a share, if it is not there yet.
+    def _evaluate_on_main(self) -> Tuple[float, Dict[str, float]]:
+        """Evaluate in the main process. The others get the score alone: they need it to stop when
+        the main one does."""
+        score, other_scores = self.evaluate() if self.is_main else (0.0, {})
+        if self.accelerator.num_processes > 1:
+            device = self.accelerator.device
+            score = float(broadcast(torch.tensor(score, dtype=torch.float64, device=device)))
+        return score, other_scores
 
-        RAISES (ValueError): If there are none, or those that are there are of something else.
+    def load_pairs(self) -> StoredPairs:
+        """The pairs of the whole corpus. If they are not stored yet, each process encodes a share.
+
+        RAISES (ValueError): If there are none, or those that are stored have another signature.
         """
         folder, rank = self.out / "pairs", self.accelerator.process_index
-        if not is_whole(folder, self.signature):
+        if not has_pairs(folder, self.signature):
             self.accelerator.wait_for_everyone()
-            if self.is_first:  # what a killed run has left, perhaps of more processes
+            if self.is_main:  # files of a killed run, perhaps of more processes
                 shutil.rmtree(folder, ignore_errors=True)
             self.accelerator.wait_for_everyone()
             writer = PairWriter(folder, f"{rank:03}")
             examples = islice(
                 self.train_corpus(self.nlp), rank, None, self.accelerator.num_processes
             )
-            bar = tqdm(desc="pairs", disable=not self.is_first or not sys.stderr.isatty())
+            bar = tqdm(desc="pairs", disable=not self.is_main or not sys.stderr.isatty())
             n_pairs = 0
-            for batch in minibatch(examples, ENCODE_BATCH):
-                pairs = self.linker._pairs(batch)
+            for batch in minibatch(examples, EXAMPLES_PER_BATCH):
+                pairs = self.component.make_pairs(batch)
                 writer.write(pairs)
                 n_pairs += len(pairs)
                 bar.update(len(pairs))
             writer.finish()
             self._check_pairs(n_pairs)
             self.accelerator.wait_for_everyone()
-            if self.is_first:
+            if self.is_main:
                 finish_pairs(folder, self.signature)
         self.accelerator.wait_for_everyone()
-        return PairFiles(folder)
+        return StoredPairs(folder)
 
     def _check_pairs(self, n_pairs: int) -> None:
-        """RAISES (ValueError): If no process has any pairs. All of them know, so that none waits
-        for one that has ended."""
-        mine = torch.tensor(n_pairs, device=self.accelerator.device)
-        if not int(self.accelerator.reduce(mine, "sum")):
-            linker = self.linker
+        """RAISES (ValueError): If no process has any pairs, in all processes, so that none waits
+        for one that has ended.
+
+        n_pairs (int): How many pairs this process has encoded.
+        """
+        local = torch.tensor(n_pairs, device=self.accelerator.device)
+        if not int(self.accelerator.reduce(local, "sum")):
+            settings = self.component.pair_settings().items()
             message = Errors.D023.format(
                 name=self.settings["train_corpus"],
-                kb_id=linker.kb_id,
-                labels=", ".join(linker.labels_discard) or "none",
-                use_gold_ents=linker.use_gold_ents,
+                component=self.component.name,
+                settings=", ".join(f"{key} {value!r}" for key, value in settings),
             )
             raise ValueError(message)
 
-    def _step(self, pairs: PairFiles, batch: IntArray, sgd: Any) -> float:
-        """Change the weights by a batch's gradient.
+    def _update(self, pairs: StoredPairs, batch: IntArray) -> float:
+        """Change the weights by the gradient of a batch.
 
         RETURNS (float): Its loss, as `Trainer.accumulate` gives it.
         """
-        trainer, accelerator = self.linker.trainer, self.accelerator
+        trainer, accelerator, sgd = (
+            self.component.trainer, self.accelerator, self.settings["optimizer"],
+        )  # fmt: skip
         share = batch[accelerator.process_index :: accelerator.num_processes]
-        n_tokens = int(pairs.name_lengths[batch].sum())
-        dtype = torch_dtype(self.linker.training.dtype, accelerator.device)
-        context = partial(autocast, dtype, accelerator.device)
-        mine = [pairs[int(i)] for i in share]
-        drop = self.settings["dropout"]
-        whole = {"n_tokens": n_tokens, "n_pairs": len(batch)}
-        loss = trainer.accumulate(mine, context, drop=drop, **whole)
-        weights = [weight for group in trainer.groups for weight in group["params"]]
+        dtype = torch_dtype(self.component.training.dtype, accelerator.device)
+        loss = trainer.accumulate(
+            [pairs[int(i)] for i in share],
+            partial(autocast, dtype, accelerator.device),
+            drop=self.settings["dropout"],
+            n_tokens=int(pairs.name_lengths[batch].sum()),
+            n_pairs=len(batch),
+        )
         if accelerator.num_processes > 1:
-            sum_gradients(weights, accelerator)
-            total = torch.tensor(loss, device=accelerator.device)
-            loss = float(accelerator.reduce(total, "sum"))
+            sum_gradients(trainer.weights, accelerator)
+            local = torch.tensor(loss, device=accelerator.device)
+            loss = float(accelerator.reduce(local, "sum"))
         trainer.step(sgd)
         sgd.step_schedules()
         return loss
-
-    def _evaluate(self, log: "_Log") -> None:
-        """Evaluate on the dev corpus, and keep the pipeline if it is the best so far."""
-        progress, weights = self.progress, self.settings["score_weights"]
-        if self.is_first:
-            score, scores = create_evaluation_callback(self.nlp, self.dev_corpus, weights)()
-            self.nlp.meta[PERFORMANCE] = {key: scores.get(key, 0.0) for key in weights}
-            log.write({"step": progress.step, "score": round(score, 4)})
-            if progress.note_score(score):
-                progress.write(self.nlp, self.out / BEST)
-        # The others end when the first one does.
-        best_step = torch.tensor(progress.best_step, device=self.accelerator.device)
-        progress.best_step = int(broadcast(best_step))
 
 
 def sum_gradients(weights: Sequence[Any], accelerator: Accelerator) -> None:
     """Give each process the sum of all processes' gradients, in one message."""
     for weight in weights:
-        if weight.grad is None:  # of a process whose share was empty
+        if weight.grad is None:  # this process's share of the batch was empty
             weight.grad = torch.zeros_like(weight)
     flat = torch.cat([weight.grad.flatten() for weight in weights])
     flat = accelerator.reduce(flat, "sum")
@@ -270,35 +258,43 @@ def sum_gradients(weights: Sequence[Any], accelerator: Accelerator) -> None:
         weight.grad.copy_(part.view_as(weight))
 
 
-class _Log:
-    """What the training has to say: a row of a table, a line of OUT/log.jsonl, and accelerate's
-    tracker."""
+class StepLog:
+    """Logs loss, learning rate and speed every `STEPS_PER_ROW` steps, and each score: to the
+    console, to OUT/log.jsonl, and to accelerate's tracker."""
 
     def __init__(self, out: Path, accelerator: Accelerator) -> None:
         self.path, self.accelerator = out / "log.jsonl", accelerator
+        self._reset()
+
+    def _reset(self) -> None:
         self.start, self.n_pairs = time.monotonic(), 0
         self.losses: List[float] = []
 
-    def add(self, loss: float, n_pairs: int) -> None:
-        self.losses.append(loss)
-        self.n_pairs += n_pairs
+    def __call__(self, info: StepInfo) -> None:
+        """info (StepInfo): What `DistributedTraining.steps` yields."""
+        self.losses.append(sum(info["losses"].values()))
+        self.n_pairs += info["n_pairs"]
+        if info["step"] % STEPS_PER_ROW == 0:
+            row = {
+                "step": info["step"],
+                "loss": round(sum(self.losses) / len(self.losses), 4),
+                "learn_rate": info["learn_rate"],
+                "pairs_per_second": round(self.n_pairs / (time.monotonic() - self.start), 1),
+            }
+            self._write(row)
+            self._reset()
+        if info["score"] is not None:
+            self._write({"step": info["step"], "score": round(info["score"], 4)})
 
-    def show(self, n_steps: int, learn_rate: float) -> None:
-        seconds = time.monotonic() - self.start
-        row: Dict[str, float] = {
-            "step": n_steps,
-            "loss": round(sum(self.losses) / len(self.losses), 4),
-            "learn_rate": learn_rate,
-            "pairs_per_second": round(self.n_pairs / seconds, 1),
-        }
-        self.losses, self.n_pairs, self.start = [], 0, time.monotonic()
-        self.write(row)
-
-    def write(self, row: Dict[str, float]) -> None:
+    def _write(self, row: Dict[str, float]) -> None:
         print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
         with self.path.open("a", encoding="utf8") as file:
             file.write(srsly.json_dumps(row) + "\n")
         self.accelerator.log(row, step=int(row["step"]))
+
+
+def _log_nothing(info: StepInfo) -> None:
+    """The log of the processes that are not the main one."""
 
 
 if __name__ == "__main__":

@@ -1,26 +1,32 @@
-"""Pairs of input and name: what the model learns from (paper, section 3.1)."""
+"""Training pairs of input and name (paper, section 3.1), and their storage: encoded once, then read
+by memory map by any number of processes, in every pass over the corpus."""
 
-import warnings
+import os
 from dataclasses import dataclass
-from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
-from spacy.tokens import Span
-from spacy.training import Example
+import numpy as np
+import srsly
 
-from ..corpora.examples import gold_spans, gold_title
-from ..errors import Errors, Warnings
-from ..tokenization import NameTokenizer
-from ..types import NIL
+from ..atomic import write_atomically
+from ..corpora.readers import SUFFIXES
+from ..errors import Errors
+from ..ragged import IntArray, flatten
+
+MANIFEST = "manifest.json"
+PAIRS_PER_FILE = 1_000_000
+COLUMNS = ("inputs", "input_lengths", "names", "name_lengths")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An input of the model and the name that it should write.
+    """An input of the model and the name that it should generate.
 
     input (List[int]): The encoder's token ids.
     name (List[int]): The name's token ids, without the end token.
-    shown (str): The pair as a person reads it, for errors.
-    negatives (Tuple[List[int], ...]): Other names, which the model should find less likely.
+    shown (str): The pair as text, for error messages.
+    negatives (Tuple[List[int], ...]): Hard negatives: names that should be less likely.
     """
 
     input: List[int]
@@ -29,94 +35,185 @@ class Pair:
     negatives: Tuple[List[int], ...] = ()
 
 
-# For a gold kb_id its name in the title set; None if there is nothing to learn.
-GoldName = Callable[[str], Optional[str]]
+class PairWriter:
+    """Writes pairs to the files `{name}-{part}-{column}.npy` of a folder.
 
-
-def make_pairs(
-    examples: Iterable[Example],
-    *,
-    gold_name: GoldName,
-    encode: Callable[[Sequence[Span]], List[Optional[List[int]]]],
-    tokenizer: NameTokenizer,
-    max_length: int,
-    use_gold_ents: bool,
-    labels_discard: Sequence[str],
-) -> List[Pair]:
-    """The pairs that some examples hold: one for each entity with a gold name, and one for each
-    text that should lead to a page.
-
-    gold_name (GoldName): Finds names.
-    encode (Callable[[Sequence[Span]], List[Optional[List[int]]]]): The model's input for
-        entities; None for one that it can't read.
-    tokenizer (NameTokenizer): How the model writes names.
-    max_length (int): The longest input of the model, in tokens. Longer texts are cut; mentions
-        have a context window.
-    use_gold_ents (bool): Whether to take the entities of the reference, rather than those of the
-        prediction that are the same.
-    labels_discard (Sequence[str]): Entities with these labels are passed over.
+    folder (Path): The folder.
+    name (str): The prefix of the files. Writers with different names may share the folder.
     """
-    spans: List[Tuple[Span, str]] = []
-    texts: List[Tuple[str, str]] = []
-    for eg in examples:
-        for span, kb_id in _gold_spans(eg, use_gold_ents):
-            name = gold_name(kb_id) if span.label_ not in labels_discard else None
-            if name is not None:
-                spans.append((span, name))
-        about = gold_title(eg.reference)
-        if about and (name := gold_name(about)) is not None:
-            texts.append((eg.reference.text, name))
-    inputs = encode([span for span, _ in spans])
-    inputs += _encode_texts([text for text, _ in texts], tokenizer, max_length)
-    named = [(span.text, name) for span, name in spans] + texts
-    names = tokenizer.encode([name for _, name in named])
-    return [
-        Pair(ids, name_ids, f"{text[:60]!r} -> {name!r}")
-        for ids, name_ids, (text, name) in zip(inputs, names, named, strict=True)
-        if ids is not None
-    ]
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
+        self.buffer: List[Pair] = []
+        self.n_parts = 0
+
+    def write(self, pairs: Iterable[Pair]) -> None:
+        """Add pairs."""
+        self.buffer.extend(pairs)
+        if len(self.buffer) >= PAIRS_PER_FILE:
+            self._write_part()
+
+    def finish(self) -> None:
+        """Write the pairs that are still in memory."""
+        if self.buffer:
+            self._write_part()
+
+    def _write_part(self) -> None:
+        part = f"{self.name}-{self.n_parts:05}"
+        arrays = [
+            *flatten(pair.input for pair in self.buffer),
+            *flatten(pair.name for pair in self.buffer),
+        ]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for column, array in zip(COLUMNS, arrays, strict=True):
+            np.save(self.folder / f"{part}-{column}.npy", array, allow_pickle=False)
+        self.n_parts += 1
+        self.buffer = []
 
 
-def check_gold_names(
-    component: str, kb_id: str, examples: Iterable[Example], gold_name: GoldName
-) -> None:
-    """Check that a sample of examples has something to learn. There is a warning if it has entities
-    and none is linked: the pipeline may have other components to train.
+def finish_pairs(folder: Path, signature: Dict[str, Any]) -> None:
+    """Write the manifest of a folder, which marks it as complete. All writers must have finished.
 
-    component (str): The component's name.
-    kb_id (str): What its kb_ids are: "title" or "id".
-    examples (Iterable[Example]): The sample.
-    gold_name (GoldName): Finds names.
-    RAISES (ValueError): If it has gold kb_ids, and none of them leads to a name.
+    signature (Dict[str, Any]): What `pairs_signature` gave.
     """
-    examples = list(examples)
-    gold = [span.kb_id_ for eg in examples for span in gold_spans(eg.reference)]
-    gold += filter(None, (gold_title(eg.reference) for eg in examples))
-    if not gold and (n_ents := sum(len(eg.reference.ents) for eg in examples)):
-        warnings.warn(Warnings.W011.format(component=component, n=n_ents), stacklevel=3)
-    gold = [gold_id for gold_id in gold if gold_id != NIL]
-    if gold and not any(map(gold_name, gold)):
-        shown = ", ".join(map(repr, dict.fromkeys(gold[:3])))
-        message = Errors.D031.format(component=component, n=len(gold), kb_id=kb_id, examples=shown)
-        raise ValueError(message)
+    parts = sorted(path.name.removesuffix("-names.npy") for path in folder.glob("*-names.npy"))
+    manifest = {"signature": signature, "parts": parts}
+    write_atomically(folder / MANIFEST, srsly.json_dumps(manifest).encode("utf8"))
 
 
-def _gold_spans(example: Example, use_gold_ents: bool) -> Iterator[Tuple[Span, str]]:
-    if use_gold_ents:
-        for span in gold_spans(example.reference):
-            yield span, span.kb_id_
-    else:
-        kb_ids = example.get_aligned("ENT_KB_ID", as_string=True)
-        # Whatever their labels are: data with links often has none.
-        for span in example.get_matching_ents(check_label=False):
-            if kb_ids[span.start]:
-                yield span, kb_ids[span.start]
+def has_pairs(folder: Path, signature: Dict[str, Any]) -> bool:
+    """Whether a folder is complete and has any pairs.
+
+    signature (Dict[str, Any]): The signature of the pairs that are needed.
+    RAISES (ValueError): If its pairs have another signature.
+    """
+    if not (folder / MANIFEST).exists():
+        return False
+    manifest = srsly.read_json(folder / MANIFEST)
+    if not manifest["parts"]:
+        return False
+    stored = manifest["signature"]
+    if stored != signature:
+        keys = [*signature, *(key for key in stored if key not in signature)]
+        changed = ", ".join(key for key in keys if stored.get(key) != signature.get(key))
+        raise ValueError(Errors.D016.format(path=folder, changed=changed))
+    return True
 
 
-def _encode_texts(
-    texts: Sequence[str], tokenizer: NameTokenizer, max_length: int
-) -> List[Optional[List[int]]]:
-    room = max_length - len(tokenizer.before) - len(tokenizer.after)
-    return [
-        [*tokenizer.before, *pieces[:room], *tokenizer.after] for pieces in tokenizer.pieces(texts)
-    ]
+class StoredPairs:
+    """The pairs of a folder as a sequence.
+
+    folder (Path): A folder that `finish_pairs` has completed.
+    input_lengths (IntArray): [N], the length of each input in tokens.
+    name_lengths (IntArray): [N], the length of each name in tokens, with the end token.
+    RAISES (OSError, ValueError): If a file is missing or damaged, or there are no pairs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.parts = [self._open(part) for part in srsly.read_json(folder / MANIFEST)["parts"]]
+        if not self.parts:
+            raise ValueError(Errors.D003.format(path=folder, reason="there are no pairs in it"))
+        self.input_lengths = np.concatenate([part["input_lengths"] for part in self.parts])
+        self.name_lengths = np.concatenate([part["name_lengths"] for part in self.parts]) + 1
+        self.first = np.cumsum([0, *(len(part["input_lengths"]) for part in self.parts)])
+
+    def _open(self, part: str) -> Dict[str, np.ndarray]:
+        columns = {}
+        for column in COLUMNS:
+            path = self.folder / f"{part}-{column}.npy"
+            try:
+                columns[column] = np.load(path, mmap_mode="r", allow_pickle=False)
+            except ValueError as err:
+                raise ValueError(Errors.D003.format(path=path, reason=err)) from err
+        for kind in ("input", "name"):
+            ends = np.cumsum(columns[f"{kind}_lengths"])
+            if (ends[-1] if len(ends) else 0) != len(columns[f"{kind}s"]):
+                reason = f"the {kind}s do not have the lengths of the file {kind}_lengths"
+                raise ValueError(Errors.D003.format(path=self.folder / part, reason=reason))
+            columns[f"{kind}_ends"] = ends
+        return columns
+
+    def __len__(self) -> int:
+        return int(self.first[-1])
+
+    def __getitem__(self, index: int) -> Pair:
+        n_part = int(np.searchsorted(self.first, index, side="right")) - 1
+        part, row = self.parts[n_part], index - int(self.first[n_part])
+        tokens = {}
+        for kind in ("input", "name"):
+            end, length = part[f"{kind}_ends"][row], part[f"{kind}_lengths"][row]
+            tokens[kind] = part[f"{kind}s"][end - length : end].tolist()
+        return Pair(tokens["input"], tokens["name"], f"pair {index} of {self.folder}")
+
+
+def shuffled_batches(
+    lengths: IntArray, batch_size: int, seed: int, *, skip: int = 0
+) -> Iterator[IntArray]:
+    """Batches of indices without end, each pass over the items in another order. The indices of a
+    batch are sorted by length, so that every n-th of them is an equal share of the work.
+
+    lengths (IntArray): [N], the length of each item.
+    batch_size (int): How many indices a batch has. A pass leaves out its last N % batch_size items.
+    seed (int): The seed of the order.
+    skip (int): How many batches to leave out at the start.
+    YIELDS (IntArray): [batch_size], or [N] if N is smaller.
+    """
+    size = min(batch_size, len(lengths))
+    per_pass = len(lengths) // size
+    n_pass, start = divmod(skip, per_pass)
+    while True:
+        order = np.random.default_rng([seed, n_pass]).permutation(len(lengths))
+        for i in range(start, per_pass):
+            batch = order[i * size : (i + 1) * size]
+            yield batch[np.argsort(lengths[batch], kind="stable")]
+        n_pass, start = n_pass + 1, 0
+
+
+def pairs_signature(
+    config: Dict[str, Any], corpus: str, pair_settings: Dict[str, Any]
+) -> Dict[str, Any]:
+    """All on which the pairs of a corpus depend, as JSON values by name.
+
+    config (Dict[str, Any]): The pipeline's config, filled and interpolated.
+    corpus (str): The dotted name of the corpus in it: "corpora.train".
+    pair_settings (Dict[str, Any]): What `TrainableComponent.pair_settings` gives.
+    """
+    block = _corpus_block(config, corpus)
+    signature = {
+        "corpus": block,
+        "files of the corpus": [_file_state(path) for path in _corpus_files(block)],
+        "language": [config["nlp"].get(key) for key in ("lang", "tokenizer")],
+        **pair_settings,
+    }
+    # As JSON reads it again: tuples become lists.
+    as_read: Dict[str, Any] = srsly.json_loads(srsly.json_dumps(signature))
+    return as_read
+
+
+def _corpus_block(config: Dict[str, Any], name: str) -> Any:
+    """The config block of a dotted name, or the nearest one that contains it: one reader may give
+    several corpora."""
+    block: Any = config
+    for key in name.split("."):
+        if key not in block:
+            break
+        block = block[key]
+    return block
+
+
+def _corpus_files(block: Any) -> Iterator[Path]:
+    """The files that a config block names, and those in the folders that it names."""
+    if isinstance(block, dict):
+        for value in block.values():
+            yield from _corpus_files(value)
+    elif isinstance(block, str) and os.path.isdir(block):
+        files = (path for path in Path(block).rglob("*") if path.name.endswith(SUFFIXES))
+        yield from sorted(files)
+    elif isinstance(block, str) and os.path.isfile(block):
+        yield Path(block)
+
+
+def _file_state(path: Path) -> List[Any]:
+    stat = path.stat()
+    return [str(path), stat.st_size, stat.st_mtime_ns]

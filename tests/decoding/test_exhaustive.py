@@ -131,7 +131,7 @@ def test_other_models_search():
     inputs = [[4, 5], [6], [7]]
     with pytest.warns(UserWarning, match="is a T5ForConditionalGeneration"):
         found = search_candidates(model, inputs, tries)
-    for ids, names, trie, hypotheses in zip(inputs, groups, tries, found, strict=True):
+    for ids, names, hypotheses in zip(inputs, groups, found, strict=True):
         assert_all_scored(model, ids, names, named(hypotheses))
 
 

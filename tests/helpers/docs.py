@@ -18,6 +18,16 @@ NAMES = [
 ]
 TEXT = "Einstein was a German physicist who received the Nobel Prize."
 ENTS = [(0, 1, "PERSON"), (3, 4, "NORP"), (8, 10, "WORK_OF_ART")]
+# What the embedded model links these entities to.
+LINKS = ["Albert Einstein", "Germany", "Nobel Prize"]
+# Texts with entities.
+TEXTS = [
+    (TEXT, ENTS),
+    ("Paris, Texas, is a film; Paris is a city.", [(0, 3, "GPE"), (8, 9, "GPE")]),
+    ("Nothing here.", []),
+    ("", []),
+    ("The Apple fell in Chicago", [(1, 2, "ORG"), (4, 5, "GPE")]),
+]
 
 
 def make_doc(nlp: Language, text: str = TEXT, ents=ENTS) -> Doc:
@@ -25,6 +35,16 @@ def make_doc(nlp: Language, text: str = TEXT, ents=ENTS) -> Doc:
     doc = nlp.make_doc(text)
     doc.ents = [spacy.tokens.Span(doc, start, end, label) for start, end, label in ents]
     return doc
+
+
+def make_docs(nlp: Language) -> list[Doc]:
+    """A doc for each of `TEXTS`."""
+    return [make_doc(nlp, text, ents) for text, ents in TEXTS]
+
+
+def kb_ids(docs) -> list[list[str]]:
+    """The kb_ids of the entities of each doc."""
+    return [[ent.kb_id_ for ent in doc.ents] for doc in docs]
 
 
 def nil_share(linker, candidate) -> float:

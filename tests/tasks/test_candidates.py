@@ -1,4 +1,4 @@
-"""The setting `candidates`: entities that may stand for a few names only."""
+"""The setting `get_candidates`: entities that may stand for a few names only."""
 
 import pickle
 from functools import partial
@@ -14,8 +14,8 @@ from spacy_genre import TitleSet
 from spacy_genre.corpora.examples import ExampleMaker
 from spacy_genre.corpora.reading import doc_text
 from spacy_genre.corpora.texts import GoldMention, GoldText
-from spacy_genre.decoding import sets
-from spacy_genre.tasks.linker.candidate_generators import AliasCandidates_v1, GivenCandidates_v1
+from spacy_genre.decoding import exhaustive
+from spacy_genre.tasks.linker.candidate_generators import AliasCandidates_v1, GoldCandidates_v1
 
 ALIASES = {("Einstein", "Paris"): 3, ("Einstein", "Albert Einstein"): 1, ("Einstein", "Apple"): 3}
 SHARED = {"@misc": "spacy_genre.AliasCandidates.v1", "top_k": 2, "missing": "search"}
@@ -53,7 +53,7 @@ def linked(nlp, text=TEXT, ents=ENTS):
 
 
 def test_names_of_aliases_redirects_and_the_same_spelling(nlp, linker):
-    linker.candidates = AliasCandidates_v1()
+    linker.get_candidates = AliasCandidates_v1()
     doc = make_doc(nlp, "Einstein, a German, saw Chicago.", [(0, 1, "A"), (3, 4, "A"), (6, 7, "A")])
     assert [sorted(names) for names in found(nlp(doc))] == [
         ["Albert Einstein", "Apple", "Paris"], ["Germany"], ["Chicago"]
@@ -73,16 +73,16 @@ def test_the_most_frequent_names_come_first_then_those_with_the_highest_prior(nl
 def test_without_candidates_all_is_searched_or_nothing(nlp, linker):
     physicist = [(4, 5, "NORP")]
     expected = found(nlp(make_doc(nlp, ents=physicist)))
-    linker.candidates = AliasCandidates_v1()
+    linker.get_candidates = AliasCandidates_v1()
     assert found(nlp(make_doc(nlp, ents=physicist))) == expected
-    linker.candidates = AliasCandidates_v1(missing="nil")
+    linker.get_candidates = AliasCandidates_v1(missing="nil")
     doc = nlp(make_doc(nlp, ents=physicist))
     assert doc.ents[0].kb_id_ == "NIL"
     assert found(doc) == [[]]
 
 
 def test_an_article_is_left_out_if_nothing_is_known_of_the_whole_text(nlp, linker):
-    linker.candidates = AliasCandidates_v1(missing="nil")
+    linker.get_candidates = AliasCandidates_v1(missing="nil")
     the_prize = [(7, 10, "WORK_OF_ART")]
     assert found(nlp(make_doc(nlp, ents=the_prize))) == [["Nobel Prize"]]
     linker.titles.add_alias("the Nobel Prize", "Chicago")
@@ -93,8 +93,7 @@ def test_an_article_is_left_out_if_nothing_is_known_of_the_whole_text(nlp, linke
 
 
 def test_changes_of_the_title_set_take_effect_at_once(nlp, linker):
-    linker.candidates = AliasCandidates_v1(missing="nil")
-    linker.cache_size = 100
+    linker.get_candidates = AliasCandidates_v1(missing="nil")
     chicago = ("The Windy City is large.", [(1, 3, "GPE")])
     assert linked(nlp, *chicago) == ["NIL"]
     linker.titles.add_alias("Windy City", "Chicago")
@@ -112,7 +111,7 @@ def test_all_names_of_a_few_are_scored(nlp, linker):
     linker.num_beams = len(NAMES)
     expected = nlp(make_doc(nlp)).ents[0]._.genre_candidates
     linker.num_beams, linker.top_k = 1, 100
-    linker.candidates = partial(fixed, names={"Einstein": NAMES})
+    linker.get_candidates = partial(fixed, names={"Einstein": NAMES})
     doc = nlp(make_doc(nlp))
     candidates = doc.ents[0]._.genre_candidates
     assert [c.title for c in candidates] == [c.title for c in expected]
@@ -124,7 +123,9 @@ def test_all_names_of_a_few_are_scored(nlp, linker):
 
 
 def test_settings_work_as_without(nlp, linker):
-    linker.candidates = partial(fixed, names={"Einstein": ["Paris", "Albert Einstein", "Apple"]})
+    linker.get_candidates = partial(
+        fixed, names={"Einstein": ["Paris", "Albert Einstein", "Apple"]}
+    )
     linker.top_k, linker.kb_id = 2, "id"
     doc = nlp(make_doc(nlp))
     assert doc.ents[0].kb_id_ == doc.ents[0]._.genre_candidates[0].kb_id == "Q0"
@@ -132,13 +133,13 @@ def test_settings_work_as_without(nlp, linker):
     linker.threshold = 1.0
     assert nlp(make_doc(nlp)).ents[0].kb_id_ == "NIL"
     linker.threshold, linker.top_k = None, None
-    linker.candidates = partial(fixed, names={"Einstein": NAMES})
+    linker.get_candidates = partial(fixed, names={"Einstein": NAMES})
     assert len(found(nlp(make_doc(nlp)))[0]) == linker.num_beams == 5
 
 
 def test_only_names_of_the_title_set_can_be_chosen(nlp, linker):
     names = {"Einstein": iter(["Nobody", "the Nobel", "Nobody else", "the Nobel"]), "German": ["?"]}
-    linker.candidates = partial(fixed, names=names)
+    linker.get_candidates = partial(fixed, names=names)
     doc = nlp(make_doc(nlp))
     assert found(doc)[:2] == [["Nobel Prize"], []]
     assert [ent.kb_id_ for ent in doc.ents][:2] == ["Nobel Prize", "NIL"]
@@ -148,14 +149,14 @@ def test_only_names_of_the_title_set_can_be_chosen(nlp, linker):
 def test_of_names_with_the_same_tokens_only_the_chosen_ones(nlp, linker, tokenizer):
     linker.titles = TitleSet.build(["US", "us", "Us (film)"], tokenizer, prior=[9, 1, 1])
     doc = make_doc(nlp, "The US won.", [(1, 2, "GPE")])
-    linker.candidates = partial(fixed, names={"US": ["us", "Us (film)"]})
+    linker.get_candidates = partial(fixed, names={"US": ["us", "Us (film)"]})
     assert "US" not in found(nlp(doc))[0]
-    linker.candidates = partial(fixed, names={"US": ["us", "US"]})
+    linker.get_candidates = partial(fixed, names={"US": ["us", "US"]})
     assert found(nlp(doc)) == [["US"]]
 
 
 def test_the_batch_does_not_matter(nlp, linker):
-    linker.candidates = partial(
+    linker.get_candidates = partial(
         fixed, names={"Einstein": ["Paris", "Apple"], "German": [], "Chicago": ["Paris", "Chicago"]}
     )
     docs = [make_doc(nlp), make_doc(nlp, "Chicago is large.", [(0, 1, "GPE")])] * 3
@@ -166,11 +167,10 @@ def test_the_batch_does_not_matter(nlp, linker):
 
 
 def test_large_sets_are_searched_alike(nlp, linker, monkeypatch):
-    linker.candidates = partial(fixed, names={"Einstein": NAMES[:4], "German": NAMES[3:]})
+    linker.get_candidates = partial(fixed, names={"Einstein": NAMES[:4], "German": NAMES[3:]})
     expected = [names[:1] for names in found(nlp(make_doc(nlp)))]
-    monkeypatch.setattr(sets, "SMALL", 0)
-    for linker.search in ("beam", "exact"):
-        assert [names[:1] for names in found(nlp(make_doc(nlp)))] == expected
+    monkeypatch.setattr(exhaustive, "MAX_NODES", 0)
+    assert [names[:1] for names in found(nlp(make_doc(nlp)))] == expected
 
 
 def test_other_models_choose_as_well(nlp, linker):
@@ -180,7 +180,7 @@ def test_other_models_choose_as_well(nlp, linker):
     )  # fmt: skip
     model = T5ForConditionalGeneration(config).eval()
     linker.shim.set_hf(HFObjects(linker.tokenizer, model, None))
-    linker.candidates = partial(fixed, names={"Einstein": ["Paris", "Apple"], "German": []})
+    linker.get_candidates = partial(fixed, names={"Einstein": ["Paris", "Apple"], "German": []})
     with pytest.warns(UserWarning, match="is a T5ForConditionalGeneration"):
         doc = nlp(make_doc(nlp))
     assert sorted(found(doc)[0]) == ["Apple", "Paris"]
@@ -190,21 +190,21 @@ def test_other_models_choose_as_well(nlp, linker):
 # Of the data
 
 
-def test_candidates_that_were_given(nlp, linker):
-    linker.candidates = GivenCandidates_v1()
+def test_gold_candidates(nlp, linker):
+    linker.get_candidates = GoldCandidates_v1()
     doc = make_doc(nlp)
     doc.ents[0]._.genre_gold_candidates = ["Paris,_Texas", "chicago", "Q1", "Nobody"]
     doc.ents[1]._.genre_gold_candidates = ["Nobody"]
     nlp(doc)
     assert sorted(found(doc)[0]) == ["Apple", "Chicago", "Paris, Texas"]
     assert len(found(doc)[1]) == len(found(doc)[2]) == 5
-    linker.candidates = GivenCandidates_v1(missing="nil")
+    linker.get_candidates = GoldCandidates_v1(missing="nil")
     assert [ent.kb_id_ for ent in nlp(doc).ents][1:] == ["NIL", "NIL"]
-    linker.candidates = None
+    linker.get_candidates = None
     assert nlp(doc).ents[0].kb_id_ == "Albert Einstein"
 
 
-def test_given_candidates_go_with_the_doc(nlp):
+def test_gold_candidates_are_kept_with_the_doc(nlp):
     doc = make_doc(nlp)
     doc.ents[0]._.genre_gold_candidates = ["Paris"]
     (stored,) = DocBin(docs=[doc], store_user_data=True).get_docs(nlp.vocab)
@@ -223,7 +223,7 @@ def test_candidates_of_data_in_training_and_evaluation(nlp, linker):
     assert eg.reference.ents[0]._.genre_gold_candidates == ["Chicago", "Chicago, Illinois"]
     assert doc_text(eg.reference).mentions[0].candidates == mentions[0].candidates
     assert linker.score([eg])["nel_micro_f"] == 0.5
-    linker.candidates = GivenCandidates_v1()
+    linker.get_candidates = GoldCandidates_v1()
     assert linker.score([eg])["nel_micro_f"] == 1.0
 
 
@@ -232,7 +232,7 @@ def test_candidates_of_data_in_training_and_evaluation(nlp, linker):
 
 def configured(**settings):
     nlp = spacy.blank("en")
-    nlp.add_pipe("genre_linker", config={"candidates": SHARED, "cache_size": 10, **settings})
+    nlp.add_pipe("genre_linker", config={"get_candidates": SHARED, **settings})
     return nlp
 
 
@@ -256,12 +256,12 @@ def test_round_trips(titles, tmp_path, way):
 
 def test_the_config(titles):
     nlp = configured()
-    assert nlp.config["components"]["genre_linker"]["candidates"] == SHARED
+    assert nlp.config["components"]["genre_linker"]["get_candidates"] == SHARED
     again = spacy.util.load_model_from_config(nlp.config, auto_fill=True)
-    assert again.config["components"]["genre_linker"]["candidates"] == SHARED
+    assert again.config["components"]["genre_linker"]["get_candidates"] == SHARED
     again.get_pipe("genre_linker").titles = titles
     assert sorted(found(again(make_doc(again)))[0]) == ["Apple", "Paris"]
-    assert spacy.blank("en").add_pipe("genre_linker").candidates is None
+    assert spacy.blank("en").add_pipe("genre_linker").get_candidates is None
 
 
 @spacy.registry.misc("tests.FixedCandidates.v1")
@@ -271,7 +271,7 @@ def make_fixed(names):
 
 def test_a_registered_function_of_ones_own(titles, tmp_path):
     names = {"Einstein": ["Apple"]}
-    nlp = configured(candidates={"@misc": "tests.FixedCandidates.v1", "names": names})
+    nlp = configured(get_candidates={"@misc": "tests.FixedCandidates.v1", "names": names})
     nlp.get_pipe("genre_linker").titles = titles
     nlp.to_disk(tmp_path / "nlp")
     again = spacy.load(tmp_path / "nlp")
@@ -287,14 +287,13 @@ def test_a_registered_function_of_ones_own(titles, tmp_path):
 )
 def test_settings_out_of_range(settings, message):
     with pytest.raises(ValueError, match=message):
-        configured(candidates={**SHARED, **settings})
+        configured(get_candidates={**SHARED, **settings})
 
 
 def test_what_is_no_function_or_gives_no_names(nlp, linker):
-    linker.candidates = ["Paris"]
-    with pytest.raises(ValueError, match=r"'candidates' of 'genre_linker'.*a function"):
-        nlp(make_doc(nlp))
+    with pytest.raises(ValueError, match=r"'get_candidates' of 'genre_linker'.*a function"):
+        linker.get_candidates = ["Paris"]
     for wrong in ("Paris", 5, [None], ["Paris", 3]):
-        linker.candidates = partial(fixed, names={"Einstein": wrong})
+        linker.get_candidates = partial(fixed, names={"Einstein": wrong})
         with pytest.raises(ValueError, match="for the entity 'Einstein'"):
             nlp(make_doc(nlp))

@@ -2,7 +2,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
-from spacy_genre.tasks.linker.coreference import longest_forms
+from spacy_genre.tasks.linker.coreference import longest_names
 
 NLP = spacy.blank("en")
 
@@ -46,7 +46,7 @@ def make_ents(text, *names, label="PERSON"):
         (["one two three four Clinton", "Clinton"], ["one two three four Clinton", "Clinton"]),
     ],
 )
-def test_the_longest_form(names, expected):
+def test_the_longest_name(names, expected):
     # Words between them, so that each is an entity of its own.
     doc = Doc(NLP.vocab, words=[word for name in names for word in ("and", *name.split())])
     ents, at = [], 0
@@ -54,26 +54,26 @@ def test_the_longest_form(names, expected):
         n = len(name.split())
         ents.append(Span(doc, at + 1, at + 1 + n, "PERSON"))
         at += n + 1
-    assert longest_forms(ents, ["PERSON"]) == expected
-    assert longest_forms(ents, ["GPE"]) == names
-    assert longest_forms(ents, []) == names
+    assert longest_names(ents, ["PERSON"]) == expected
+    assert longest_names(ents, ["GPE"]) == names
+    assert longest_names(ents, []) == names
 
 
 def test_other_labels_and_docs():
     person = make_ents("Bill Clinton", "Bill Clinton")
     place = make_ents("Clinton", "Clinton", label="GPE")
     other_doc = make_ents("Clinton", "Clinton")
-    found = longest_forms([*person, *place, *other_doc], ["PERSON", "GPE"])
+    found = longest_names([*person, *place, *other_doc], ["PERSON", "GPE"])
     assert found == ["Bill Clinton", "Clinton", "Clinton"]
 
 
-def test_the_linker_reads_the_longest_form(nlp):
+def test_the_linker_reads_the_longest_name(nlp):
     nlp.get_pipe("genre_linker").longest_forms = ["PERSON"]
     doc = nlp.make_doc("Albert Einstein was here. Nobody knew Einstein.")
     doc.ents = [Span(doc, 0, 2, "PERSON"), Span(doc, 7, 8, "PERSON")]
     linker = nlp.get_pipe("genre_linker")
-    inputs = linker._encode(doc.ents)
+    inputs = linker.encode(doc.ents)
     assert "[START_ENT] albert einstein [END_ENT]" in linker.tokenizer.decode(inputs[1])
     linker.longest_forms = []
-    inputs = linker._encode(doc.ents)
+    inputs = linker.encode(doc.ents)
     assert "[START_ENT] einstein [END_ENT]" in linker.tokenizer.decode(inputs[1])

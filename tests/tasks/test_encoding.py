@@ -10,8 +10,12 @@ from transformers import BartTokenizerFast, PreTrainedTokenizerFast
 
 from spacy_genre import Mention
 from spacy_genre.model.settings import GenreSettings
-from spacy_genre.tasks.linker.context import ARTICLES, MAX_CHARS_PER_TOKEN, span_mention
-from spacy_genre.tasks.linker.encoding import MentionEncoder
+from spacy_genre.tasks.linker.encoding import (
+    ARTICLES,
+    MAX_CHARS_PER_TOKEN,
+    MentionEncoder,
+    span_mention,
+)
 from spacy_genre.tokenization import MAX_SERIAL, NameTokenizer
 
 NLP = spacy.blank("en")

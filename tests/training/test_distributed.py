@@ -10,14 +10,13 @@ import srsly
 import torch
 from accelerate import Accelerator
 from helpers.docs import NAMES
+from safetensors.torch import load_file
 from spacy.tokens import DocBin
 from spacy.util import load_config
 
 from spacy_genre import TitleSet
 from spacy_genre.training.distributed import DistributedTraining, sum_gradients
-from spacy_genre.training.loss import packs
-from spacy_genre.training.pair_files import PairWriter
-from spacy_genre.training.pairs import Pair
+from spacy_genre.training.pairs import Pair, PairWriter
 
 ROOT = Path(__file__).parents[2]
 TEXTS = [
@@ -69,19 +68,17 @@ def training(overrides, out, **options):
 
 def weights(folder):
     (path,) = folder.rglob("model.safetensors")
-    from safetensors.torch import load_file
-
     return {name: weight.float() for name, weight in load_file(path).items()}
 
 
-def test_the_result_is_a_pipeline_and_the_same_command_goes_on(overrides, tmp_path):
+def test_the_result_is_a_pipeline_and_the_same_command_resumes(overrides, tmp_path):
     out = tmp_path / "out"
     training(overrides, out)()
     found = weights(out / "model-last")
     nlp = spacy.load(out / "model-best")
     assert sorted(nlp.get_pipe("genre_linker").titles.view) == NAMES
     assert [row["step"] for row in srsly.read_jsonl(out / "log.jsonl")] == [STEPS]
-    # All is done.
+    # No step is left.
     again = training(overrides, out)
     assert again.progress.step == STEPS
     again()
@@ -90,7 +87,7 @@ def test_the_result_is_a_pipeline_and_the_same_command_goes_on(overrides, tmp_pa
 
 
 @pytest.mark.parametrize("score", [2.0, -1.0])
-def test_the_best_pipeline_stays_when_training_goes_on(overrides, tmp_path, score):
+def test_the_best_pipeline_stays_when_training_resumes(overrides, tmp_path, score):
     out = tmp_path / "out"
     training(overrides, out)()
     meta = out / "model-best" / "meta.json"
@@ -101,7 +98,7 @@ def test_the_best_pipeline_stays_when_training_goes_on(overrides, tmp_path, scor
     assert (srsly.read_json(meta)["name"] == "before") == (score == 2.0)
 
 
-def test_training_ends_by_passes_or_when_nothing_is_gained(overrides, tmp_path):
+def test_training_ends_by_passes_or_by_patience(overrides, tmp_path):
     limits = {"training.max_steps": 0, "training.eval_frequency": 1}
     run = training({**overrides, **limits, "training.max_epochs": 3}, tmp_path / "a", batch_size=2)
     run()
@@ -113,22 +110,22 @@ def test_training_ends_by_passes_or_when_nothing_is_gained(overrides, tmp_path):
     assert run.progress.step == 5
 
 
-def test_what_a_killed_run_has_left_is_not_read(overrides, tmp_path):
+def test_pairs_of_a_killed_run_are_not_read(overrides, tmp_path):
     writer = PairWriter(tmp_path / "out" / "pairs", "007")
     writer.write([Pair([5], [6], "")])
     writer.finish()
     run = training(overrides, tmp_path / "out")
-    assert len(run._pairs()) == len(TEXTS)
+    assert len(run.load_pairs()) == len(TEXTS)
 
 
 def test_pairs_are_not_encoded_again(overrides, tmp_path, monkeypatch):
-    assert len(training(overrides, tmp_path / "out")._pairs()) == len(TEXTS)
-    # What is evaluated on, and how, is nothing to the pairs.
+    assert len(training(overrides, tmp_path / "out").load_pairs()) == len(TEXTS)
+    # The pairs do not depend on the dev corpus and the search.
     (tmp_path / "dev.jsonl").write_bytes((tmp_path / "texts.jsonl").read_bytes())
     changes = {"paths.dev": str(tmp_path / "dev.jsonl"), "components.genre_linker.num_beams": 2}
     run = training({**overrides, **changes}, tmp_path / "out")
     monkeypatch.setattr(run, "train_corpus", None)
-    assert len(run._pairs()) == len(TEXTS)
+    assert len(run.load_pairs()) == len(TEXTS)
 
 
 @pytest.mark.parametrize("how", ["size", "time", "shard"])
@@ -137,7 +134,7 @@ def test_a_changed_corpus_is_noticed(overrides, tmp_path, how):
     corpus.mkdir()
     write_texts(corpus / "0.jsonl", TEXTS)
     overrides = {**overrides, "paths.train": str(corpus)}
-    training(overrides, tmp_path / "out")._pairs()
+    training(overrides, tmp_path / "out").load_pairs()
     before = (corpus / "0.jsonl").stat()
     if how == "size":
         write_texts(corpus / "0.jsonl", TEXTS[:3])
@@ -147,18 +144,18 @@ def test_a_changed_corpus_is_noticed(overrides, tmp_path, how):
     else:
         write_texts(corpus / "1.jsonl", TEXTS)
     with pytest.raises(ValueError, match=r"\[D016\].* a change of: files of the corpus\."):
-        training(overrides, tmp_path / "out")._pairs()
+        training(overrides, tmp_path / "out").load_pairs()
 
 
 def test_another_title_set_is_noticed(overrides, tmp_path, tokenizer):
     """One of as many names."""
-    training(overrides, tmp_path / "out")._pairs()
+    training(overrides, tmp_path / "out").load_pairs()
     names = [*NAMES[:-1], "London"]
     ids = [f"Q{i}" for i in range(len(NAMES))]
     redirects = {"Einstein": "Albert Einstein"}
     TitleSet.build(names, tokenizer, ids=ids, redirects=redirects).save(tmp_path / "titles")
-    with pytest.raises(ValueError, match=r"\[D016\].* a change of: title set\."):
-        training(overrides, tmp_path / "out")._pairs()
+    with pytest.raises(ValueError, match=r"\[D016\].* a change of: [^,]*title[^,]*\."):
+        training(overrides, tmp_path / "out").load_pairs()
 
 
 @pytest.mark.parametrize(
@@ -172,20 +169,20 @@ def test_another_title_set_is_noticed(overrides, tmp_path, tokenizer):
     ],
 )
 def test_another_setting_of_the_linker_is_noticed(overrides, tmp_path, key, value):
-    training(overrides, tmp_path / "out")._pairs()
+    training(overrides, tmp_path / "out").load_pairs()
     changed = {**overrides, f"components.genre_linker.{key}": value}
-    with pytest.raises(ValueError, match=rf"\[D016\].* a change of: the linker's {key}\."):
-        training(changed, tmp_path / "out")._pairs()
+    with pytest.raises(ValueError, match=rf"\[D016\].* a change of: [^,]*{key}\."):
+        training(changed, tmp_path / "out").load_pairs()
 
 
 def test_another_model_is_noticed(overrides, tmp_path):
-    training(overrides, tmp_path / "out")._pairs()
+    training(overrides, tmp_path / "out").load_pairs()
     path = tmp_path / "model" / "config.json"
     genre = {"context_tokens": 5, "opening_tokens": 7, "temperature": 2.0}
     srsly.write_json(path, {**srsly.read_json(path), "genre": genre})
-    changed = "the model's context_tokens, the model's opening_tokens"
+    changed = "[^,]*context_tokens, [^,]*opening_tokens"
     with pytest.raises(ValueError, match=rf"\[D016\].* a change of: {changed}\."):
-        training(overrides, tmp_path / "out")._pairs()
+        training(overrides, tmp_path / "out").load_pairs()
 
 
 def test_a_corpus_without_pairs_can_be_corrected(overrides, tmp_path):
@@ -194,16 +191,18 @@ def test_a_corpus_without_pairs_can_be_corrected(overrides, tmp_path):
     overrides = {**overrides, "paths.train": str(path)}
     with pytest.raises(ValueError, match=r"\[D031\].*'London'.*'title'"):
         training(overrides, tmp_path / "out")
-    # An entity with this label is passed over.
+    # The entities of this label are passed over.
     write_texts(path, TEXTS)
     discarded = {"components.genre_linker.labels_discard": ["ENTITY"]}
     run = training({**overrides, **discarded}, tmp_path / "out")
-    with pytest.raises(ValueError, match=r"\[D023\] corpora.train has no mention.*'title'"):
+    with pytest.raises(
+        ValueError, match=r"\[D023\] corpora.train has no mention.*'genre_linker'.*'title'"
+    ):
         run()
-    assert len(training(overrides, tmp_path / "out")._pairs()) == len(TEXTS)
+    assert len(training(overrides, tmp_path / "out").load_pairs()) == len(TEXTS)
 
 
-def test_a_dev_corpus_is_looked_for_first(overrides, tmp_path):
+def test_a_dev_corpus_is_checked_first(overrides, tmp_path):
     dev = tmp_path / "dev.jsonl"
     overrides = {**overrides, "paths.dev": str(dev)}
     with pytest.raises(FileNotFoundError, match=r"\[F001\].*dev\.jsonl"):
@@ -239,10 +238,10 @@ def test_a_frozen_linker_is_not_trained(overrides, tmp_path):
     run = DistributedTraining(
         config, tmp_path / "out", Accelerator(cpu=True), batch_size=4, minutes=10
     )
-    assert run.linker.name == "second"
+    assert run.component.name == "second"
 
 
-def test_what_a_kill_between_two_renames_has_left_is_gone_on_with(overrides, tmp_path):
+def test_a_run_that_was_killed_between_two_renames_resumes(overrides, tmp_path):
     out = tmp_path / "out"
     training(overrides, out)()
     for name in ("checkpoint", "model-best"):
@@ -255,26 +254,54 @@ def test_what_a_kill_between_two_renames_has_left_is_gone_on_with(overrides, tmp
     assert not list(out.glob(".*"))
 
 
-@pytest.mark.parametrize("contrast", [0.0, 2.0])
-def test_a_step_is_that_of_spacys_training(overrides, tmp_path, contrast):
-    """The same loss, gradient norm and weights."""
-    weight = {"components.genre_linker.training.contrast": contrast}
-    run = training({**overrides, **weight}, tmp_path / "out", batch_size=len(TEXTS))
-    examples = list(run.train_corpus(run.nlp))
-    pairs = run.linker._pairs(examples)
-    expected = run.linker.update(examples)["genre_linker"]
-    norm = torch.nn.utils.get_total_norm([w.grad for w in _weights(run)])
-    for weight in _weights(run):
-        weight.grad = None
-    n_tokens = sum(len(pair.name) + 1 for pair in pairs)
+# With a large eps, a step is about proportional to the gradient. (Otherwise the first step of Adam
+# is as long for a gradient of rounding errors as for any other.)
+SMOOTH = {"training.optimizer.eps": 0.1, "training.optimizer.learn_rate.initial_rate": 0.1}
+
+
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_a_step_is_that_of_spacys_training(overrides, tmp_path, weight):
+    """The same loss, gradients and weights."""
+    key = "components.genre_linker.training.hard_negatives"
+    runs = [
+        training({**overrides, **SMOOTH, key: weight}, tmp_path / out, batch_size=len(TEXTS))
+        for out in ("spacy", "distributed")
+    ]
+    by_spacy, by_pairs = (run.component for run in runs)
+    before = trained_weights(by_spacy)
+    examples = list(runs[0].train_corpus(runs[0].nlp))
+    expected_loss = by_spacy.update(examples)["genre_linker"]
     # Two shares, each divided by the tokens of both.
-    shares = [pairs[::2], pairs[1::2]]
+    pairs = by_pairs.make_pairs(list(runs[1].train_corpus(runs[1].nlp)))
     context = partial(torch.autocast, "cpu", enabled=False)
-    whole = {"n_tokens": n_tokens, "n_pairs": len(pairs)}
-    losses = [run.linker.trainer.accumulate(s, context, **whole) for s in shares]
-    assert sum(losses) == pytest.approx(expected, rel=1e-5)
-    found = torch.nn.utils.get_total_norm([w.grad for w in _weights(run)])
-    assert found.item() == pytest.approx(norm.item(), rel=1e-5)
+    sizes = {
+        "n_tokens": sum(len(pair.name) + 1 for pair in pairs),
+        "n_pairs": len(pairs),
+    }
+    shares = [pairs[::2], pairs[1::2]]
+    losses = [by_pairs.trainer.accumulate(share, context, **sizes) for share in shares]
+    assert sum(losses) == pytest.approx(expected_loss, rel=1e-5)
+    for here, there in zip(by_pairs.trainer.weights, by_spacy.trainer.weights, strict=True):
+        torch.testing.assert_close(here.grad, there.grad, atol=1e-6, rtol=1e-4)
+    by_spacy.finish_update(runs[0].settings["optimizer"])
+    by_pairs.trainer.step(runs[1].settings["optimizer"])
+    assert_same_training(before, trained_weights(by_spacy), trained_weights(by_pairs))
+
+
+def trained_weights(component):
+    module = component.shim.transformer
+    return {name: weight.detach().clone() for name, weight in module.named_parameters()}
+
+
+def assert_same_training(before, expected, trained):
+    """That two trainings have changed the weights in the same way."""
+    moved = {name: (expected[name] - weight).abs().max().item() for name, weight in before.items()}
+    # Rounding errors are below 1e-7. (The gradient of the keys' bias, for one, is 0.)
+    assert sum(distance > 1e-5 for distance in moved.values()) > len(moved) / 2
+    for name, distance in moved.items():
+        torch.testing.assert_close(
+            trained[name], expected[name], atol=0.01 * distance + 1e-7, rtol=1e-6
+        )
 
 
 def test_gradients_are_summed(overrides, tmp_path):
@@ -294,31 +321,27 @@ def test_gradients_are_summed(overrides, tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(overrides, tmp_path):
-    training(overrides, tmp_path / "one", batch_size=4)()
+    """The pairs are stored in another order, so a batch has all of them."""
+    overrides = {**overrides, **SMOOTH}
+    n_pairs = len(TEXTS)
+    training(overrides, tmp_path / "one", batch_size=n_pairs)()
     options = [f"--{key}={value}" for key, value in overrides.items()]
     # Not by `accelerate launch`, which starts a single process on a CPU without MPI.
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     done = subprocess.run(
         [*launch, "-m", "spacy_genre.training.distributed", str(ROOT / "configs" / "small.cfg"),
-         str(tmp_path / "two"), "--batch-size", "4", *options],
+         str(tmp_path / "two"), "--batch-size", str(n_pairs), *options],
         cwd=ROOT, env={**os.environ, "ACCELERATE_USE_CPU": "true"},
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     shares = {file.name[:3] for file in (tmp_path / "two" / "pairs").glob("[0-9]*")}
-    assert shares == {"000", "001"}  # there were two, and each has encoded some
-    # The pairs stand in another order, so only a batch of all of them is the same.
-    rows = list(srsly.read_jsonl(tmp_path / "two" / "log.jsonl"))
-    assert [row["step"] for row in rows] == [STEPS]
+    assert shares == {"000", "001"}  # each of the two has encoded some
+    logs = [list(srsly.read_jsonl(tmp_path / out / "log.jsonl")) for out in ("one", "two")]
+    assert logs[0] == logs[1]
+    assert [row["step"] for row in logs[0]] == [STEPS]
+    before, *trained = (
+        weights(tmp_path / f) for f in ("model", "one/model-last", "two/model-last")
+    )
+    assert_same_training({name: before[name] for name in trained[0]}, *trained)
     assert spacy.load(tmp_path / "two" / "model-best").pipe_names == ["genre_linker"]
-
-
-def _weights(run):
-    return [weight for group in run.linker.trainer.groups for weight in group["params"]]
-
-
-def test_packs_are_hardly_padded():
-    pairs = [Pair([1] * n, [1], "") for n in [5] * 100 + [80] * 40]
-    found = list(packs(pairs, 8192))
-    assert {len(pack[0].input) == len(pack[-1].input) for pack in found} == {True}
-    assert sum(map(len, found)) == len(pairs)

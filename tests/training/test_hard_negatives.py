@@ -1,4 +1,4 @@
-"""The gold name against the names that the search finds beside it."""
+"""The setting `hard_negatives`: the gold name against other names that the search finds."""
 
 import contextlib
 import copy
@@ -11,6 +11,7 @@ import torch
 from helpers.device import OtherDevice, move
 from helpers.docs import NAMES
 from helpers.models import make_bart
+from helpers.training import StubTask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
@@ -22,10 +23,9 @@ from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
 from spacy_genre import TitleSet
 from spacy_genre.model.loading import EMBEDDED
 from spacy_genre.model.seq2seq import Seq2Seq_v1, make_batch, shim_of
-from spacy_genre.training.hard_negatives import HardNegatives
 from spacy_genre.training.loss import hard_negative_loss, smoothed_loss
 from spacy_genre.training.pairs import Pair
-from spacy_genre.training.settings import Training_v1, TrainingSettings
+from spacy_genre.training.settings import Training_v1, Training_v2, TrainingSettings
 from spacy_genre.training.trainer import Trainer
 
 BART = make_bart(200, seed=0).eval()
@@ -61,7 +61,7 @@ def logprobs(module, tokens, name):
 )
 def test_the_loss(rows, length_penalty, temperature, module):
     eos = module.config.eos_token_id
-    gold = contrast = 0.0
+    gold = among_negatives = 0.0
     for tokens, names in rows:
         found = [logprobs(module, tokens, name) for name in names]
         ends = [[*name, eos] for name in names]
@@ -69,7 +69,7 @@ def test_the_loss(rows, length_penalty, temperature, module):
             lp[range(len(end)), end].sum().item() / len(end) ** length_penalty / temperature
             for lp, end in zip(found, ends, strict=True)
         ]
-        contrast += math.log(sum(map(math.exp, each))) - each[0]
+        among_negatives += math.log(sum(map(math.exp, each))) - each[0]
         gold -= 0.9 * found[0][range(len(ends[0])), ends[0]].sum().item()
         gold -= 0.1 * found[0].mean(1).sum().item()
     batch = make_batch(
@@ -81,7 +81,8 @@ def test_the_loss(rows, length_penalty, temperature, module):
     options = {"length_penalty": length_penalty, "temperature": temperature}
     with torch.no_grad():
         losses = hard_negative_loss(module, batch, 0.1, **options)
-    assert [loss.item() for loss in losses] == pytest.approx([gold, contrast], rel=1e-3, abs=1e-3)
+    expected = pytest.approx([gold, among_negatives], rel=1e-3, abs=1e-3)
+    assert [loss.item() for loss in losses] == expected
 
 
 def test_the_losses_on_another_device():
@@ -90,8 +91,8 @@ def test_the_losses_on_another_device():
     def computed(module):
         model = with_module(module)
         options = {"length_penalty": 1.0, "temperature": 0.5}
-        with_rivals = make_batch(model, inputs, names, [0, 1, 1])
-        found = [*hard_negative_loss(module, with_rivals, 0.1, **options)]
+        with_negatives = make_batch(model, inputs, names, [0, 1, 1])
+        found = [*hard_negative_loss(module, with_negatives, 0.1, **options)]
         found.append(smoothed_loss(module, make_batch(model, inputs, names[:2]), 0.1))
         sum(found).backward()
         norm = torch.nn.utils.get_total_norm([w.grad for w in module.parameters()])
@@ -105,19 +106,18 @@ def test_the_losses_on_another_device():
 PAIRS = [Pair([5, 6, n], [7, n], "", ([7, n + 1], [8] * n, [9])[: n % 4]) for n in range(5, 12)]
 
 
-def test_neither_packing_nor_shares_change_the_gradient():
+def test_neither_batches_nor_shares_change_the_gradient():
     def accumulated(pairs, **options):
-        contrast = HardNegatives(lambda pairs: [list(pair.negatives) for pair in pairs], 1.0, 0.4)
         module = make_bart(200, seed=0)
         for part in module.modules():
             if isinstance(getattr(part, "dropout", None), float):
                 part.dropout = 0.0
-        weighted = TrainingSettings(contrast=2.0, **options)
-        trainer = Trainer(with_module(module), weighted, contrast)
+        weighted = TrainingSettings(hard_negatives=2.0, **options)
+        trainer = Trainer(with_module(module), weighted, StubTask(temperature=0.4))
         shares = [pairs] if isinstance(pairs[0], Pair) else pairs
         n_tokens = sum(len(pair.name) + 1 for pair in PAIRS)
-        whole = {"n_tokens": n_tokens, "n_pairs": len(PAIRS)}
-        loss = sum(trainer.accumulate(s, contextlib.nullcontext, **whole) for s in shares)
+        sizes = {"n_tokens": n_tokens, "n_pairs": len(PAIRS)}
+        loss = sum(trainer.accumulate(s, contextlib.nullcontext, **sizes) for s in shares)
         return loss, [w.grad for w in trainer.module.parameters()]
 
     loss, expected = accumulated(PAIRS)
@@ -130,7 +130,7 @@ def test_neither_packing_nor_shares_change_the_gradient():
 
 def make_linker(titles, **options):
     nlp = spacy.blank("en")
-    training = {"@misc": "spacy_genre.Training.v1", **options}
+    training = {"@misc": "spacy_genre.Training.v2", **options}
     linker = nlp.add_pipe("genre_linker", config={"training": training})
     linker.titles = titles
     return nlp, linker
@@ -144,16 +144,16 @@ def make_example(nlp, text, surface, title):
     return Example(nlp.make_doc(text), doc)
 
 
-def test_rivals_are_what_is_found_beside_the_gold_name(tokenizer):
+def test_negatives_are_other_names_that_the_search_finds(tokenizer):
     redirects = {"City of Paris": "Paris", "Lutetia": "Paris"}
     titles = TitleSet.build(NAMES, tokenizer, redirects=redirects, trie="titles+redirects")
-    nlp, linker = make_linker(titles, contrast=1.0)
+    nlp, linker = make_linker(titles, hard_negatives=1.0)
     example = make_example(nlp, "I flew to Paris.", "Paris", "Paris")
-    (pair,) = linker._pairs([example])
+    (pair,) = linker.make_pairs([example])
 
     def negatives(temperature):
         linker.shim.settings = replace(linker.shim.settings, temperature=temperature)
-        (found,) = linker._find_negatives([pair])
+        (found,) = linker.find_negatives([pair])
         return [linker.shim.name_tokenizer.encode([name])[0] in found for name in names]
 
     names = ["Paris", "City of Paris", "Lutetia", "Paris, Texas", "Paris Hilton"]
@@ -164,8 +164,8 @@ def test_rivals_are_what_is_found_beside_the_gold_name(tokenizer):
 
 
 def test_it_teaches_what_the_context_says(titles, tokenizer):
-    """What stands second becomes the first, and by the contrast alone as well."""
-    nlp, linker = make_linker(titles, contrast=100.0, missing="fail")
+    """The second name becomes the first, by the hard negatives almost alone."""
+    nlp, linker = make_linker(titles, hard_negatives=100.0, missing="fail")
     example = make_example(nlp, "The capital Paris lies far from Texas.", "Paris", "Paris, Texas")
     doc = example.reference.copy()
 
@@ -183,11 +183,23 @@ def test_it_teaches_what_the_context_says(titles, tokenizer):
 
 
 def test_wrong_weights():
-    with pytest.raises(ValueError, match=r"contrast.*0 or more"):
-        Training_v1(contrast=-1)
+    for weight in (-1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=r"D006.*hard_negatives"):
+            Training_v2(hard_negatives=weight)
 
 
 def test_a_saved_pipeline_keeps_it(titles, tmp_path):
-    nlp, _ = make_linker(titles, contrast=0.5)
+    nlp, _ = make_linker(titles, hard_negatives=0.5)
     nlp.to_disk(tmp_path)
-    assert spacy.load(tmp_path).get_pipe("genre_linker").training.contrast == 0.5
+    assert spacy.load(tmp_path).get_pipe("genre_linker").training.hard_negatives == 0.5
+
+
+def test_a_pipeline_that_was_saved_with_the_first_version_keeps_it(titles, tmp_path):
+    """It was called contrast."""
+    assert Training_v1(contrast=0.5) == Training_v2(hard_negatives=0.5)
+    nlp = spacy.blank("en")
+    training = {"@misc": "spacy_genre.Training.v1", "contrast": 0.5, "frozen": ["encoder"]}
+    nlp.add_pipe("genre_linker", config={"training": training}).titles = titles
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path).get_pipe("genre_linker").training
+    assert loaded == TrainingSettings(hard_negatives=0.5, frozen=["encoder"])

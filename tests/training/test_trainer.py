@@ -7,6 +7,7 @@ import spacy
 import torch
 import torch.nn.functional as F
 from helpers.models import make_bart
+from helpers.training import StubTask
 from spacy.tokens import Span
 from spacy.training import Example
 from spacy_transformers.data_classes import HFObjects
@@ -17,10 +18,10 @@ from transformers import T5Config, T5ForConditionalGeneration
 from spacy_genre.decoding.devices import autocast
 from spacy_genre.model.seq2seq import Seq2Seq_v1, make_batch, shim_of
 from spacy_genre.training.cpu import CheapDropout
-from spacy_genre.training.loss import packs, smoothed_loss
+from spacy_genre.training.loss import smoothed_loss
 from spacy_genre.training.pairs import Pair
-from spacy_genre.training.settings import Training_v1, TrainingSettings
-from spacy_genre.training.trainer import Trainer, dropout_rate, part_of
+from spacy_genre.training.settings import Training_v2, TrainingSettings
+from spacy_genre.training.trainer import Trainer, dropout_rate, pair_batches, part_of
 
 PAIRS = [
     Pair([101, *range(5, 5 + n), 102], [101, *range(40, 40 + n % 4 + 1)], f"pair {n}")
@@ -42,7 +43,7 @@ def model(hf_tokenizer):
 
 
 def trainer(model, **settings):
-    return Trainer(model, TrainingSettings(**settings))
+    return Trainer(model, TrainingSettings(**settings), StubTask())
 
 
 def gradients(trained):
@@ -77,23 +78,44 @@ def test_the_loss_of_other_models(model, hf_tokenizer):
     assert {part_of(name) for name in gradients(trained)} == {"encoder", "decoder"}
 
 
-def test_packs():
-    found = list(packs(PAIRS, 40))
-    assert sorted(p.shown for pack in found for p in pack) == sorted(p.shown for p in PAIRS)
-    assert len(found) > 2
-    for pack in found:
-        width = max(len(p.input) for p in pack) + max(len(p.name) + 1 for p in pack)
-        assert len(pack) == 1 or width * len(pack) <= 40
-    assert list(packs([], 40)) == []
+def test_batches():
+    batches = list(pair_batches(PAIRS, 40))
+    assert sorted(p.shown for batch in batches for p in batch) == sorted(p.shown for p in PAIRS)
+    assert len(batches) > 2
+    for batch in batches:
+        width = max(len(p.input) for p in batch) + max(len(p.name) + 1 for p in batch)
+        assert len(batch) == 1 or width * len(batch) <= 40
+    assert list(pair_batches([], 40)) == []
+
+
+def test_batches_with_negatives():
+    """Each pair has one input and several names."""
+    negatives = ([7] * 9, [8] * 3)
+    pairs = [replace(p, negatives=negatives[: i % 3]) for i, p in enumerate(PAIRS)]
+    batches = list(pair_batches(pairs, 90))
+    assert sorted(p.shown for batch in batches for p in batch) == sorted(p.shown for p in PAIRS)
+    assert 2 < len(batches) < len(pairs)
+    for batch in batches:
+        names = [name for p in batch for name in (p.name, *p.negatives)]
+        size = max(len(p.input) for p in batch) * len(batch)
+        size += (max(map(len, names)) + 1) * len(names)
+        assert len(batch) == 1 or size <= 90
+
+
+def test_batches_are_hardly_padded():
+    pairs = [Pair([1] * n, [1], "") for n in [5] * 100 + [80] * 40]
+    batches = list(pair_batches(pairs, 8192))
+    assert {len(batch[0].input) == len(batch[-1].input) for batch in batches} == {True}
+    assert sum(map(len, batches)) == len(pairs)
 
 
 @pytest.mark.parametrize(
     "settings", [{"batch_tokens": 1}, {"batch_tokens": 50}, {"gradient_checkpointing": True}]
 )
-def test_neither_packing_nor_checkpointing_changes_the_gradient(model, settings):
-    whole = trainer(model)
-    loss = whole.accumulate(PAIRS, contextlib.nullcontext)
-    expected = gradients(whole)
+def test_neither_batches_nor_checkpointing_changes_the_gradient(model, settings):
+    in_one_batch = trainer(model)
+    loss = in_one_batch.accumulate(PAIRS, contextlib.nullcontext)
+    expected = gradients(in_one_batch)
     other = trainer(model, **settings)
     assert other.accumulate(PAIRS, contextlib.nullcontext) == pytest.approx(loss, rel=1e-5)
     for name, gradient in gradients(other).items():
@@ -187,7 +209,7 @@ def test_attention_is_eager_on_a_cpu_while_it_trains(model, monkeypatch):
     before = config._attn_implementation
     losses = []
     for longest in (256, 1):
-        monkeypatch.setattr("spacy_genre.training.cpu.EAGER_UP_TO", longest)
+        monkeypatch.setattr("spacy_genre.training.cpu.MAX_EAGER_LENGTH", longest)
         losses.append(trained.accumulate(PAIRS, contextlib.nullcontext))
     assert seen == ["eager", before]
     assert config._attn_implementation == before == "sdpa"
@@ -285,6 +307,7 @@ def test_a_damaged_state(model, tmp_path):
     "settings",
     [
         {"batch_tokens": 0},
+        {"batch_token": 1},
         {"label_smoothing": 1.0},
         {"dtype": "float16"},
         {"frozen": ["head"]},
@@ -296,7 +319,7 @@ def test_a_damaged_state(model, tmp_path):
 )
 def test_wrong_settings(settings):
     with pytest.raises(ValueError, match=f"D006.*{next(iter(settings))}"):
-        Training_v1(**settings)
+        Training_v2(**settings)
 
 
 # In a component
@@ -314,7 +337,7 @@ def test_predicted_entities_are_learnt_from_where_they_are_gold_ones(nlp):
     ]
     predicted = nlp.make_doc(reference.text)
     predicted.ents = [Span(predicted, i, i + 1, label="GPE") for i in (0, 4)]
-    (pair,) = linker._pairs([Example(predicted, reference)])
+    (pair,) = linker.make_pairs([Example(predicted, reference)])
     assert pair.name == linker.shim.name_tokenizer.encode(["Paris"])[0]
 
 
@@ -326,19 +349,16 @@ def example(nlp, kb_id="Apple Inc."):
 
 def test_pairs_of_a_component(nlp):
     linker = nlp.get_pipe("genre_linker")
-    (pair,) = linker._pairs([example(nlp)])
+    (pair,) = linker.make_pairs([example(nlp)])
     read = linker.tokenizer.decode
     assert read(pair.input) == "[CLS] he works for [START_ENT] apple [END_ENT]. [SEP]"
     assert read(pair.name) == "[CLS] apple inc."
     assert pair.shown == "'Apple' -> 'Apple Inc.'"
-    about = example(nlp, "Nobody")
-    about.reference._.genre_gold_title = "Einstein"
-    (pair,) = linker._pairs([about])
-    assert read(pair.input) == "[CLS] he works for apple. [SEP]"
-    assert pair.shown.endswith("-> 'Albert Einstein'")
-    linker.training = replace(linker.training, missing="fail")
+    unknown = example(nlp, "Nobody")
+    assert linker.make_pairs([unknown]) == []
+    linker.training = linker.training.model_copy(update={"missing": "fail"})
     with pytest.raises(ValueError, match=r"D005.*'Nobody'"):
-        linker._pairs([about])
+        linker.make_pairs([unknown])
 
 
 def test_a_title_set_for_initialize(nlp, titles):

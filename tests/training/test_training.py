@@ -19,8 +19,7 @@ from typer.testing import CliRunner
 from spacy_genre import TitleSet
 from spacy_genre.cli import genre_cli
 from spacy_genre.corpora.readers import Corpus_v1
-from spacy_genre.training.checkpoint import save_checkpoint
-from spacy_genre.training.progress import Progress
+from spacy_genre.training.checkpoint import Progress, save_checkpoint
 from spacy_genre.training.trainer import Trainer, part_of
 
 WEIGHTS = "model.safetensors"
@@ -99,7 +98,7 @@ def test_numbers_instead_of_names(folder, tiny_folder):
     best = folder / "out" / "model-best"
     linker = spacy.load(best).get_pipe("genre_linker")
     assert all(name.isdigit() for name in linker.titles)
-    (pair,) = linker._pairs(list(Corpus_v1(folder / "gold.jsonl", limit=1)(spacy.blank("en"))))
+    (pair,) = linker.make_pairs(list(Corpus_v1(folder / "gold.jsonl", limit=1)(spacy.blank("en"))))
     assert linker.titles.id_of(pair.shown.split("'")[-2]) == "Apple"
     command = ["evaluate", str(folder / "gold.jsonl"), "--pipeline", str(best)]
     shown = CliRunner().invoke(genre_cli, [*command, "--out", str(folder / "found.json")])
@@ -176,22 +175,22 @@ def test_a_killed_training_goes_on(folder, tiny_folder, monkeypatch):
     done = steps_done(folder)
     assert 0 < done <= 5
     output = train(folder, **overrides)
-    assert f"Goes on after {done} steps" in output
+    assert f"Resumes after {done} steps" in output
     assert shown_steps(output)[0] == done
     assert steps_done(folder) == 9  # spaCy's steps are counted from 0
     assert "All steps are done" in train(folder, **overrides)
     for file in ("progress.json", "genre_linker/optimizer.safetensors"):
         state = folder / "out" / "checkpoint" / file
-        whole = state.read_bytes()
+        content = state.read_bytes()
         state.write_bytes(b"damaged")
         assert "D003" in train(folder, code=1, **overrides)
-        state.write_bytes(whole)
+        state.write_bytes(content)
 
 
 def test_limits_count_all_steps(folder, tiny_folder, monkeypatch):
     """Passes over the corpus, and steps without anything better, as without the kill."""
     still = {"paths.model": tiny_folder, "training.optimizer.learn_rate.initial_rate": 1e-12}
-    # A pass is one step, since the corpus is smaller than a batch; the last one begins anew.
+    # A pass is one step, since the corpus is smaller than a batch; the last one starts again.
     passes = {"training.max_steps": 0, "training.max_epochs": 5, "training.patience": 0}
     patience = {"training.max_steps": 50, "training.patience": 5, "training.eval_frequency": 2}
     for limits in (passes, patience):
@@ -244,7 +243,7 @@ def test_the_learning_rate_goes_on_where_it_was(folder, tiny_folder, monkeypatch
     limits = {"training.max_steps": 8, "training.optimizer.learn_rate.warmup_steps": 2}
     overrides = {"minutes": 0, "paths.model": tiny_folder, **limits}
     train(folder, **overrides)
-    whole, rates[:] = [*rates], []
+    uninterrupted, rates[:] = [*rates], []
     shutil.rmtree(folder / "out")
     with monkeypatch.context() as patch:
         patch.setattr("spacy_genre.training.trainer.Trainer.accumulate", _killed_after(4))
@@ -252,15 +251,15 @@ def test_the_learning_rate_goes_on_where_it_was(folder, tiny_folder, monkeypatch
     done = steps_done(folder)
     rates[:] = []
     train(folder, **overrides)
-    assert rates == pytest.approx([*whole[done:], *whole[len(whole) :]][: len(rates)])
-    assert len(rates) >= len(whole) - done
+    assert rates == pytest.approx(uninterrupted[done:][: len(rates)])
+    assert len(rates) >= len(uninterrupted) - done
 
 
 def test_what_is_not_in_checkpoints_is_told(folder, tiny_folder, monkeypatch):
-    monkeypatch.setattr("spacy_genre.training.checkpoint.trained", lambda nlp: [], raising=True)
+    monkeypatch.setattr("spacy_genre.training.checkpoint.trainable_components", lambda nlp: [])
     overrides = {"paths.model": tiny_folder, "training.max_steps": 2}
-    assert "[D024] genre_linker:" in train(folder, **overrides)
-    assert "[D024] genre_linker:" in train(folder, code=1, **overrides)
+    assert "[D024] The components genre_linker are" in train(folder, **overrides)
+    assert "[D024] The components genre_linker are" in train(folder, code=1, **overrides)
 
 
 @pytest.mark.parametrize("score", [2.0, -1.0])
@@ -303,7 +302,7 @@ def test_a_full_disk_ends_training_and_it_goes_on(folder, tiny_folder, monkeypat
     done = steps_done(folder)
     assert 0 < done < 6
     assert [path.name for path in (folder / "out").glob(".checkpoint*")] == []
-    assert f"Goes on after {done} steps" in train(folder, **overrides)
+    assert f"Resumes after {done} steps" in train(folder, **overrides)
 
 
 def test_early_stopping(folder, tiny_folder):

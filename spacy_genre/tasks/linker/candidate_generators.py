@@ -1,4 +1,4 @@
-"""Which names a mention may stand for: the functions behind the setting `candidates`."""
+"""Candidate generators: the functions for the setting `get_candidates`."""
 
 from functools import partial
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
@@ -12,94 +12,103 @@ from ...titles import TitleSet
 from ...titles.subset import NameSubset, SearchableNames
 from ...titles.view import TitleView
 from ...tokenization import NameTokenizer
-from .context import without_article
+from .encoding import without_article
 
-# For an entity and the title set, the names (or redirects) that it may stand for; None if that may
-# be any name of the set. Names that are not in the set are passed over.
-GetNames = Callable[[TitleSet, Span], Optional[Iterable[str]]]
+# Gives the names (or redirects) that an entity may stand for; None for any name of the title set.
+# Names that are not in the title set are ignored.
+GetCandidates = Callable[[TitleSet, Span], Optional[Iterable[str]]]
 MISSING = ("search", "nil")
 
 
-def AliasCandidates_v1(top_k: int = 30, missing: str = "search") -> GetNames:
-    """Registered as `spacy_genre.AliasCandidates.v1` in `misc`: an entity may stand for the names
-    that the title set gives for its text as an alias, a redirect, or a name; if there are none, for
-    its text without an article before it.
+def AliasCandidates_v1(top_k: int = 30, missing: str = "search") -> GetCandidates:
+    """Registered as `spacy_genre.AliasCandidates.v1` in `misc`: the candidates of an entity are the
+    names for which the title set has its text as an alias, a redirect, or a name. If there are
+    none, its text without a leading article is looked up.
 
-    top_k (int): At most so many, the most frequent ones.
-    missing (str): Where it gives none: "search" the whole title set, or answer "nil".
-    RAISES (ValueError): If a value is out of range.
+    top_k (int): Maximal number of candidates; the most frequent ones are kept.
+    missing (str): What happens to an entity without candidates: "search" the whole title set, or
+        "nil" to link it to nothing.
+    RETURNS (GetCandidates): The generator.
+    RAISES (ValueError): If a value is not allowed.
     """
     _check("top_k", top_k, "a whole number, 1 or more", isinstance(top_k, int) and top_k >= 1)
     _check_missing(missing)
     return partial(alias_candidates, top_k=top_k, missing=missing)
 
 
-def GivenCandidates_v1(missing: str = "search") -> GetNames:
-    """Registered as `spacy_genre.GivenCandidates.v1` in `misc`: an entity may stand for the titles
-    or ids that it was given in `span._.genre_gold_candidates`, by a data set or by a component before.
+def GoldCandidates_v1(missing: str = "search") -> GetCandidates:
+    """Registered as `spacy_genre.GoldCandidates.v1` in `misc` (and under its earlier name,
+    `spacy_genre.GivenCandidates.v1`): the candidates of an entity are the titles or ids in
+    `span._.genre_gold_candidates`, written by a data set or by an earlier component.
 
-    missing (str): Where there are none, or none that the title set has: "search" the whole title
-        set, or answer "nil".
-    RAISES (ValueError): If a value is out of range.
+    missing (str): What happens to an entity with no candidate in the title set: "search" the whole
+        title set, or "nil" to link it to nothing.
+    RETURNS (GetCandidates): The generator.
+    RAISES (ValueError): If a value is not allowed.
     """
     _check_missing(missing)
-    return partial(given_candidates, missing=missing)
+    return partial(gold_candidates, missing=missing)
 
 
 def alias_candidates(
     titles: TitleSet, ent: Span, *, top_k: int, missing: str
 ) -> Optional[List[str]]:
     """See `AliasCandidates_v1`."""
-    found = titles.get_candidates(ent.text) or titles.get_candidates(without_article(ent).text)
-    return _or_all([name for name, _ in found[:top_k]], missing)
+    counts = titles.get_candidates(ent.text) or titles.get_candidates(without_article(ent).text)
+    return _names_or_all([name for name, _ in counts[:top_k]], missing)
 
 
-def given_candidates(titles: TitleSet, ent: Span, *, missing: str) -> Optional[List[str]]:
-    """See `GivenCandidates_v1`."""
+def gold_candidates(titles: TitleSet, ent: Span, *, missing: str) -> Optional[List[str]]:
+    """See `GoldCandidates_v1`."""
     names = [find_name(titles, name) for name in get_gold_candidates(ent)]
-    return _or_all([name for name in names if name], missing)
+    return _names_or_all([name for name in names if name], missing)
 
 
-def choose_from(
-    get_names: Optional[GetNames],
+def searchable_names(
+    get_candidates: Optional[GetCandidates],
     titles: TitleSet,
     view: TitleView,
     ents: Sequence[Span],
     tokenizer: NameTokenizer,
 ) -> List[SearchableNames]:
-    """What may be generated for some entities: the whole title set, or some names of it.
+    """The names among which the search for each entity is: the whole title set or its candidates.
 
-    get_names (Optional[GetNames]): Gives the names; None for the whole set everywhere.
+    get_candidates (Optional[GetCandidates]): The generator; None for the whole title set.
+    titles (TitleSet): The title set, for the generator.
     view (TitleView): The title set as it is searched.
-    RAISES (ValueError): If a function gives something else than names.
+    ents (Sequence[Span]): N entities.
+    tokenizer (NameTokenizer): The tokenizer of the title set.
+    RETURNS (List[SearchableNames]): [N], the view or a subset of it. Entities with the same
+        candidates share one subset.
+    RAISES (ValueError): If the generator gives something other than names.
     """
-    if get_names is None:
+    if get_candidates is None:
         return [view] * len(ents)
-    made: Dict[Tuple[int, ...], NameSubset] = {}
-    chosen: List[SearchableNames] = []
+    subsets: Dict[Tuple[int, ...], NameSubset] = {}
+    names_of_ents: List[SearchableNames] = []
     for ent in ents:
-        names = get_names(titles, ent)
+        names = get_candidates(titles, ent)
         if names is None:
-            chosen.append(view)
+            names_of_ents.append(view)
             continue
-        rows = _rows_of(names, view, ent)
-        if rows not in made:
-            made[rows] = NameSubset.of(view, rows, tokenizer)
-        chosen.append(made[rows])
-    return chosen
+        rows = _rows(names, view, ent)
+        if rows not in subsets:
+            subsets[rows] = NameSubset.of(view, rows, tokenizer)
+        names_of_ents.append(subsets[rows])
+    return names_of_ents
 
 
-def _rows_of(names: Iterable[str], view: TitleView, ent: Span) -> Tuple[int, ...]:
-    """The rows of names, each once, sorted: the same names are the same set in any order."""
-    several = isinstance(names, Iterable) and not isinstance(names, str)
-    names = list(names) if several else names
-    if not several or not all(isinstance(name, str) for name in names):
+def _rows(names: Iterable[str], view: TitleView, ent: Span) -> Tuple[int, ...]:
+    """The rows of names in the title set, sorted and without repetitions."""
+    is_list = isinstance(names, Iterable) and not isinstance(names, str)
+    names = list(names) if is_list else names
+    if not is_list or not all(isinstance(name, str) for name in names):
         raise ValueError(Errors.C004.format(found=names, ent=ent.text))
     rows = {view.target(name) for name in names}
     return tuple(sorted(rows - {-1}))
 
 
-def _or_all(names: List[str], missing: str) -> Optional[List[str]]:
+def _names_or_all(names: List[str], missing: str) -> Optional[List[str]]:
     return names if names or missing == "nil" else None
 
 
@@ -107,9 +116,6 @@ def _check_missing(missing: str) -> None:
     _check("missing", missing, f"one of {', '.join(MISSING)}", missing in MISSING)
 
 
-def _check(key: str, value: object, allowed: str, good: bool) -> None:
-    if not good:
+def _check(key: str, value: object, allowed: str, is_allowed: bool) -> None:
+    if not is_allowed:
         raise ValueError(Errors.D006.format(key=key, value=value, allowed=allowed))
-
-
-GoldCandidates_v1 = GivenCandidates_v1

@@ -1,49 +1,55 @@
-"""`genre_linker`: entity disambiguation (paper, section 4.1). Reads doc.ents, writes kb_ids."""
+"""`genre_linker`: entity disambiguation (paper, section 4.1). Reads `doc.ents`, writes kb_ids."""
 
 import warnings
 from dataclasses import replace
 from typing import (
     Any,
-    Callable,
+    Dict,
     Iterable,
     Iterator,
     List,
     Optional,
     Protocol,
     Sequence,
+    Tuple,
     runtime_checkable,
 )
 
+import numpy as np
+from numpy.typing import NDArray
 from spacy.tokens import Doc, Span, Token
-from spacy.vocab import Vocab
-from thinc.api import Model
+from spacy.training import Example
 
-from ...decoding import EarlyStopping, Hypothesis
 from ...errors import Errors, Warnings
-from ...extensions import set_candidates
+from ...extensions import copy_gold_candidates, set_candidates
+from ...model.seq2seq import Seq2SeqShim
 from ...titles import TitleSet
 from ...titles.subset import SearchableNames
 from ...titles.view import TitleView
-from ...training.settings import TrainingSettings
 from ...types import LinkedSpan
+from ..base import SearchResult
 from ..trainable import TrainableGenreComponent
-from ..validation import check
-from .candidate_generators import GetNames, choose_from
-from .context import span_mention
-from .coreference import longest_forms
+from .candidate_generators import GetCandidates, searchable_names
+from .coreference import longest_names
 from .decoding import make_candidates
-from .encoding import MentionEncoder
+from .encoding import MentionEncoder, get_encoder, span_mention
+from .settings import LinkerSettings
 
 
 @runtime_checkable
 class LinkingComponent(Protocol):
+    """A component that links entities, as evaluation sees it."""
+
     name: str
-    settings: Any
+    settings: LinkerSettings
     titles: TitleSet
-    get_candidates: Any
+    get_candidates: Optional[GetCandidates]
 
     @property
-    def shim(self) -> Any: ...
+    def shim(self) -> Seq2SeqShim: ...
+
+    @property
+    def tokenizer(self) -> Any: ...
 
     def ents_to_link(self, doc: Doc) -> List[Span]: ...
 
@@ -52,272 +58,166 @@ class LinkingComponent(Protocol):
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]: ...
 
 
-class _Settings:
-    def __init__(self, linker: Any) -> None:
-        self.linker = linker
-
-    def __call__(self) -> Any:
-        return {key: getattr(self.linker, key) for key in self.linker.SETTINGS}
-
-    def __getattr__(self, key: str) -> Any:
-        return getattr(self.linker, key)
-
-
 class GenreLinker(TrainableGenreComponent):
-    """Links the entities of a Doc by generating the name of each."""
+    """Links the entities of a Doc by generating a name for each."""
 
-    @property
-    def settings(self) -> Any:
-        return _Settings(self)
+    Settings = LinkerSettings
 
-    @property
-    def get_candidates(self) -> Any:
-        return self.candidates
+    settings: LinkerSettings
 
-    @get_candidates.setter
-    def get_candidates(self, value: Any) -> None:
-        self.candidates = value
+    # Doc to inputs
 
     def ents_to_link(self, doc: Doc) -> List[Span]:
-        return self._linkable(doc)
+        """The entities of a Doc whose labels are not discarded."""
+        if len(doc) and not doc.has_annotation("ENT_IOB"):
+            warnings.warn(Warnings.W001.format(component=self.name), stacklevel=2)
+        return [ent for ent in doc.ents if ent.label_ not in self.settings.labels_discard]
+
+    def get_spans(self, doc: Doc) -> List[Span]:
+        """See `GenreComponent.get_spans`: each entity is an input."""
+        return self.ents_to_link(doc)
 
     def encode(self, spans: Sequence[Span]) -> List[Optional[List[int]]]:
-        return self._encode(spans)
+        """The model's inputs: entities, marked in their context.
 
-    def __init__(
-        self,
-        vocab: Vocab,
-        model: Model,
-        name: str = "genre_linker",
-        *,
-        titles: Callable[[], TitleSet],
-        num_beams: int = 5,
-        top_k: Optional[int] = None,
-        length_penalty: float = 1.0,
-        search: str = "beam",
-        early_stopping: EarlyStopping = False,
-        batch_tokens: int = 4096,
-        context_tokens: Optional[int] = None,
-        kb_id: str = "title",
-        overwrite: bool = True,
-        labels_discard: Iterable[str] = (),
-        use_gold_ents: bool = True,
-        threshold: Optional[float] = None,
-        longest_forms: Iterable[str] = (),
-        dtype: str = "auto",
-        cache_size: int = 0,
-        candidates: Optional[GetNames] = None,
-        training: TrainingSettings = TrainingSettings(),  # noqa: B008
-        scorer: Optional[Callable] = None,
-    ) -> None:
-        """Make the component.
-
-        vocab (Vocab): The shared vocabulary.
-        model (Model): `spacy_genre.Seq2Seq.v1`.
-        name (str): The component's name in the pipeline.
-        titles (Callable[[], TitleSet]): Opens the title set; see `spacy_genre.TitleSet.v1`.
-        num_beams (int): How many unfinished names the search follows, 1 to 1000.
-        top_k (Optional[int]): How many candidates are kept for an entity; None for `num_beams`.
-        length_penalty (float): The exponent of a name's length in its score; 0 ranks by the
-            plain sum of log-probabilities.
-        search (str): "beam", or "exact" for the `num_beams` truly best names, however long that
-            takes (at most a thousand steps for an entity; BART and mBART only).
-        early_stopping (EarlyStopping): When a beam search stops, as in transformers' `generate`:
-            False as soon as the best unfinished name, at its present length, scores no better
-            than the worst of `num_beams` complete ones (as the paper's code does); "never" when
-            none could at any length; True with `num_beams` complete names.
-        batch_tokens (int): How many tokens of input, padding included, the model reads at once.
-        context_tokens (Optional[int]): Context to each side of an entity, in the model's
-            tokens; None for what the model was trained with.
-        kb_id (str): What is written: "title", or "id" for the title set's id of the title
-            ("NIL" for titles that have none).
-        overwrite (bool): Whether to replace kb_ids that are already set. "NIL" always is, so that
-            one linker may follow another.
-        labels_discard (Iterable[str]): Entities with these labels get "NIL" unseen.
-        use_gold_ents (bool): Whether to train and to evaluate on the entities of the reference.
-            If not, another component must set entities.
-        threshold (Optional[float]): An entity whose best candidate has a lower probability, 0
-            to 1, gets "NIL". None links every entity. (With a model that has no `nil_score` the
-            probability is a share among the candidates, and that of a lone one is always 1.)
-        longest_forms (Iterable[str]): Entities with these labels are linked by the longest form of
-            their name in the document: "Clinton" as "Bill Clinton", if that is an entity with the
-            same label.
-        dtype (str): What the model computes in: "float32", "bfloat16", "float16" (on a GPU
-            only), or "auto": bfloat16 on a GPU or CPU (AVX512-BF16, AMX) that multiplies it
-            fast, float32 anywhere else. Log-probabilities are float32 whatever it is.
-        cache_size (int): Of how many entities in their contexts to keep what was found for later
-            batches, the latest ones; 0 for none. It is dropped when the title set, the weights, or
-            a setting of the search change.
-        candidates (Optional[GetNames]): Gives the names that an entity may stand for; see
-            `spacy_genre.AliasCandidates.v1` and `spacy_genre.GivenCandidates.v1`. None for the
-            whole title set. If they are few, all are scored, whatever `num_beams` is.
-        training (TrainingSettings): How it is trained; see `spacy_genre.Training.v1`.
-        scorer (Optional[Callable]): The scoring method.
-        RAISES (ValueError): If a setting is out of range.
+        spans (Sequence[Span]): N entities; those of a Doc are neighbours.
+        RETURNS (List[Optional[List[int]]]): [N], token ids; None for an entity that is too long for
+            the model, or that its tokenizer does not know.
         """
-        super().__init__(
-            vocab,
-            model,
-            name,
-            titles=titles,
-            num_beams=num_beams,
-            length_penalty=length_penalty,
-            search=search,
-            early_stopping=early_stopping,
-            batch_tokens=batch_tokens,
-            dtype=dtype,
-            cache_size=cache_size,
-        )
-        self.top_k = top_k
-        self.context_tokens = context_tokens
-        self.kb_id = kb_id
-        self.overwrite = overwrite
-        self.labels_discard = list(labels_discard)
-        self.use_gold_ents = use_gold_ents
-        self.threshold = threshold
-        self.longest_forms = list(longest_forms)
-        self.candidates = candidates
-        self.training = training
-        self.scorer = scorer
-        self.check_settings()
-        self._configured = self.settings()
+        encoder = self._encoder()
+        opening_tokens = encoder.opening_tokens if encoder.context_tokens else 0
+        names = longest_names(spans, self.settings.longest_forms)
+        mentions = []
+        for span, name in zip(spans, names, strict=True):
+            mention = span_mention(span, encoder.context_tokens, opening_tokens)
+            mentions.append(mention if name == span.text else replace(mention, text=name))
+        return encoder.encode(mentions)
 
-    SETTINGS = (
-        *TrainableGenreComponent.SETTINGS,
-        "top_k",
-        "context_tokens",
-        "kb_id",
-        "overwrite",
-        "labels_discard",
-        "use_gold_ents",
-        "threshold",
-        "longest_forms",
-    )
+    def _encoder(self) -> MentionEncoder:
+        shim, context_tokens = self.shim, self.settings.context_tokens
+        if context_tokens is None:
+            context_tokens = shim.settings.context_tokens
+        return get_encoder(shim.name_tokenizer, shim.settings, self.max_length, context_tokens)
 
-    def check_settings(self) -> None:
-        """RAISES (ValueError): If a setting is out of range."""
-        super().check_settings()
-        if self.top_k is not None:
-            self._check_number("top_k", "null, or a whole number, 1 or more", 1)
-        if self.context_tokens is not None:
-            self._check_number("context_tokens", "null, or a whole number, 0 or more", 0)
-        if self.threshold is not None:
-            self._check_number("threshold", "null, or from 0 to 1", 0, 1, whole=False)
-        for key in ("labels_discard", "longest_forms"):
-            labels = getattr(self, key)
-            several = isinstance(labels, (list, tuple, set, frozenset))
-            good = several and all(isinstance(label, str) for label in labels)
-            check(self.name, key, labels, "a list of labels", good)
-        for key in ("overwrite", "use_gold_ents"):
-            value = getattr(self, key)
-            check(self.name, key, value, "true or false", isinstance(value, bool))
-        is_known = self.kb_id in ("title", "id")
-        check(self.name, "kb_id", self.kb_id, '"title" or "id"', is_known)
-        is_known = self.candidates is None or callable(self.candidates)
-        allowed = "null, or a function that takes a title set and an entity"
-        check(self.name, "candidates", self.candidates, allowed, is_known)
+    # Constraint
 
-    # Linking
+    def get_view(self) -> TitleView:
+        """See `GenreComponent.get_view`.
 
-    def predict(self, docs: Iterable[Doc]) -> List[List[LinkedSpan]]:
-        """Link the entities of some docs, without changing them.
-
-        docs (Iterable[Doc]): The docs.
-        RETURNS (List[List[LinkedSpan]]): For each doc, its entities with what they are linked
-            to. "NIL" for an entity with a discarded label, below the threshold, without a name,
-            or too long for the model.
-        RAISES (ValueError): If the title set is empty or does not fit the model.
+        RAISES (ValueError): Also if ids are to be written, and the title set has none.
         """
-        self.check_settings()
-        docs = [docs] if isinstance(docs, Doc) else list(docs)
-        ents = [ent for doc in docs for ent in self._linkable(doc)]
-        if not ents:
-            return [[self._nil(ent) for ent in doc.ents] for doc in docs]
-        view = self._searchable()
-        names = self._choose_from(ents, view)
-        paths = self.find_paths(self._encode(ents), names, view)
-        links = map(self._link, ents, paths, names)
+        view = super().get_view()
+        if self.uses_ids and not view.has_ids:
+            raise ValueError(Errors.C002)
+        return view
+
+    def get_names(self, spans: Sequence[Span], view: TitleView) -> List[SearchableNames]:
+        """See `GenreComponent.get_names`: the candidates of each entity, or all names."""
+        tokenizer = self.shim.name_tokenizer
+        return searchable_names(self.settings.get_candidates, self.titles, view, spans, tokenizer)
+
+    # Hypotheses to annotations
+
+    def decode(self, doc: Doc, results: Sequence[SearchResult]) -> List[LinkedSpan]:
+        """The links of a Doc's entities.
+
+        doc (Doc): The Doc. It is not changed.
+        results (Sequence[SearchResult]): The result for each of `ents_to_link(doc)`.
+        RETURNS (List[LinkedSpan]): A link for each entity. "NIL" for an entity with a discarded
+            label, without a candidate, or whose best candidate is below the threshold.
+        """
+        links = map(self._link, results)
+        discarded = self.settings.labels_discard
         return [
-            [
-                self._nil(ent) if ent.label_ in self.labels_discard else next(links)
-                for ent in doc.ents
-            ]
-            for doc in docs
+            LinkedSpan(ent.start, ent.end, self.NIL, ()) if ent.label_ in discarded else next(links)
+            for ent in doc.ents
         ]
 
-    def set_annotations(self, docs: Iterable[Doc], links: List[List[LinkedSpan]]) -> None:
-        """Write what `predict` found to the docs: `token.ent_kb_id` of the entities' tokens,
-        and `span._.genre_candidates`.
+    def _link(self, result: SearchResult) -> LinkedSpan:
+        span, settings = result.span, self.settings
+        candidates = make_candidates(
+            result.hypotheses,
+            result.names,
+            span.text,
+            unknown=self.tokenizer.unk_token_id,
+            use_ids=self.uses_ids,
+            nil=self.NIL,
+            settings=self.shim.settings,
+        )
+        kb_id = candidates[0].kb_id if candidates else self.NIL
+        if candidates and settings.threshold is not None:
+            kb_id = kb_id if candidates[0].probability >= settings.threshold else self.NIL
+        kept = candidates[: settings.top_k or settings.num_beams]
+        return LinkedSpan(span.start, span.end, kb_id, kept)
+
+    def set_annotations(
+        self, docs: Iterable[Doc], annotations: Sequence[Sequence[LinkedSpan]]
+    ) -> None:
+        """Write `token.ent_kb_id` and `span._.genre_candidates` of entities.
 
         docs (Iterable[Doc]): The docs.
-        links (List[List[LinkedSpan]]): What `predict` gave for them.
+        annotations (Sequence[Sequence[LinkedSpan]]): What `predict` gave for them.
         """
-        for doc, found in zip(docs, links, strict=True):
-            for link in found:
+        for doc, links in zip(docs, annotations, strict=True):
+            for link in links:
                 span = doc[link.start : link.end]
-                if not self.overwrite and any(self._is_linked(token) for token in span):
+                if not self.settings.overwrite and any(map(self._is_linked, span)):
                     continue
                 set_candidates(span, link.candidates)
                 for token in span:
                     token.ent_kb_id_ = link.kb_id
 
-    def _linkable(self, doc: Doc) -> List[Span]:
-        if len(doc) and not doc.has_annotation("ENT_IOB"):
-            warnings.warn(Warnings.W001.format(component=self.name), stacklevel=2)
-        return [ent for ent in doc.ents if ent.label_ not in self.labels_discard]
-
-    def _searchable(self) -> TitleView:
-        """The title set as it is now, if names can be generated from it."""
-        view = self.titles.view
-        self.check_trie(view.trie)
-        if self.kb_id == "id" and not view.has_ids:
-            raise ValueError(Errors.C002)
-        return view
-
-    def _choose_from(self, ents: Sequence[Span], view: TitleView) -> List[SearchableNames]:
-        tokenizer = self.shim.name_tokenizer
-        return choose_from(self.candidates, self.titles, view, ents, tokenizer)
-
-    def _encode(self, ents: Sequence[Span]) -> List[Optional[List[int]]]:
-        shim = self.shim
-        context = self.context_tokens
-        if context is None:
-            context = shim.settings.context_tokens
-        encoder = MentionEncoder(
-            shim.name_tokenizer,
-            shim.settings,
-            max_length=self.max_length,
-            context_tokens=context,
-        )
-        opening = shim.settings.opening_tokens if context else 0
-        mentions = [span_mention(ent, context, opening) for ent in ents]
-        forms = longest_forms(ents, self.longest_forms)
-        return encoder.encode(
-            [
-                mention if form == ent.text else replace(mention, text=form)
-                for ent, mention, form in zip(ents, mentions, forms, strict=True)
-            ]
-        )
-
     def _is_linked(self, token: Token) -> bool:
         return token.ent_kb_id_ not in ("", self.NIL)
 
-    def _nil(self, ent: Span) -> LinkedSpan:
-        return LinkedSpan(ent.start, ent.end, self.NIL, ())
+    # Gold annotations to pairs
 
-    def _link(self, ent: Span, paths: Sequence[Hypothesis], names: SearchableNames) -> LinkedSpan:
-        candidates = make_candidates(
-            paths,
-            names,
-            ent.text,
-            unknown=self.tokenizer.unk_token_id,
-            use_ids=self.kb_id == "id",
-            nil=self.NIL,
-            settings=self.shim.settings,
-        )
-        best = candidates[0] if candidates else None
-        if best is None or (self.threshold is not None and best.probability < self.threshold):
-            kb_id = self.NIL
-        else:
-            kb_id = best.kb_id
-        return LinkedSpan(ent.start, ent.end, kb_id, candidates[: self.top_k or self.num_beams])
+    @property
+    def uses_ids(self) -> bool:
+        """See `TrainableGenreComponent.uses_ids`."""
+        return self.settings.kb_id == "id"
+
+    def get_targets(self, example: Example) -> List[Tuple[Span, str]]:
+        """See `TrainableGenreComponent.get_targets`: entities with a gold name."""
+        discarded = self.settings.labels_discard
+        golds = [gold for gold in self._gold_ents(example) if gold[0].label_ not in discarded]
+        named = [(ent, self.gold_name(kb_id)) for ent, kb_id in golds]
+        return [(ent, name) for ent, name in named if name is not None]
+
+    def _gold_ents(self, example: Example) -> List[Tuple[Span, str]]:
+        """The entities with a gold kb_id: those of the reference or, without `use_gold_ents`, those
+        of the prediction that are in the reference, too."""
+        if self.settings.use_gold_ents:
+            return [(ent, ent.kb_id_) for ent in example.reference.ents if ent.kb_id_]
+        kb_ids = example.get_aligned("ENT_KB_ID", as_string=True)
+        # Labels may differ: data with links often has no labels of its own.
+        ents = example.get_matching_ents(check_label=False)
+        return [(ent, kb_ids[ent.start]) for ent in ents if kb_ids[ent.start]]
+
+    def get_gold_ids(self, example: Example) -> List[str]:
+        """See `TrainableGenreComponent.get_gold_ids`."""
+        return [ent.kb_id_ for ent in example.reference.ents if ent.kb_id_]
+
+    def maskable_tokens(self, tokens: Sequence[int]) -> NDArray[np.bool_]:
+        """See `TrainableGenreComponent.maskable_tokens`: the context, not the mention."""
+        return self._encoder().is_context(tokens)
+
+    def pair_settings(self) -> Dict[str, Any]:
+        """See `TrainableGenreComponent.pair_settings`."""
+        keys = {"context_tokens", "kb_id", "labels_discard", "use_gold_ents", "longest_forms"}
+        return {**super().pair_settings(), **self.settings.model_dump(include=keys)}
+
+    # Evaluation
+
+    def examples_to_score(self, examples: Iterable[Example]) -> List[Example]:
+        """See `TrainableGenreComponent.examples_to_score`. With `use_gold_ents`, the gold entities
+        are linked first, since the pipeline may have found other entities or none; they have the
+        gold candidates of the data."""
+        copies = super().examples_to_score(examples)
+        if self.settings.use_gold_ents:
+            for copy in copies:
+                copy.predicted.ents = copy.get_aligned_ents_and_ner()[0]
+                copy_gold_candidates(copy.reference, copy.predicted)
+            for _ in self.pipe(copy.predicted for copy in copies):
+                pass  # the docs are linked in place
+        return copies

@@ -1,4 +1,4 @@
-"""Candidates of a span: from the search's paths, and to and from the Doc."""
+"""Hypotheses of the search to candidates of an entity."""
 
 import math
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -11,58 +11,62 @@ from ...types import Candidate
 
 
 def make_candidates(
-    paths: Sequence[Hypothesis],
-    view: SearchableNames,
-    surface: str,
+    hypotheses: Sequence[Hypothesis],
+    names: SearchableNames,
+    mention: str,
     *,
     unknown: Optional[int],
     use_ids: bool,
     nil: str,
     settings: GenreSettings,
 ) -> Tuple[Candidate, ...]:
-    """Name the paths that the search found for a mention.
+    """The candidates of a mention.
 
-    paths (Sequence[Hypothesis]): The paths, best first.
-    view (SearchableNames): The names whose trie was searched.
-    surface (str): The mention, as it is written in the document.
-    unknown (Optional[int]): The tokenizer's token for what it can't read. A name with such a token
-        is a candidate only where it is written exactly like the mention: it may mean anything.
-    use_ids (bool): Whether the kb_id is the title set's id, rather than the title; a name
-        without an id then gets `nil`.
-    settings (GenreSettings): The model's; how scores become probabilities is of interest.
-    RETURNS (Tuple[Candidate, ...]): A candidate for each name, best first, without those that are
-        unreadable. One that several paths lead to, which are its title and redirects, has what
-        the best of them has.
+    hypotheses (Sequence[Hypothesis]): What the search found, best first.
+    names (SearchableNames): The names that were searched.
+    mention (str): The mention, as it is written in the document.
+    unknown (Optional[int]): The tokenizer's unknown token. It may stand for any text: a name that
+        has it is a candidate only if the name is written exactly like the mention.
+    use_ids (bool): Whether the kb_id is the title set's id rather than the title. A name without an
+        id gets `nil`.
+    nil (str): The kb_id of an entity that is not linked.
+    settings (GenreSettings): The model's temperature and NIL score, for probabilities.
+    RETURNS (Tuple[Candidate, ...]): One candidate for each name, best first. If several hypotheses
+        lead to a name (its title and its redirects), the best one counts.
     """
-    paths, rows = _choose(paths, view, surface, unknown)
-    shares = _probabilities([path.score for path in paths], settings)
+    best = _best_by_name(hypotheses, names, mention, unknown)
+    probabilities = _probabilities([hypothesis.score for hypothesis in best.values()], settings)
     return tuple(
         Candidate(
-            title := view.name_at(row),
-            (view.id_at(row) or nil) if use_ids else title,
-            path.score,
-            path.logprob,
-            share,
+            title := names.name_at(row),
+            (names.id_at(row) or nil) if use_ids else title,
+            hypothesis.score,
+            hypothesis.logprob,
+            probability,
         )
-        for path, row, share in zip(paths, rows, shares, strict=True)
+        for (row, hypothesis), probability in zip(best.items(), probabilities, strict=True)
     )
 
 
-def _choose(
-    paths: Sequence[Hypothesis], view: SearchableNames, surface: str, unknown: Optional[int]
-) -> Tuple[List[Hypothesis], List[int]]:
-    """The best path to each name, and the name's row."""
+def _best_by_name(
+    hypotheses: Sequence[Hypothesis],
+    names: SearchableNames,
+    mention: str,
+    unknown: Optional[int],
+) -> Dict[int, Hypothesis]:
+    """The best hypothesis for each name, by the name's row in the title set; best first."""
     best: Dict[int, Hypothesis] = {}
-    for path in paths:
-        readable = unknown is None or unknown not in path.tokens
-        if readable or surface in (text for text, _ in view.spellings_at(path.state)):
-            best.setdefault(best_name_at(view, path.state, surface), path)
-    return list(best.values()), list(best)
+    for hypothesis in hypotheses:
+        node = hypothesis.state
+        is_known = unknown is None or unknown not in hypothesis.tokens
+        if is_known or mention in (text for text, _ in names.spellings_at(node)):
+            best.setdefault(best_name_at(names, node, mention), hypothesis)
+    return best
 
 
 def _probabilities(scores: Sequence[float], settings: GenreSettings) -> List[float]:
-    """The softmax of the scores, and of the answer that none of the names is right."""
-    answers = [*scores, -math.inf if settings.nil_score is None else settings.nil_score]
-    top = max(answers)
-    weights = [math.exp((score - top) / settings.temperature) for score in answers]
+    """The softmax of the scores and of the model's score for "none of these names"."""
+    outcomes = [*scores, -math.inf if settings.nil_score is None else settings.nil_score]
+    top = max(outcomes)
+    weights = [math.exp((score - top) / settings.temperature) for score in outcomes]
     return [weight / sum(weights) for weight in weights[: len(scores)]]

@@ -1,39 +1,101 @@
-"""Mentions to token ids: the marked context window (paper, section 3.1 and appendix A.1)."""
+"""Entities to token ids: a marked mention in its context (paper, section 3.1 and appendix A.1)."""
 
+from functools import lru_cache
 from typing import List, Optional, Sequence, Tuple
 
+import numpy as np
+from numpy.typing import NDArray
+from spacy.tokens import Doc, Span
+
+from ...extensions import OPENING
 from ...model.settings import GenreSettings
-from ...tokenization import NameTokenizer
+from ...tokenization import NameTokenizer, find_subsequence
 from ...types import Mention
 
-# Stands behind the opening.
+# Longest text of the context, in characters for each token of the window. Few tokens of real text
+# are longer; the limit bounds the work for text such as an encoded file.
+MAX_CHARS_PER_TOKEN = 24
+# Entity recognizers include articles ("the Nobel Prize"); titles and links do not. An article with
+# a capital letter may belong to the name ("The Beatles").
+ARTICLES = ("the", "a", "an")
+# Stands between the opening and the context.
 SEPARATOR = " |"
 
 
-def delimiters(
-    tokenizer: NameTokenizer, settings: GenreSettings
-) -> Tuple[List[int], List[int], List[int]]:
-    """The token ids of what marks a mention: its start at the very beginning of a text, which some
-    tokenizers write differently than behind a space; its start anywhere else; and its end."""
+# Spans to mentions
 
-    def ids(text: str, before: str) -> List[int]:
-        token = tokenizer.hf.convert_tokens_to_ids(text)
-        if token is not None and tokenizer.hf.convert_ids_to_tokens(token) == text:
-            return [token]
-        return tokenizer.pieces([before + text])[0]
 
-    start, end = settings.start_delimiter, settings.end_delimiter
-    return ids(start, ""), ids(start, " "), ids(end, " ")
+def span_mention(span: Span, context_tokens: int, opening_tokens: int = 0) -> Mention:
+    """A span with enough text around it for a context window.
+
+    span (Span): The span.
+    context_tokens (int): Size of the window to each side, in the model's tokens. The same number
+        of the Doc's tokens is taken, white space not counted, since each of these is at least one
+        token of the model.
+    opening_tokens (int): Size of the opening, likewise.
+    RETURNS (Mention): The span without a leading article, and its context. `MentionEncoder` cuts
+        the context to its exact size.
+    """
+    span = without_article(span)
+    doc = span.doc
+    start, end = _window(span, context_tokens)
+    # Slices of the Doc: doc.text would join the whole document for each mention.
+    max_chars = context_tokens * MAX_CHARS_PER_TOKEN
+    left = doc[start : span.start].text_with_ws if start < span.start else ""
+    right = doc[span.end - 1].whitespace_ + doc[span.end : end].text if end > span.end else ""
+    left, right = left[-max_chars:] if max_chars else "", right[:max_chars]
+    return Mention(left, span.text, right, _opening(doc, start, opening_tokens))
+
+
+def without_article(span: Span) -> Span:
+    """The span without a leading article in small letters."""
+    if len(span) > 1 and span[0].text in ARTICLES and not span[1].is_space:
+        return span[1:]
+    return span
+
+
+def _window(span: Span, context_tokens: int) -> Tuple[int, int]:
+    """The first token of the window around a span, and the one after its last."""
+    doc, start, end = span.doc, span.start, span.end
+    missing = context_tokens
+    while start > 0 and missing > 0:
+        start -= 1
+        missing -= not doc[start].is_space
+    missing = context_tokens
+    while end < len(doc) and missing > 0:
+        missing -= not doc[end].is_space
+        end += 1
+    return start, end
+
+
+def _opening(doc: Doc, end: int, opening_tokens: int) -> str:
+    """The beginning of the document: `doc._.genre_opening` if it is set, or else the beginning of
+    the Doc, up to the token at which the window begins."""
+    if not opening_tokens:
+        return ""
+    text = str(doc._.get(OPENING) or "") or doc[: min(end, opening_tokens)].text
+    return " ".join(text[: opening_tokens * MAX_CHARS_PER_TOKEN].split())
+
+
+# Mentions to token ids
+
+
+@lru_cache(maxsize=4)
+def get_encoder(
+    tokenizer: NameTokenizer, settings: GenreSettings, max_length: int, context_tokens: int
+) -> "MentionEncoder":
+    """The `MentionEncoder` with these arguments. Making one takes as long as encoding a mention."""
+    return MentionEncoder(tokenizer, settings, max_length=max_length, context_tokens=context_tokens)
 
 
 class MentionEncoder:
-    """Writes `left [START_ENT] mention [END_ENT] right` in a model's token ids, with `opening |`
-    before it where the model was trained with that.
+    """Encodes mentions as `left [START_ENT] mention [END_ENT] right`, preceded by `opening |` if
+    the model was trained with an opening.
 
     tokenizer (NameTokenizer): The model's tokenizer.
-    settings (GenreSettings): The model's delimiters.
-    max_length (int): The longest input that the model can read, in tokens.
-    context_tokens (int): At most so many tokens of context to each side.
+    settings (GenreSettings): The model's delimiters and the size of its opening.
+    max_length (int): The longest input of the model, in tokens.
+    context_tokens (int): Maximal context to each side, in tokens.
     """
 
     def __init__(
@@ -50,17 +112,28 @@ class MentionEncoder:
         self.opening_tokens = settings.opening_tokens
         self.separator = tokenizer.pieces([SEPARATOR])[0]
         self.prefix, self.suffix = tokenizer.before, tokenizer.after
-        self.start_of_text, self.start, self.end = delimiters(tokenizer, settings)
+        # At the beginning of a text, some tokenizers write a delimiter differently.
+        self.start_of_text = self._delimiter(settings.start_delimiter, "")
+        self.start = self._delimiter(settings.start_delimiter, " ")
+        self.end = self._delimiter(settings.end_delimiter, " ")
         start = max(self.start, self.start_of_text, key=len)
-        self.n_frame = sum(map(len, (self.prefix, start, self.end, self.suffix)))
+        self.n_fixed = sum(map(len, (self.prefix, start, self.end, self.suffix)))
+
+    def _delimiter(self, text: str, before: str) -> List[int]:
+        """The token ids of a delimiter: one, if the tokenizer has a token for it."""
+        hf = self.tokenizer.hf
+        token = hf.convert_tokens_to_ids(text)
+        if token is not None and hf.convert_ids_to_tokens(token) == text:
+            return [token]
+        return self.tokenizer.pieces([before + text])[0]
 
     def encode(self, mentions: Sequence[Mention]) -> List[Optional[List[int]]]:
-        """The model's input for each mention.
+        """Encode mentions.
 
-        mentions (Sequence[Mention]): The mentions.
-        RETURNS (List[Optional[List[int]]]): The token ids, cut to `context_tokens` a side and
-            to `max_length` in all. The mention itself is never cut: where it alone is too long
-            for the model, or nothing of it is known to the tokenizer, the entry is None.
+        mentions (Sequence[Mention]): N mentions.
+        RETURNS (List[Optional[List[int]]]): [N], the token ids, cut to `context_tokens` to each
+            side and to `max_length` in all. A mention is never cut: the entry is None if it alone
+            is too long, or if all its tokens are unknown to the tokenizer.
         """
         # One space between the parts, as in the text that the models were trained on.
         parts = [
@@ -72,14 +145,14 @@ class MentionEncoder:
     def _join(
         self, opening: List[int], left: List[int], mention: List[int], right: List[int]
     ) -> Optional[List[int]]:
-        room = self.max_length - self.n_frame - len(mention)
+        room = self.max_length - self.n_fixed - len(mention)
         unknown = self.tokenizer.hf.unk_token_id
         if room < 0 or all(token == unknown for token in mention):
             return None
         opening = [*opening[: self.opening_tokens], *self.separator] if opening else []
         opening = opening if self.opening_tokens and len(opening) <= room else []
         room -= len(opening)
-        # What one side does not need, the other may have.
+        # Room that one side does not need is left to the other.
         n_left = min(len(left), self.context_tokens, max(room // 2, room - len(right)))
         n_right = min(len(right), self.context_tokens, room - n_left)
         return [
@@ -92,3 +165,19 @@ class MentionEncoder:
             *right[:n_right],
             *self.suffix,
         ]
+
+    def is_context(self, tokens: Sequence[int]) -> NDArray[np.bool_]:
+        """Which tokens of an input belong to the context or the opening: all but the mention, its
+        delimiters and the tokenizer's tokens at both ends.
+
+        tokens (Sequence[int]): An input of S tokens, as `encode` gives it.
+        RETURNS (NDArray[np.bool_]): [S].
+        """
+        tokens = list(tokens)
+        is_context: NDArray[np.bool_] = np.ones(len(tokens), np.bool_)
+        is_context[: len(self.prefix)] = False
+        is_context[len(tokens) - len(self.suffix) :] = False
+        start = max(find_subsequence(tokens, part) for part in (self.start_of_text, self.start))
+        if start >= 0:
+            is_context[start : find_subsequence(tokens, self.end) + len(self.end)] = False
+        return is_context

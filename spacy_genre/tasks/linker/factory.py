@@ -1,48 +1,29 @@
-"""The registered factories: the settings of the components, and their defaults."""
+"""The factory of `genre_linker`."""
 
-from typing import Callable, List, Optional
+from typing import Any, Callable, Optional
 
 from spacy.language import Language
-from thinc.api import Config, Model
+from thinc.api import Model
 
-from ...decoding import EarlyStopping
 from ...titles import TitleSet
 from ...training.settings import TrainingSettings
+from ..settings import (
+    DEPRECATED_SETTINGS,
+    default_config,
+    make_settings,
+    upgrade_settings,
+    with_settings,
+)
 from .component import GenreLinker
+from .settings import LinkerSettings
 
-DEFAULT_CONFIG = Config().from_str("""
-[genre_linker]
-num_beams = 5
-top_k = null
-length_penalty = 1.0
-search = "beam"
-early_stopping = false
-batch_tokens = 4096
-context_tokens = null
-kb_id = "title"
-overwrite = true
-labels_discard = ["CARDINAL", "ORDINAL", "QUANTITY", "PERCENT", "MONEY", "TIME", "DATE"]
-use_gold_ents = true
-threshold = null
-longest_forms = ["PERSON", "PER"]
-dtype = "auto"
-cache_size = 0
-candidates = null
-
-[genre_linker.model]
-@architectures = "spacy_genre.Seq2Seq.v1"
-name = null
-
-[genre_linker.titles]
-@misc = "spacy_genre.TitleSet.v1"
-path = null
-
-[genre_linker.training]
-@misc = "spacy_genre.Training.v1"
-
-[genre_linker.scorer]
-@scorers = "spacy_genre.links_scorer.v1"
-""")["genre_linker"]
+DEFAULT_CONFIG = {
+    **default_config(LinkerSettings),
+    "model": {"@architectures": "spacy_genre.Seq2Seq.v1", "name": None},
+    "titles": {"@misc": "spacy_genre.TitleSet.v1", "path": None},
+    "training": {"@misc": "spacy_genre.Training.v2"},
+    "scorer": {"@scorers": "spacy_genre.links_scorer.v1"},
+}
 
 
 @Language.factory(
@@ -52,52 +33,33 @@ path = null
     default_config=DEFAULT_CONFIG,
     default_score_weights={"nel_micro_f": 1.0, "nel_micro_r": None, "nel_micro_p": None},
 )
+@with_settings(LinkerSettings, deprecated=DEPRECATED_SETTINGS)
 def make_genre_linker(
     nlp: Language,
     name: str,
     model: Model,
     titles: Callable[[], TitleSet],
-    num_beams: int,
-    top_k: Optional[int],
-    length_penalty: float,
-    search: str,
-    early_stopping: EarlyStopping,
-    batch_tokens: int,
-    context_tokens: Optional[int],
-    kb_id: str,
-    overwrite: bool,
-    labels_discard: List[str],
-    use_gold_ents: bool,
-    threshold: Optional[float],
-    longest_forms: List[str],
-    dtype: str,
-    cache_size: int,
-    candidates: Optional[Callable],
     training: TrainingSettings,
     scorer: Optional[Callable],
+    **settings: Any,
 ) -> GenreLinker:
-    """Make a `GenreLinker`; its `__init__` describes the settings."""
+    """Make a `GenreLinker`.
+
+    nlp (Language): The pipeline.
+    name (str): The component's name in it.
+    model (Model): `spacy_genre.Seq2Seq.v1`.
+    titles (Callable[[], TitleSet]): Opens the title set: `spacy_genre.TitleSet.v1`.
+    training (TrainingSettings): How it is trained: `spacy_genre.Training.v2`.
+    scorer (Optional[Callable]): The scoring method: `spacy_genre.links_scorer.v1`.
+    settings (Any): The fields of `LinkerSettings`.
+    RAISES (ValueError): If a setting is not allowed.
+    """
     return GenreLinker(
         nlp.vocab,
         model,
         name,
         titles=titles,
-        num_beams=num_beams,
-        top_k=top_k,
-        length_penalty=length_penalty,
-        search=search,
-        early_stopping=early_stopping,
-        batch_tokens=batch_tokens,
-        context_tokens=context_tokens,
-        kb_id=kb_id,
-        overwrite=overwrite,
-        labels_discard=labels_discard,
-        use_gold_ents=use_gold_ents,
-        threshold=threshold,
-        longest_forms=longest_forms,
-        dtype=dtype,
-        cache_size=cache_size,
-        candidates=candidates,
+        settings=make_settings(LinkerSettings, name, upgrade_settings(name, settings)),
         training=training,
         scorer=scorer,
     )

@@ -1,18 +1,19 @@
-"""How links are scored."""
+"""Scores of links."""
 
 from typing import Any, Callable, Dict, Iterable
 
 from spacy.scorer import Scorer
 from spacy.training import Example
 
-NIL = "NIL"
+from ...types import NIL
 
 
 def score_links(examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
-    """Precision, recall and F of the links, as spaCy's own entity linker is scored: on entities
-    that the prediction and the reference share, micro-averaged (paper, section 4.1), and per
-    label. Two NILs that agree are not counted.
+    """Precision, recall and F1 of links, computed as for spaCy's `EntityLinker`: on entities that
+    are both predicted and in the reference, micro-averaged (paper, section 4.1) and per label.
+    Entities that are NIL in both are not counted.
 
+    examples (Iterable[Example]): The examples.
     RETURNS (Dict[str, Any]): `nel_micro_p`, `nel_micro_r`, `nel_micro_f`, `nel_macro_*`,
         `nel_score`, `nel_f_per_type`.
     """

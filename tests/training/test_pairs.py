@@ -3,15 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_genre.training import pair_files
-from spacy_genre.training.pair_files import (
-    PairFiles,
+from spacy_genre.training import pairs as pairs_module
+from spacy_genre.training.pairs import (
+    Pair,
     PairWriter,
+    StoredPairs,
     finish_pairs,
-    is_whole,
+    has_pairs,
     shuffled_batches,
 )
-from spacy_genre.training.pairs import Pair
 
 PAIRS = [Pair(list(range(n)), list(range(n % 3 + 1)), "") for n in (3, 9, 1, 30, 4)]
 
@@ -29,8 +29,8 @@ def write(folder, signature=None):
 
 @pytest.mark.parametrize("part", [1, 2, 1_000_000])
 def test_the_pairs_that_are_read_are_those_that_were_written(tmp_path, monkeypatch, part):
-    monkeypatch.setattr(pair_files, "PART", part)
-    pairs = PairFiles(write(tmp_path))
+    monkeypatch.setattr(pairs_module, "PAIRS_PER_FILE", part)
+    pairs = StoredPairs(write(tmp_path))
     assert len(pairs) == 2 * len(PAIRS)
     found = [(pairs[i].input, pairs[i].name) for i in range(len(pairs))]
     assert found == [(pair.input, pair.name) for pair in PAIRS * 2]
@@ -39,15 +39,15 @@ def test_the_pairs_that_are_read_are_those_that_were_written(tmp_path, monkeypat
     assert pairs[3].shown == f"pair 3 of {tmp_path}"
 
 
-def test_a_folder_is_whole_once_all_writers_are_done(tmp_path):
+def test_a_folder_is_complete_once_all_writers_are_done(tmp_path):
     signature = {"corpus": "a"}
-    assert not is_whole(tmp_path / "none", signature)
+    assert not has_pairs(tmp_path / "none", signature)
     PairWriter(tmp_path, "000").write(PAIRS)
-    assert not is_whole(tmp_path, signature)
+    assert not has_pairs(tmp_path, signature)
     write(tmp_path, signature)
-    assert is_whole(tmp_path, signature)
+    assert has_pairs(tmp_path, signature)
     with pytest.raises(ValueError, match=r"\[D016\].* a change of: corpus, kb_id\."):
-        is_whole(tmp_path, {"corpus": "b", "kb_id": "id"})
+        has_pairs(tmp_path, {"corpus": "b", "kb_id": "id"})
 
 
 def test_damaged_pairs(tmp_path):
@@ -56,21 +56,21 @@ def test_damaged_pairs(tmp_path):
     good = path.read_bytes()
     path.write_bytes(good[:-4])
     with pytest.raises(ValueError, match=r"\[D003\].*000-00000"):
-        PairFiles(tmp_path)
+        StoredPairs(tmp_path)
     np.save(path, np.zeros(3, np.uint32))
-    with pytest.raises(ValueError, match="names are not as long"):
-        PairFiles(tmp_path)
+    with pytest.raises(ValueError, match="names do not have the lengths"):
+        StoredPairs(tmp_path)
     path.unlink()
     with pytest.raises(FileNotFoundError, match="000-00000"):
-        PairFiles(tmp_path)
+        StoredPairs(tmp_path)
 
 
 def test_no_pairs(tmp_path):
     finish_pairs(tmp_path, {})
-    assert not is_whole(tmp_path, {})
-    assert not is_whole(tmp_path, {"corpus": "corrected"})
+    assert not has_pairs(tmp_path, {})
+    assert not has_pairs(tmp_path, {"corpus": "corrected"})
     with pytest.raises(ValueError, match="there are no pairs"):
-        PairFiles(tmp_path)
+        StoredPairs(tmp_path)
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(1, 40), st.integers(0, 9))
@@ -84,6 +84,6 @@ def test_each_pass_has_everything_once(lengths, batch_size, seed):
         assert len(np.unique(one_pass)) == len(one_pass) == per_pass * len(first[0])
     for batch in first:
         assert (np.diff(lengths[batch]) >= 0).all()
-    # What goes on after a kill is what would have come.
+    # A resumed training gets the batches that would have come.
     again = shuffled_batches(lengths, batch_size, seed, skip=per_pass)
     assert next(again).tolist() == first[per_pass].tolist()
