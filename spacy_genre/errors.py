@@ -319,15 +319,15 @@ class Errors:
     )
     D031 = (
         "[D031] {component!r} can't learn from this corpus: none of the {n} gold kb_ids of the "
-        "first examples ({examples}, ...) leads to a name of its title set. Its kb_id is {kb_id!r}. If "
-        'these are ids, set kb_id = "id" and use a title set with these ids; if they are titles, '
-        'set kb_id = "title"; or look up what the corpus has in a title set of both: genre corpus '
-        "build FILE OUT --titles TITLES."
+        "first examples ({examples}, ...) leads to a name of its title set. Its kb_id is "
+        "{kb_id!r}. If these are ids, set kb_id = 'id' and use a title set with these ids; if they "
+        "are titles, set kb_id = 'title'. A title set that has both replaces ids by titles: genre "
+        "corpus build FILE OUT --titles TITLES."
     )
     D032 = (
         "[D032] {component!r} has nothing to learn from: in the last {n} texts no entity has a "
-        "gold kb_id that leads to a name of its title set (its kb_id is {kb_id!r}). Link the entities "
-        "of the corpus; or, if only other components should be trained, add this one to "
+        "gold kb_id that leads to a name of its title set (its kb_id is {kb_id!r}). Link the "
+        "entities of the corpus; or, if only other components should be trained, add this one to "
         "[training.frozen_components]."
     )
     D034 = (
@@ -344,8 +344,8 @@ class Errors:
     D018 = "[D018] Only one of --model and --pipeline can be evaluated. Leave out the other one."
     D035 = (
         "[D035] {path} has no gold mentions among the texts that were read, so there is nothing "
-        "to evaluate. A higher --limit may reach some; texts that lead to a page as a whole (document "
-        "retrieval) have no mentions."
+        "to evaluate. A higher --limit may reach some; texts that lead to a page as a whole "
+        "(document retrieval) have no mentions."
     )
     D036 = "[D036] There is no config {name!r} in the package. Its configs are: {names}."
     D037 = "[D037] {path} exists; nothing was written. Replace it with --force."
