@@ -12,8 +12,8 @@ from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
 from ..tokenization import NameTokenizer
 from .files import SourceFile, open_source
 from .formats import detect_kind
+from .languages import DISAMBIGUATION_SUFFIXES, FOREIGN_LIST
 from .lists import find_line, read_csv, read_jsonl, read_lines, read_tsv
-from .mediawiki import DISAMBIGUATION_SUFFIX
 from .source_data import SourceData
 from .sql_tables import read_page_props_table, read_page_table, read_redirect_table, read_title_list
 
@@ -45,7 +45,7 @@ class Options:
     linked (bool): Whether the targets of links and redirects are names even if the sources have no
         page of that title, for a dump of a part of a wiki.
     exclude_disambiguation (bool): Whether to exclude disambiguation pages.
-    exclude_lists (bool): Whether to exclude English Wikipedia's "List of ..." pages and the like.
+    exclude_lists (bool): Whether to exclude Wikipedia's "List of ..." pages and the like.
     exclude_without_id (bool): Whether to exclude a wiki's titles that have no id.
     shared_ids (bool): Whether two names of the user's own lists may have the same id.
     """
@@ -193,10 +193,10 @@ def _exclusion_reason(title: str, data: SourceData, options: Options) -> Optiona
     if title in data.redirects:
         return "titles that are redirects"
     if options.exclude_disambiguation and (
-        title in data.disambiguations or title.endswith(DISAMBIGUATION_SUFFIX)
+        title in data.disambiguations or title.endswith(DISAMBIGUATION_SUFFIXES)
     ):
         return "disambiguation pages"
-    if options.exclude_lists and title.startswith(LIST_PREFIXES):
+    if options.exclude_lists and (title.startswith(LIST_PREFIXES) or FOREIGN_LIST.match(title)):
         return "lists"
     if options.exclude_without_id and title not in data.ids:
         return "titles without an id"
