@@ -34,10 +34,10 @@ def warn_of_missing_files(
             if find_folder(source) is None:
                 _warn(Warnings.W013.format(component=name, name=source))
         except ValueError as err:
-            _warn(Warnings.W012.format(component=name, reason=err))
+            _warn(Warnings.W016.format(component=name, reason=err))
     if isinstance(titles, TitleSetFile) and not titles.path.is_file():
         reason = Errors.T001.format(path=titles.path)
-        _warn(Warnings.W012.format(component=name, reason=reason))
+        _warn(Warnings.W016.format(component=name, reason=reason))
 
 
 def _is_in_saved_pipeline(nlp: Language, name: str) -> bool:

@@ -17,7 +17,7 @@ def blank():
 
 def test_a_missing_title_set(blank, tmp_path):
     config = {"titles": {**TITLES, "path": str(tmp_path / "missing")}}
-    with pytest.warns(UserWarning, match=r"W012.*genre_linker.*T001.*missing.*titles build"):
+    with pytest.warns(UserWarning, match=r"W016.*genre_linker.*T001.*missing.*titles build"):
         linker = blank.add_pipe("genre_linker", config=config)
     assert linker.model.shims[0].transformer is None
     with pytest.raises(FileNotFoundError, match=r"missing.*titles build"):
@@ -28,7 +28,7 @@ def test_a_missing_title_set(blank, tmp_path):
 
 
 def test_a_missing_model(blank, tmp_path):
-    with pytest.warns(UserWarning, match=r"W012.*genre_linker.*M001.*no config.json"):
+    with pytest.warns(UserWarning, match=r"W016.*genre_linker.*M001.*no config.json"):
         blank.add_pipe("genre_linker", config={"model": {"name": str(tmp_path)}})
     with pytest.raises(ValueError, match=r"M001.*no config.json"):
         blank.initialize()
@@ -70,7 +70,7 @@ def test_a_saved_pipeline_needs_no_other_file(nlp, tmp_path):
 def test_bytes_bring_model_and_title_set(nlp):
     config = nlp.config.copy()
     config["components"]["genre_linker"]["titles"]["path"] = "/secret/titles"
-    with pytest.warns(UserWarning, match="W012"):
+    with pytest.warns(UserWarning, match="W016"):
         again = spacy.util.load_model_from_config(config)
     again.from_bytes(nlp.to_bytes())
     assert kb_ids([again(make_doc(again))]) == [LINKS]

@@ -143,7 +143,7 @@ class GenreLinker(TrainableGenreComponent):
             0 < len(found) < min(top_k, len(of.trie))
             for found, of in zip(hypotheses, names, strict=True)
         ):
-            message = Warnings.W011.format(component=self.name, top_k=top_k, num_beams=num_beams)
+            message = Warnings.W015.format(component=self.name, top_k=top_k, num_beams=num_beams)
             warnings.warn(message, stacklevel=2)
         return hypotheses
 
@@ -172,7 +172,6 @@ class GenreLinker(TrainableGenreComponent):
             span.text,
             unknown=self.tokenizer.unk_token_id,
             use_ids=self.uses_ids,
-            nil=self.NIL,
             settings=self.shim.settings,
             n_context_words=n_context_words(span, len(PRIOR_SHARES)),
         )

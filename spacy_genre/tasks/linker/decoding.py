@@ -5,6 +5,7 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Uni
 
 from ...decoding import Hypothesis
 from ...model.settings import GenreSettings
+from ...titles.normal_form import normal_form
 from ...titles.spellings import best_name_at
 from ...titles.subset import NameSubset, SearchableNames
 from ...titles.view import TitleView
@@ -27,7 +28,6 @@ def make_candidates(
     *,
     unknown: Optional[int],
     use_ids: bool,
-    nil: str,
     settings: GenreSettings,
     n_context_words: int = len(PRIOR_SHARES),
 ) -> Tuple[Candidate, ...]:
@@ -38,9 +38,8 @@ def make_candidates(
     mention (str): The mention, as it is written in the document.
     unknown (Optional[int]): The tokenizer's unknown token. It may stand for any text: a name that
         has it is a candidate only if the name is written exactly like the mention.
-    use_ids (bool): Whether the kb_id is the title set's id rather than the title. A name without an
-        id gets `nil`.
-    nil (str): The kb_id of an entity that is not linked.
+    use_ids (bool): Whether the kb_id is the title set's id rather than the title. The kb_id of a
+        name without an id is the title.
     settings (GenreSettings): The model's temperature and NIL score, for probabilities.
     n_context_words (int): The number of words around the mention. With few, or none, the mention's
         text decides more than the model: see `PRIOR_SHARES`.
@@ -58,7 +57,7 @@ def make_candidates(
     for rows in _rows_by_entity(by_row, names):
         row = max(rows, key=by_row.__getitem__)
         title, hypothesis = names.name_at(row), best[row]
-        kb_id = (names.id_at(row) or nil) if use_ids else title
+        kb_id = (names.id_at(row) or title) if use_ids else title
         probability = sum(by_row[row] for row in rows)
         values = (hypothesis.score, hypothesis.logprob, probability)
         candidates.append(Candidate(title, kb_id, *values))
@@ -74,6 +73,7 @@ def _best_by_name(
 ) -> Dict[int, Hypothesis]:
     """The best hypothesis for each name, by the name's row in the title set; best first."""
     best: Dict[int, Hypothesis] = {}
+    mention = normal_form(mention)
     for hypothesis in hypotheses:
         node = hypothesis.state
         is_known = unknown is None or unknown not in hypothesis.tokens
