@@ -12,6 +12,7 @@ from ..atomic import atomic_folder
 from ..errors import Errors
 from ..tokenization import NameTokenizer
 from .settings import GenreSettings
+from .versions import DTYPE_ARGUMENT, quiet, save_pretrained
 
 MODEL_TYPES = ("bert", "roberta", "xlm-roberta")
 # The rows of BART's position embeddings before the first position.
@@ -65,8 +66,7 @@ def warm_start(
     model.load_state_dict(_weights(bert, shared, decoder_layers))
     model.tie_weights()
     with atomic_folder(out) as folder:
-        model.save_pretrained(folder, safe_serialization=True)
-        tokenizer.save_pretrained(folder)
+        save_pretrained(folder, model, tokenizer)
 
 
 def _check(key: str, value: float, allowed: str, is_valid: bool) -> None:
@@ -82,7 +82,7 @@ def _load(name: str) -> Tuple[Any, Any]:
     if positions != "absolute":
         raise ValueError(Errors.D022.format(name=name, found=positions))
     tokenizer = _load_part("tokenizer", name, AutoTokenizer)
-    options: Any = {"torch_dtype": "float32", "output_loading_info": True}
+    options: Any = {DTYPE_ARGUMENT: "float32", "output_loading_info": True}
     bert, info = _load_part("weights", name, AutoModel, **options)
     # Many checkpoints have no pooler, and BART needs none.
     missing = [key for key in sorted(info["missing_keys"]) if not key.startswith("pooler.")]
@@ -98,7 +98,8 @@ def _load(name: str) -> Tuple[Any, Any]:
 
 def _load_part(part: str, name: str, auto: Any, **options: Any) -> Any:
     try:
-        return auto.from_pretrained(name, **options)
+        with quiet():
+            return auto.from_pretrained(name, **options)
     # transformers, tokenizers and safetensors raise many types for missing and broken files.
     except Exception as err:
         reason = " ".join(str(err).split())[:MAX_REASON]

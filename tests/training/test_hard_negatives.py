@@ -16,12 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
 from spacy.training import Example
-from spacy_transformers.data_classes import HFObjects
 from thinc.api import Adam
 from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TitleSet
-from spacy_genre.model.loading import EMBEDDED
+from spacy_genre.model.loading import EMBEDDED, HFObjects
 from spacy_genre.model.seq2seq import Seq2Seq_v1, make_batch, shim_of
 from spacy_genre.training.loss import hard_negative_loss, smoothed_loss
 from spacy_genre.training.pairs import Pair
@@ -40,7 +39,7 @@ TOKENIZER = AutoTokenizer.from_pretrained(EMBEDDED)
 
 def with_module(module):
     model = Seq2Seq_v1()
-    shim_of(model).set_hf(HFObjects(TOKENIZER, module, None))
+    shim_of(model).set_hf(HFObjects(TOKENIZER, module))
     return model
 
 
