@@ -8,7 +8,10 @@ import srsly
 import transformers
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
 from packaging.version import Version
+from transformers import AutoTokenizer
 from transformers.utils import logging
+
+from ..errors import Errors
 
 # The argument of `from_pretrained` that sets the dtype of the weights.
 DTYPE_ARGUMENT = "dtype" if Version(transformers.__version__) >= Version("4.56") else "torch_dtype"
@@ -29,6 +32,20 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
         if hub_bars_disabled:  # the two functions for bars also switch those of the hub
             disable_progress_bars()
+
+
+def load_tokenizer(name: str, **options: Any) -> Any:
+    """Load a tokenizer.
+
+    name (str): A folder or the name of a model on the hub.
+    RAISES (ValueError): If its vocabulary is missing. Version 5 then makes a tokenizer of special
+        tokens only, without an error.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(name, **options)
+    words = tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens)
+    if len(words) < 2:  # SentencePiece's lone space counts as one
+        raise ValueError(Errors.M010)
+    return tokenizer
 
 
 def save_pretrained(folder: Path, module: Any, tokenizer: Any) -> None:

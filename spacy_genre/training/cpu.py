@@ -28,13 +28,12 @@ def faster_on_cpu(module: Any, length: int) -> Iterator[None]:
     length (int): The padded length of the inputs, in tokens.
     """
     with ExitStack() as stack:
-        if module.device.type == "cpu":
-            # When torch recomputes a checkpointed layer, this context has no effect on it, and the
-            # layer must drop the same values again.
-            if not module.is_gradient_checkpointing:
-                stack.enter_context(CheapDropout())
-                if length <= MAX_EAGER_LENGTH:
-                    stack.enter_context(EagerAttention())
+        # When torch recomputes a checkpointed layer, this context has no effect on it, and the
+        # layer must drop the same values again.
+        if module.device.type == "cpu" and not module.is_gradient_checkpointing:
+            stack.enter_context(CheapDropout())
+            if length <= MAX_EAGER_LENGTH:
+                stack.enter_context(EagerAttention())
         yield
 
 

@@ -29,7 +29,15 @@ from spacy_genre.training.trainer import Trainer
 
 BART = make_bart(200, seed=0).eval()
 T5 = T5ForConditionalGeneration(
-    T5Config(200, 16, 8, 32, 1, num_heads=2, decoder_start_token_id=0)
+    T5Config(
+        vocab_size=200,
+        d_model=16,
+        d_kv=8,
+        d_ff=32,
+        num_layers=1,
+        num_heads=2,
+        decoder_start_token_id=0,
+    )
 ).eval()
 TOKENS = st.lists(st.integers(5, 99), min_size=1, max_size=5)
 

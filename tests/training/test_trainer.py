@@ -71,7 +71,15 @@ def test_the_loss_is_that_of_transformers(model):
 
 
 def test_the_loss_of_other_models(model, hf_tokenizer):
-    config = T5Config(30528, 16, 8, 32, 1, num_heads=2, decoder_start_token_id=0)
+    config = T5Config(
+        vocab_size=30528,
+        d_model=16,
+        d_kv=8,
+        d_ff=32,
+        num_layers=1,
+        num_heads=2,
+        decoder_start_token_id=0,
+    )
     shim_of(model).set_hf(HFObjects(hf_tokenizer, T5ForConditionalGeneration(config)))
     trained = trainer(model, frozen=["embeddings"], gradient_checkpointing=True)
     assert 0 < trained.accumulate(PAIRS, contextlib.nullcontext) < 20
@@ -177,7 +185,9 @@ def test_dropout_rate(model):
 
 
 def test_dropout_rate_of_other_models():
-    module = T5ForConditionalGeneration(T5Config(100, 16, 8, 32, 1, num_heads=2))
+    module = T5ForConditionalGeneration(
+        T5Config(vocab_size=100, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+    )
     with dropout_rate(module, 0.25):
         rates = [part.p for part in module.modules() if isinstance(part, torch.nn.Dropout)]
         assert set(rates) == {0.25}
@@ -211,7 +221,8 @@ def test_attention_is_eager_on_a_cpu_while_it_trains(model, monkeypatch):
         monkeypatch.setattr("spacy_genre.training.cpu.MAX_EAGER_LENGTH", longest)
         losses.append(trained.accumulate(PAIRS, contextlib.nullcontext))
         found.append(len(calls))
-    assert found[0] > 0 and found[1] == found[0]
+    assert found[0] > 0
+    assert found[1] == found[0]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
