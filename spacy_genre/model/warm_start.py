@@ -91,8 +91,8 @@ def _load(name: str) -> Tuple[Any, Any]:
         reason = f"they lack {', '.join(missing[:3])}"
         raise ValueError(Errors.D021.format(part="weights", name=name, reason=reason))
     if info["mismatched_keys"]:
-        key, found, expected = sorted(info["mismatched_keys"])[0]
-        reason = f"size mismatch: {key} is {tuple(found)}, not {tuple(expected)}"
+        # Names (version 4), or names with both shapes (version 5).
+        reason = f"size mismatch: {sorted(map(str, info['mismatched_keys']))[0]}"
         raise ValueError(Errors.D021.format(part="weights", name=name, reason=reason))
     n_words = len(bert.embeddings.word_embeddings.weight)
     # Added tokens, such as the delimiters, are not counted by vocab_size.
