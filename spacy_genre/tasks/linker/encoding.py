@@ -1,6 +1,7 @@
 """Entities to token ids: a marked mention in its context (paper, section 3.1 and appendix A.1)."""
 
 from functools import lru_cache
+from itertools import chain, islice
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -52,6 +53,23 @@ def without_article(span: Span) -> Span:
     if len(span) > 1 and span[0].text in ARTICLES and not span[1].is_space:
         return span[1:]
     return span
+
+
+def n_context_words(span: Span, limit: int) -> int:
+    """The number of words around a span, in its Doc and in `doc._.genre_opening`: tokens with a
+    letter. Counting stops at a limit."""
+    doc = span.doc
+    words = islice(filter(None, str(doc._.get(OPENING) or "").split()), limit)
+    around = chain(reversed(doc[: span.start]), doc[span.end :])
+    texts = chain(words, (token.text for token in around))
+    is_word = (any(map(str.isalpha, text)) for text in texts)
+    return sum(1 for _ in islice(filter(None, is_word), limit))
+
+
+def strip_article(text: str) -> str:
+    """The text without a leading article in small letters."""
+    first, _, rest = text.partition(" ")
+    return rest if first in ARTICLES and rest.strip() else text
 
 
 def _window(span: Span, context_tokens: int) -> Tuple[int, int]:
