@@ -3,12 +3,13 @@ PYTHON ?= python3
 # The CPU build. Any other torch in the range of setup.cfg works too.
 TORCH ?= torch==2.13.0
 VENV ?= .venv
+VENV5 ?= .venv-transformers5
 BIN = $(VENV)/bin
 TEXT ?=
 # Passed through the environment, unexpanded, so that make and the shell don't interpret the text.
 export DEMO_TEXT := $(value TEXT)
 
-.PHONY: demo test test-slow sample project-docs lint titles clean
+.PHONY: demo test test-slow test-transformers5 sample project-docs lint titles clean
 
 demo: $(VENV)/.demo  ## Link a page of sentences, or TEXT="your own text"
 	@$(BIN)/python scripts/demo.py -- "$$DEMO_TEXT"
@@ -18,6 +19,9 @@ test: $(VENV)/.dev lint  ## Run the linter, the type checker and the default tes
 
 test-slow: $(VENV)/.dev  ## Run the tests that take minutes or need large packages
 	$(BIN)/python -m pytest -m slow
+
+test-transformers5: $(VENV5)/.ready  ## Run the tests of models, search, tasks and training on transformers 5
+	PYTHONPATH=$(CURDIR) $(VENV5)/bin/python -m pytest tests/model tests/decoding tests/tasks tests/training tests/test_tokenization.py
 
 sample: $(VENV)/.dev  ## Run the workflow sample: titles, corpus, training, package, evaluation
 	$(BIN)/python -m spacy project run sample
@@ -51,5 +55,16 @@ $(VENV)/.dev: $(VENV)/.python setup.cfg
 	$(BIN)/python -m pip install --quiet --no-deps gensim==4.4.0
 	touch $@
 
+# spacy-transformers 1.4 keeps spaCy itself from working with version 5.
+$(VENV5)/.ready: setup.cfg
+	$(PYTHON) -m venv $(VENV5)
+	$(VENV5)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV5)/bin/python -m pip install --quiet "$(TORCH)"
+	$(VENV5)/bin/python -m pip install --quiet --editable ".[dev]"
+	$(VENV5)/bin/python -m pip uninstall --quiet --yes spacy-transformers
+	$(VENV5)/bin/python -m pip install --quiet --upgrade "transformers>=5,<6"
+	$(VENV5)/bin/python -m pip install --quiet --no-deps gensim==4.4.0
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo.html
+	rm -rf $(VENV) $(VENV5) build dist *.egg-info demo.html

@@ -135,6 +135,11 @@ class Errors:
         "saved together."
     )
 
+    M010 = (
+        "[M010] the tokenizer's vocabulary is missing (tokenizer.json, or for example vocab.txt): "
+        "copy the files beside config.json."
+    )
+
     # Source files of names
     F001 = "[F001] Can't read {path}: there is no such file. Nothing was written."
     F002 = (

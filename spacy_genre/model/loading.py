@@ -1,27 +1,42 @@
 """Loading an encoder-decoder and its tokenizer from a folder or from the hub."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Sequence, TypeVar
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
-from spacy_transformers.data_classes import HFObjects
 from thinc.api import get_torch_default_device
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
-from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
-from transformers.utils import logging as transformers_logging
+from transformers import (
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    AutoConfig,
+    AutoModelForSeq2SeqLM,
+)
 
 from ..errors import Errors
 from ..tokenization import NameTokenizer
 from .settings import GenreSettings
+from .versions import DTYPE_ARGUMENT, load_tokenizer, quiet
 
 EMBEDDED = Path(__file__).parents[1] / "assets" / "genre_mini"
 # The files of a hub model that are downloaded: many have the same weights in several formats.
 CONFIG_FILES = ["*.json", "*.txt", "*.model"]
 WEIGHTS = ["*.safetensors", "pytorch_model*.bin"]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class HFObjects:
+    """A loaded model.
+
+    tokenizer (transformers.PreTrainedTokenizerBase): The tokenizer.
+    transformer (transformers.PreTrainedModel): The encoder-decoder.
+    """
+
+    tokenizer: Any
+    transformer: Any
 
 
 def load_pretrained(
@@ -118,18 +133,18 @@ def _load_model(
     transformer_config: Optional[Dict[str, Any]],
 ) -> HFObjects:
     config = _load_config(folder, transformer_config)
-    tokenizer = _load(AutoTokenizer, folder, tokenizer_config)
+    tokenizer = _load(load_tokenizer, folder, tokenizer_config)
     transformer, info = _load_weights(folder, config)
     if wrong := [*info["missing_keys"], *info["mismatched_keys"]]:
         reason = f"its weights lack or do not fit {', '.join(map(str, wrong[:3]))}"
         raise _IncompleteError(Errors.M003.format(name=str(folder), reason=reason))
     transformer.to(get_torch_default_device())
-    return HFObjects(tokenizer, transformer.eval(), None)
+    return HFObjects(tokenizer, transformer.eval())
 
 
 def _load_tokenizer(folder: Path) -> NameTokenizer:
     settings = GenreSettings.from_config(_load_config(folder, None))
-    return NameTokenizer(_load(AutoTokenizer, folder, None), bos=settings.name_bos)
+    return NameTokenizer(_load(load_tokenizer, folder, None), bos=settings.name_bos)
 
 
 def is_folder(name: str) -> bool:
@@ -139,7 +154,7 @@ def is_folder(name: str) -> bool:
 
 
 def _load_config(folder: Path, options: Optional[Dict[str, Any]]) -> Any:
-    config = _load(AutoConfig, folder, options)
+    config = _load(AutoConfig.from_pretrained, folder, options)
     if type(config) not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
         raise ValueError(Errors.M004.format(name=str(folder), model_type=config.model_type))
     GenreSettings.from_config(config)  # fail now and not at the first document
@@ -147,19 +162,20 @@ def _load_config(folder: Path, options: Optional[Dict[str, Any]]) -> Any:
 
 
 def _load_weights(folder: Path, config: Any) -> Any:
+    options = {
+        "config": config,
+        DTYPE_ARGUMENT: "float32",
+        "output_loading_info": True,
+        "ignore_mismatched_sizes": True,  # our own error says which
+    }
     # transformers would warn of missing weights, for which we raise an error.
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    options = {"config": config, "torch_dtype": "float32", "output_loading_info": True}
-    try:
-        return _load(AutoModelForSeq2SeqLM, folder, options)
-    finally:
-        transformers_logging.set_verbosity(verbosity)
+    with quiet():
+        return _load(AutoModelForSeq2SeqLM.from_pretrained, folder, options)
 
 
-def _load(auto: Any, folder: Path, options: Optional[Dict[str, Any]]) -> Any:
+def _load(load: Callable[..., Any], folder: Path, options: Optional[Dict[str, Any]]) -> Any:
     try:
-        return auto.from_pretrained(str(folder), local_files_only=True, **(options or {}))
+        return load(str(folder), local_files_only=True, **(options or {}))
     # transformers, tokenizers and safetensors raise many types for missing and broken files.
     except Exception as err:
         reason = str(err).strip().split("\n")[0]

@@ -11,20 +11,17 @@ import numpy as np
 import srsly
 import torch
 from spacy.util import SimpleFrozenDict
-from spacy_transformers.data_classes import HFObjects
-from spacy_transformers.layers.hf_shim import HFShim
-from spacy_transformers.layers.hf_wrapper import HFWrapper
-from thinc.api import Model
+from thinc.api import Model, PyTorchShim, PyTorchWrapper_v2
 from thinc.types import ArgsKwargs
 from torch import Tensor
-from transformers import AutoModelForSeq2SeqLM
 
 from ..atomic import atomic_folder
 from ..batching import pad
 from ..errors import Errors
 from ..tokenization import NameTokenizer
-from .loading import load_pretrained
+from .loading import HFObjects, load_pretrained
 from .settings import GenreSettings
+from .versions import save_pretrained
 
 IGNORED = -100  # the label of padding, which torch's cross entropy leaves out
 
@@ -63,17 +60,13 @@ def Seq2Seq_v1(
     tokenizer_config (Dict[str, Any]): Arguments of the tokenizer's `from_pretrained`.
     transformer_config (Dict[str, Any]): Arguments of the configuration's `from_pretrained`.
     """
-    not_loaded = HFObjects(None, None, None)
-    model = HFWrapper(
-        not_loaded,
-        convert_inputs=_convert_inputs,
-        convert_outputs=_convert_outputs,
-        model_cls=AutoModelForSeq2SeqLM,
+    model = PyTorchWrapper_v2(
+        None, convert_inputs=_convert_inputs, convert_outputs=_convert_outputs
     )
     model.name = "genre_seq2seq"
     model.attrs["source"] = name
     # The wrapper's own shim saves weights as a pickle; this one saves them as transformers does.
-    model.shims[0] = Seq2SeqShim(not_loaded, model_cls=AutoModelForSeq2SeqLM)
+    model.shims[0] = Seq2SeqShim(None)
     load = partial(load_pretrained, name, dict(tokenizer_config), dict(transformer_config))
     model.init = partial(_init, load=load)
     return model
@@ -85,7 +78,7 @@ def _init(model: Model, X: Any = None, Y: Any = None, *, load: Callable[[], HFOb
         shim.set_hf(load())
 
 
-class Seq2SeqShim(HFShim):
+class Seq2SeqShim(PyTorchShim):
     """Holds the torch module and its tokenizer, and saves them as a folder that transformers can
     load.
 
@@ -95,23 +88,24 @@ class Seq2SeqShim(HFShim):
 
     settings: GenreSettings
     name_tokenizer: NameTokenizer
+    _hf: Optional[HFObjects] = None
 
     @property
     def transformer(self) -> Any:
         """The torch module, or None before the model is loaded."""
-        return self._hfmodel.transformer
+        return self._hf.transformer if self._hf else None
 
     @property
     def tokenizer(self) -> Any:
         """The tokenizer, or None before the model is loaded."""
-        return self._hfmodel.tokenizer
+        return self._hf.tokenizer if self._hf else None
 
     def set_hf(self, hf: HFObjects) -> None:
         """Set the loaded model and tokenizer."""
         self.settings = GenreSettings.from_config(hf.transformer.config)
         self.name_tokenizer = name_tokenizer(hf)
         self._model = hf.transformer
-        self._hfmodel = hf  # last: other threads take it as the sign that all is set
+        self._hf = hf  # last: other threads take it as the sign that all is set
 
     def to_folder(self, path: Path) -> None:
         """Write config.json, model.safetensors and the tokenizer's files, atomically."""
@@ -120,8 +114,7 @@ class Seq2SeqShim(HFShim):
         if all(torch.equal(v.half().to(v.dtype), v) for v in module.state_dict().values()):
             module = copy.deepcopy(module).half()
         with atomic_folder(path) as folder:
-            module.save_pretrained(folder, safe_serialization=True)
-            self.tokenizer.save_pretrained(folder)
+            save_pretrained(folder, module, self.tokenizer)
 
     def to_bytes(self) -> bytes:
         if self.transformer is None:

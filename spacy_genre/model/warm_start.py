@@ -1,17 +1,18 @@
 """Warm start: a BART whose weights come from a BERT, from which to train a small model."""
 
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModel, AutoTokenizer, BartConfig
+from transformers import AutoConfig, AutoModel, BartConfig
 from transformers import BartForConditionalGeneration as Bart
 
 from ..atomic import atomic_folder
 from ..errors import Errors
 from ..tokenization import NameTokenizer
 from .settings import GenreSettings
+from .versions import DTYPE_ARGUMENT, load_tokenizer, quiet, save_pretrained
 
 MODEL_TYPES = ("bert", "roberta", "xlm-roberta")
 # The rows of BART's position embeddings before the first position.
@@ -65,8 +66,7 @@ def warm_start(
     model.load_state_dict(_weights(bert, shared, decoder_layers))
     model.tie_weights()
     with atomic_folder(out) as folder:
-        model.save_pretrained(folder, safe_serialization=True)
-        tokenizer.save_pretrained(folder)
+        save_pretrained(folder, model, tokenizer)
 
 
 def _check(key: str, value: float, allowed: str, is_valid: bool) -> None:
@@ -75,19 +75,24 @@ def _check(key: str, value: float, allowed: str, is_valid: bool) -> None:
 
 
 def _load(name: str) -> Tuple[Any, Any]:
-    config = _load_part("configuration", name, AutoConfig)
+    config = _load_part("configuration", name, AutoConfig.from_pretrained)
     if config.model_type not in MODEL_TYPES:
         raise ValueError(Errors.D013.format(name=name, found=config.model_type))
     positions = getattr(config, "position_embedding_type", "absolute")
     if positions != "absolute":
         raise ValueError(Errors.D022.format(name=name, found=positions))
-    tokenizer = _load_part("tokenizer", name, AutoTokenizer)
-    options: Any = {"torch_dtype": "float32", "output_loading_info": True}
-    bert, info = _load_part("weights", name, AutoModel, **options)
+    tokenizer = _load_part("tokenizer", name, load_tokenizer)
+    options: Any = {DTYPE_ARGUMENT: "float32", "output_loading_info": True}
+    options["ignore_mismatched_sizes"] = True  # our own error says which
+    bert, info = _load_part("weights", name, AutoModel.from_pretrained, **options)
     # Many checkpoints have no pooler, and BART needs none.
     missing = [key for key in sorted(info["missing_keys"]) if not key.startswith("pooler.")]
     if missing:
         reason = f"they lack {', '.join(missing[:3])}"
+        raise ValueError(Errors.D021.format(part="weights", name=name, reason=reason))
+    if info["mismatched_keys"]:
+        # Names (version 4), or names with both shapes (version 5).
+        reason = f"size mismatch: {sorted(map(str, info['mismatched_keys']))[0]}"
         raise ValueError(Errors.D021.format(part="weights", name=name, reason=reason))
     n_words = len(bert.embeddings.word_embeddings.weight)
     # Added tokens, such as the delimiters, are not counted by vocab_size.
@@ -96,9 +101,10 @@ def _load(name: str) -> Tuple[Any, Any]:
     return bert.eval(), tokenizer
 
 
-def _load_part(part: str, name: str, auto: Any, **options: Any) -> Any:
+def _load_part(part: str, name: str, load: Callable[..., Any], **options: Any) -> Any:
     try:
-        return auto.from_pretrained(name, **options)
+        with quiet():
+            return load(name, **options)
     # transformers, tokenizers and safetensors raise many types for missing and broken files.
     except Exception as err:
         reason = " ".join(str(err).split())[:MAX_REASON]

@@ -30,13 +30,12 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span
 from spacy.util import SimpleFrozenList
 from spacy.vocab import Vocab
-from spacy_transformers.data_classes import HFObjects
 from thinc.api import Model
 
 from ..decoding import Constraint, Hypothesis, TrieConstraint, constrained_search, search_candidates
 from ..decoding.devices import torch_dtype
 from ..errors import Errors
-from ..model.loading import load_pretrained
+from ..model.loading import HFObjects, load_pretrained
 from ..model.seq2seq import Seq2SeqShim, hf_from_bytes, name_tokenizer, shim_of
 from ..titles import TitleSet
 from ..titles.subset import NameSubset, SearchableNames

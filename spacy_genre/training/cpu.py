@@ -28,25 +28,56 @@ def faster_on_cpu(module: Any, length: int) -> Iterator[None]:
     length (int): The padded length of the inputs, in tokens.
     """
     with ExitStack() as stack:
-        if module.device.type == "cpu":
-            # When torch recomputes a checkpointed layer, this context has no effect on it, and the
-            # layer must drop the same values again.
-            if not module.is_gradient_checkpointing:
-                stack.enter_context(CheapDropout())
+        # When torch recomputes a checkpointed layer, this context has no effect on it, and the
+        # layer must drop the same values again.
+        if module.device.type == "cpu" and not module.is_gradient_checkpointing:
+            stack.enter_context(CheapDropout())
             if length <= MAX_EAGER_LENGTH:
-                stack.enter_context(_eager_attention(module.config))
+                stack.enter_context(EagerAttention())
         yield
 
 
-@contextmanager
-def _eager_attention(config: Any) -> Iterator[None]:
-    # transformers 4.53 has no public setter for a loaded model.
-    before = config._attn_implementation
-    config._attn_implementation = "eager"
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
+class EagerAttention(TorchFunctionMode):
+    """Within this context, `torch.nn.functional.scaled_dot_product_attention` drops attention
+    weights by `torch.nn.functional.dropout`. This is independent of how the versions of
+    transformers choose an attention."""
+
+    def __torch_function__(
+        self,
+        func: Callable,
+        types: Any,
+        args: Tuple[Any, ...] = (),
+        kwargs: Optional[Dict[str, Any]] = None,
+    ) -> Any:
+        if func is F.scaled_dot_product_attention:
+            return _attention(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Optional[Tensor] = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    **options: Any,
+) -> Tensor:
+    """As torch's function, which it calls if nothing is dropped or for grouped queries."""
+    if not dropout_p or options.get("enable_gqa"):
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask, dropout_p, is_causal, **options
+        )
+    scale = options.get("scale")
+    scores = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if is_causal:
+        attn_mask = scores.new_ones(scores.shape[-2:], dtype=torch.bool).tril()
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attn_mask, torch.finfo(scores.dtype).min)
+    elif attn_mask is not None:
+        scores = scores + attn_mask
+    weights = F.dropout(scores.softmax(-1).to(value.dtype), dropout_p)
+    return weights @ value
 
 
 class CheapDropout(TorchFunctionMode):

@@ -7,10 +7,12 @@ import sys
 
 import pytest
 import spacy
+import srsly
 import torch
 from helpers.docs import make_doc
 from helpers.models import make_bart
 from transformers import BertConfig, BertModel, MBartConfig
+from transformers.utils import logging
 
 from spacy_genre.model.loading import EMBEDDED, load_name_tokenizer, load_pretrained
 from spacy_genre.model.seq2seq import IGNORED, Seq2Seq_v1, hf_from_bytes, make_batch, shim_of
@@ -124,7 +126,7 @@ def test_a_hub_model_that_is_only_partly_here_is_completed(folder, tmp_path, mon
     calls = []
     part = shutil.copytree(folder, tmp_path / "part")
     for name in ("tokenizer.json", "vocab.txt"):
-        (part / name).unlink()
+        (part / name).unlink(missing_ok=True)  # version 5 writes no vocab.txt
 
     def download(name, allow_patterns, local_files_only):
         calls.append(local_files_only)
@@ -196,7 +198,9 @@ def test_weights_of_another_size(folder):
 
 
 def test_a_model_that_does_not_generate(tmp_path):
-    BertModel(BertConfig(8, 16, 1, 1, 16)).save_pretrained(tmp_path)
+    BertModel(
+        BertConfig(vocab_size=8, hidden_size=16, num_hidden_layers=1, num_attention_heads=1)
+    ).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="type 'bert', which does not generate"):
         load_pretrained(str(tmp_path))
 
@@ -262,3 +266,23 @@ def test_settings_are_kept(folder, tmp_path):
     settings = shim_of(loaded(tmp_path / "out")).settings
     assert (settings.temperature, settings.nil_score) == (0.5, -1)
     assert settings.end_delimiter == "<e>"
+
+
+def test_the_saved_tokenizer_has_the_names_that_both_versions_of_transformers_read(
+    folder, tmp_path
+):
+    model = loaded(folder)
+    shim_of(model).to_folder(tmp_path / "saved")
+    config = srsly.read_json(tmp_path / "saved" / "tokenizer_config.json")
+    assert config["additional_special_tokens"] == ["[START_ENT]", "[END_ENT]"]
+    assert not config.get("extra_special_tokens")
+    assert config["tokenizer_class"] != "TokenizersBackend"
+    again = loaded(tmp_path / "saved")
+    assert shim_of(again).name_tokenizer.fingerprint == shim_of(model).name_tokenizer.fingerprint
+
+
+def test_no_progress_bars_nor_changed_settings(folder, capsys):
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    load_pretrained(str(folder))
+    assert capsys.readouterr().err == ""
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before

@@ -7,7 +7,6 @@ import pytest
 import spacy
 from helpers.docs import ENTS, NAMES, TEXT, make_doc, nil_share
 from spacy.tokens import Doc, DocBin
-from spacy_transformers.data_classes import HFObjects
 from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TitleSet
@@ -15,6 +14,7 @@ from spacy_genre.corpora.examples import ExampleMaker
 from spacy_genre.corpora.reading import doc_text
 from spacy_genre.corpora.texts import GoldMention, GoldText
 from spacy_genre.decoding import exhaustive
+from spacy_genre.model.loading import HFObjects
 from spacy_genre.tasks.linker.candidate_generators import AliasCandidates_v1, GoldCandidates_v1
 
 ALIASES = {("Einstein", "Paris"): 3, ("Einstein", "Albert Einstein"): 1, ("Einstein", "Apple"): 3}
@@ -179,7 +179,7 @@ def test_other_models_choose_as_well(nlp, linker):
         decoder_start_token_id=0, eos_token_id=102,
     )  # fmt: skip
     model = T5ForConditionalGeneration(config).eval()
-    linker.shim.set_hf(HFObjects(linker.tokenizer, model, None))
+    linker.shim.set_hf(HFObjects(linker.tokenizer, model))
     linker.get_candidates = partial(fixed, names={"Einstein": ["Paris", "Apple"], "German": []})
     with pytest.warns(UserWarning, match="is a T5ForConditionalGeneration"):
         doc = nlp(make_doc(nlp))

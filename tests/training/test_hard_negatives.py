@@ -16,12 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
 from spacy.training import Example
-from spacy_transformers.data_classes import HFObjects
 from thinc.api import Adam
 from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TitleSet
-from spacy_genre.model.loading import EMBEDDED
+from spacy_genre.model.loading import EMBEDDED, HFObjects
 from spacy_genre.model.seq2seq import Seq2Seq_v1, make_batch, shim_of
 from spacy_genre.training.loss import hard_negative_loss, smoothed_loss
 from spacy_genre.training.pairs import Pair
@@ -30,7 +29,15 @@ from spacy_genre.training.trainer import Trainer
 
 BART = make_bart(200, seed=0).eval()
 T5 = T5ForConditionalGeneration(
-    T5Config(200, 16, 8, 32, 1, num_heads=2, decoder_start_token_id=0)
+    T5Config(
+        vocab_size=200,
+        d_model=16,
+        d_kv=8,
+        d_ff=32,
+        num_layers=1,
+        num_heads=2,
+        decoder_start_token_id=0,
+    )
 ).eval()
 TOKENS = st.lists(st.integers(5, 99), min_size=1, max_size=5)
 
@@ -40,7 +47,7 @@ TOKENIZER = AutoTokenizer.from_pretrained(EMBEDDED)
 
 def with_module(module):
     model = Seq2Seq_v1()
-    shim_of(model).set_hf(HFObjects(TOKENIZER, module, None))
+    shim_of(model).set_hf(HFObjects(TOKENIZER, module))
     return model
 
 

@@ -9,9 +9,9 @@ from helpers.models import make_bart
 from helpers.training import StubTask
 from spacy.tokens import Span
 from spacy.training import Example
-from spacy_transformers.data_classes import HFObjects
 from transformers import PreTrainedTokenizerFast
 
+from spacy_genre.model.loading import HFObjects
 from spacy_genre.model.seq2seq import shim_of
 from spacy_genre.training.pairs import Pair
 from spacy_genre.training.settings import TrainingSettings
@@ -50,7 +50,7 @@ def test_delimiters_of_several_tokens(nlp, linker, hf_tokenizer):
     """As in the published checkpoints: their delimiters are plain text to the tokenizer."""
     module = make_bart(30528, seed=0)
     module.config.genre = {"start_delimiter": "<< from", "end_delimiter": "to >>"}
-    shim_of(linker.model).set_hf(HFObjects(hf_tokenizer, module, None))
+    shim_of(linker.model).set_hf(HFObjects(hf_tokenizer, module))
     for left in (LEFT, ""):
         masked = linker.tokenizer.decode(mask(linker, encode(nlp, left=left)))
         others = masked.replace("[MASK]", "").split()
@@ -95,6 +95,6 @@ def test_a_tokenizer_without_a_mask_token(linker, hf_tokenizer):
     plain = PreTrainedTokenizerFast(
         tokenizer_object=hf_tokenizer.backend_tokenizer, pad_token="[PAD]", unk_token="[UNK]"
     )
-    shim_of(linker.model).set_hf(HFObjects(plain, make_bart(30528, seed=0), None))
+    shim_of(linker.model).set_hf(HFObjects(plain, make_bart(30528, seed=0)))
     with pytest.raises(ValueError, match=r"D017.*PreTrainedTokenizerFast has no mask token"):
         Trainer(linker.model, TrainingSettings(mask_context=0.1), StubTask())

@@ -10,14 +10,14 @@ from helpers.models import make_bart
 from helpers.training import StubTask
 from spacy.tokens import Span
 from spacy.training import Example
-from spacy_transformers.data_classes import HFObjects
 from thinc.api import SGD, Adam
 from thinc.schedules import warmup_linear
 from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre.decoding.devices import autocast
+from spacy_genre.model.loading import HFObjects
 from spacy_genre.model.seq2seq import Seq2Seq_v1, make_batch, shim_of
-from spacy_genre.training.cpu import CheapDropout
+from spacy_genre.training.cpu import CheapDropout, EagerAttention, _attention
 from spacy_genre.training.loss import smoothed_loss
 from spacy_genre.training.pairs import Pair
 from spacy_genre.training.settings import Training_v2, TrainingSettings
@@ -38,7 +38,7 @@ def model(hf_tokenizer):
         if hasattr(part, "dropout") and isinstance(part.dropout, float):
             part.dropout = 0.0
     model = Seq2Seq_v1()
-    shim_of(model).set_hf(HFObjects(hf_tokenizer, module, None))
+    shim_of(model).set_hf(HFObjects(hf_tokenizer, module))
     return model
 
 
@@ -71,8 +71,16 @@ def test_the_loss_is_that_of_transformers(model):
 
 
 def test_the_loss_of_other_models(model, hf_tokenizer):
-    config = T5Config(30528, 16, 8, 32, 1, num_heads=2, decoder_start_token_id=0)
-    shim_of(model).set_hf(HFObjects(hf_tokenizer, T5ForConditionalGeneration(config), None))
+    config = T5Config(
+        vocab_size=30528,
+        d_model=16,
+        d_kv=8,
+        d_ff=32,
+        num_layers=1,
+        num_heads=2,
+        decoder_start_token_id=0,
+    )
+    shim_of(model).set_hf(HFObjects(hf_tokenizer, T5ForConditionalGeneration(config)))
     trained = trainer(model, frozen=["embeddings"], gradient_checkpointing=True)
     assert 0 < trained.accumulate(PAIRS, contextlib.nullcontext) < 20
     assert {part_of(name) for name in gradients(trained)} == {"encoder", "decoder"}
@@ -177,7 +185,9 @@ def test_dropout_rate(model):
 
 
 def test_dropout_rate_of_other_models():
-    module = T5ForConditionalGeneration(T5Config(100, 16, 8, 32, 1, num_heads=2))
+    module = T5ForConditionalGeneration(
+        T5Config(vocab_size=100, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+    )
     with dropout_rate(module, 0.25):
         rates = [part.p for part in module.modules() if isinstance(part, torch.nn.Dropout)]
         assert set(rates) == {0.25}
@@ -201,19 +211,37 @@ def test_checkpointing_drops_the_same_again(model, monkeypatch):
 
 def test_attention_is_eager_on_a_cpu_while_it_trains(model, monkeypatch):
     trained = trainer(model)
-    config, seen = trained.module.config, []
+    calls = []
     monkeypatch.setattr(
-        "spacy_genre.training.trainer.smoothed_loss",
-        lambda *args: seen.append(config._attn_implementation) or smoothed_loss(*args),
+        "spacy_genre.training.cpu._attention",
+        lambda *args, **options: calls.append(1) or _attention(*args, **options),
     )
-    before = config._attn_implementation
-    losses = []
+    losses, found = [], []
     for longest in (256, 1):
         monkeypatch.setattr("spacy_genre.training.cpu.MAX_EAGER_LENGTH", longest)
         losses.append(trained.accumulate(PAIRS, contextlib.nullcontext))
-    assert seen == ["eager", before]
-    assert config._attn_implementation == before == "sdpa"
+        found.append(len(calls))
+    assert found[0] > 0
+    assert found[1] == found[0]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("mask", [None, "bool", "float", "causal"])
+def test_eager_attention_is_that_of_torch(mask):
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 2, 4, 5, 8).unbind()
+    keep = torch.rand(2, 1, 5, 5) < 0.7
+    keep[..., 0] = True
+    options = {
+        "bool": {"attn_mask": keep},
+        "float": {"attn_mask": torch.zeros(keep.shape).masked_fill(~keep, -1e9)},
+        "causal": {"is_causal": True},
+    }.get(mask, {})
+    with EagerAttention():
+        # Almost nothing is dropped.
+        found = F.scaled_dot_product_attention(q, k, v, dropout_p=1e-12, scale=0.3, **options)
+    expected = F.scaled_dot_product_attention(q, k, v, scale=0.3, **options)
+    torch.testing.assert_close(found, expected)
 
 
 def test_frozen_parts_and_learning_rates(model):
