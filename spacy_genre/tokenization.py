@@ -57,6 +57,14 @@ class NameTokenizer:
         n_special = len(self.before) + len(self.after)
         self.max_tokens = min(int(hf.model_max_length), 1024) - n_special
 
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, "_backend": None}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        # A pickled or copied backend loses its setting of special tokens.
+        self.__dict__.update(state)
+        self._backend = _configured_copy(self.hf) if self.hf.is_fast else None
+
     def _special_tokens(self) -> Tuple[List[int], List[int]]:
         """The special tokens before and after a text. They are found by encoding a text, since not
         every kind of tokenizer lists them."""

@@ -21,10 +21,12 @@ from transformers import AutoModelForSeq2SeqLM
 
 from ..atomic import atomic_folder
 from ..batching import pad
+from ..decoding.module_use import reading
 from ..errors import Errors
 from ..tokenization import NameTokenizer
 from .loading import load_pretrained
 from .settings import GenreSettings
+from .sharing import own_weights
 
 IGNORED = -100  # the label of padding, which torch's cross entropy leaves out
 
@@ -114,6 +116,10 @@ class Seq2SeqShim(HFShim):
 
     def to_folder(self, path: Path) -> None:
         """Write config.json, model.safetensors and the tokenizer's files, atomically."""
+        with reading(self.transformer):
+            self._to_folder(path)
+
+    def _to_folder(self, path: Path) -> None:
         module = self.transformer
         # In float16 if that is exact, as for the weights that come with the package.
         if all(torch.equal(v.half().to(v.dtype), v) for v in module.state_dict().values()):
@@ -121,6 +127,10 @@ class Seq2SeqShim(HFShim):
         with atomic_folder(path) as folder:
             module.save_pretrained(folder, safe_serialization=True)
             self.tokenizer.save_pretrained(folder)
+
+    def begin_update(self, inputs: ArgsKwargs) -> Any:
+        own_weights(self.transformer)
+        return super().begin_update(inputs)
 
     def to_bytes(self) -> bytes:
         if self.transformer is None:

@@ -18,6 +18,7 @@ from ..decoding.devices import without_cudnn_attention
 from ..decoding.module_use import training
 from ..errors import Errors
 from ..model.seq2seq import make_batch, shim_of
+from ..model.sharing import own_weights
 from .cpu import faster_on_cpu
 from .loss import hard_negative_loss, smoothed_loss
 from .pairs import Pair
@@ -48,6 +49,7 @@ class Trainer:
         self.settings = settings
         self.task = task
         self.module = shim_of(model).transformer
+        own_weights(self.module)
         self.n_steps = 0
         self.optimizer: Optional[torch.optim.Optimizer] = None
         self.loaded_state: Dict[str, Dict[str, torch.Tensor]] = {}
