@@ -67,7 +67,7 @@ def test_eight_threads_that_link_build_add_save_and_train(nlp, expected, tmp_pat
     works = [link, link, build, add, save, train, link_what_is_trained, use_tokenizer]
     with ThreadPoolExecutor(len(works)) as pool:
         futures = [pool.submit(repeat, work) for work in works]
-        done, _ = wait(futures, timeout=3, return_when=FIRST_EXCEPTION)
+        wait(futures, timeout=3, return_when=FIRST_EXCEPTION)
         stop.set()
         for future in futures:
             future.result()

@@ -66,6 +66,7 @@ class Embedding:
         self, module: Any, dtype: torch.dtype, other: Optional["Embedding"] = None
     ) -> None:
         self.source = module.embed_tokens.weight
+        self.tokens: Tensor
         # The encoder and the decoder have the same embeddings: one copy is enough.
         is_shared = other is not None and other.source is self.source
         self.tokens = other.tokens if is_shared and other else self.source.detach().to(dtype)
@@ -145,7 +146,7 @@ class Bart:
         self.decoder = self._layers(decoder, norm_first)
         self.decoder_norm = Norm(getattr(decoder, "layer_norm", None), dtype)
         self.lm_head = Linear([_with_bias(module.lm_head, module.final_logits_bias)], dtype)
-        MappedFiles().release(module)
+        MappedFiles().release(module, trim=True)
 
     def _layers(self, part: Any, norm_first: bool) -> List[Layer]:
         """The layers of the encoder or the decoder. The module's weights leave memory one by one,

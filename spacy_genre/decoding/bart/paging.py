@@ -26,10 +26,11 @@ class MappedFiles:
                 self.libc = ctypes.CDLL(None)
                 self.ranges = _file_ranges(Path("/proc/self/maps").read_text())
 
-    def release(self, module: Any) -> None:
+    def release(self, module: Any, *, trim: bool = False) -> None:
         """Ask the system to reclaim the memory of a module's weights, where it is of a file.
 
         module (torch.nn.Module): A module on any device.
+        trim (bool): Whether to return memory that malloc keeps to the system, too.
         """
         for weight in module.parameters() if self.ranges else ():
             start, end = weight.data_ptr(), weight.data_ptr() + weight.nbytes
@@ -39,6 +40,8 @@ class MappedFiles:
                     address = ctypes.c_void_p(start * mmap.PAGESIZE)
                     size = ctypes.c_size_t((end - start) * mmap.PAGESIZE)
                     self.libc.madvise(address, size, MADV_PAGEOUT)  # an error changes nothing
+        if trim and hasattr(self.libc, "malloc_trim"):  # glibc
+            self.libc.malloc_trim(0)
 
 
 def _file_ranges(maps: str) -> List[Tuple[int, int]]:
