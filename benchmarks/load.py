@@ -29,9 +29,7 @@ from spacy.tokens import Doc, Span
 
 from spacy_genre.decoding import threads
 
-WORDS = (
-    "Einstein met Curie in Paris and Bohr in Copenhagen before Berlin became dangerous .".split()
-)
+TEXT = "Einstein met Curie in Paris and Bohr in Copenhagen before Berlin became dangerous ."
 MENTIONS = [0, 2, 4, 6, 8, 10]
 
 
@@ -71,7 +69,7 @@ def make_stream(data: Optional[Path]) -> Any:
     if data is None:
         nlp = spacy.blank("en")
         nlp.add_pipe("genre_linker")
-        doc = Doc(nlp.vocab, WORDS)
+        doc = Doc(nlp.vocab, TEXT.split())
         doc.ents = [Span(doc, i, i + 1, "MISC") for i in MENTIONS]
         return nlp, (make_variant(doc, i) for i in cycle(range(1000)))
     nlp, _ = make_linker(data / "titles" / "titles.tsv.gz")
@@ -95,7 +93,7 @@ def measure(nlp: Language, batch: List[Doc], choose: Optional[Callable[[int], in
     """
     copies = [doc.copy() for doc in batch]
     patched = mock.patch.object(threads._KindOfPass, "choose", lambda self, most: choose(most))
-    unnoted = mock.patch.object(threads._KindOfPass, "note", lambda *args: None)
+    unnoted = mock.patch.object(threads._KindOfPass, "note", return_value=None)
     start = time.perf_counter()
     if choose is None:
         n = sum(len(doc.ents) for doc in nlp.pipe(copies))

@@ -20,8 +20,8 @@ def to_device(array: NDArray[Any], device: torch.device) -> Any:
 
 @contextmanager
 def without_outer_autocast(device: torch.device) -> Iterator[None]:
-    """A context in which a `torch.autocast` around it has no effect: what is computed depends on the
-    settings of a component only.
+    """A context in which a `torch.autocast` around it has no effect: what is computed depends on
+    the settings of a component only.
 
     device (torch.device): The device of the model.
     """

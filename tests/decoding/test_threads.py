@@ -60,8 +60,10 @@ def test_a_load_that_comes_and_goes(host_threads):
     times, rng = PassTimes(), np.random.default_rng(0)
     with adaptive_threads(CPU):
         for cost in (idle, busy, idle, busy):
-            run_passes(times, lambda n: cost[n] * rng.uniform(0.5, 1.5), 1000)
-            _, seconds = run_passes(times, lambda n: cost[n] * rng.uniform(0.5, 1.5), 1000)
+            run_passes(times, lambda n, cost=cost: cost[n] * rng.uniform(0.5, 1.5), 1000)
+            _, seconds = run_passes(
+                times, lambda n, cost=cost: cost[n] * rng.uniform(0.5, 1.5), 1000
+            )
             assert seconds * 0.7 <= 1000 * min(cost.values())
 
 
@@ -76,9 +78,9 @@ def test_the_callers_number_is_restored(host_threads):
         for search in (search_few_names, lambda m, i: search_trie(m, i, TRIE)):
             search(model, INPUTS)
             assert torch.get_num_threads() == host_threads
-        with mock.patch.object(threads.time, "perf_counter", side_effect=RuntimeError):
-            with pytest.raises(RuntimeError):
-                search_few_names(model, INPUTS)
+        broken = mock.patch.object(threads.time, "perf_counter", side_effect=RuntimeError)
+        with broken, pytest.raises(RuntimeError):
+            search_few_names(model, INPUTS)
     assert torch.get_num_threads() == host_threads
     assert 1 in used  # it stays at 1 from pass to pass
 

@@ -1,4 +1,4 @@
-"""Weights that leave memory: those that are mapped from a file, and not needed for the inference."""
+"""Weights that leave memory: those that are mapped from a file and not needed for inference."""
 
 import ctypes
 import mmap
