@@ -342,6 +342,6 @@ class Warnings:
     W020 = (
         "[W020] There is a GPU that torch can use, but spaCy can't, since the package CuPy is "
         "missing: the model runs on the CPU, and spacy.prefer_gpu() returns False. Install CuPy "
-        'for your version of CUDA (pip install "spacy_genre[cuda12x]"), and call spacy.prefer_gpu() '
-        "before the pipeline is created."
+        'for your version of CUDA (pip install "spacy_genre[cuda12x]"), and call '
+        "spacy.prefer_gpu() before the pipeline is created."
     )
