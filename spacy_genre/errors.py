@@ -37,7 +37,8 @@ class Errors:
     )
     T008 = (
         "[T008] The name {name!r} has two ids, {first!r} and {second!r}. Keep one of them: a "
-        "name leads to one entity."
+        "name leads to one entity. (Spellings that differ only in the Unicode form or in invisible "
+        "characters are one name.)"
     )
     T009 = (
         "[T009] {count} redirects can't be resolved, the first: {examples}. A redirect must end "
@@ -87,6 +88,12 @@ class Errors:
         "build or copy it again."
     )
     T026 = "[T026] The name can't be added: {reason}. Correct it and try again."
+    T027 = (
+        "[T027] The file {path} was overwritten in place while its title set is in use (by 'cp', "
+        "'scp' or 'rsync --inplace', say), so its names can't be read any more. Open it again: "
+        "titles = TitleSet.open(path). Write a new file under another name and rename it "
+        "('mv NEW {path}'), as TitleSet.save does: then the set in use keeps the old file."
+    )
 
     # Models
     M001 = (
@@ -181,6 +188,12 @@ class Errors:
         "[F014] The package 'accelerate' is missing: pip install \"spacy_genre[accelerate]\". "
         "Without it a model can be trained by one process: python -m spacy genre train."
     )
+    F016 = (
+        "[F016] {path} looks like a table, but {reason}. Nothing was written. Its first rows:\n"
+        "{rows}\nName its columns: --name-column COLUMN and --id-column COLUMN, each a name of its "
+        "header, or a number (from 1) if it has no header. If each line is a name, write it as "
+        'JSON: {{"name": "..."}}.'
+    )
     F012 = (
         "[F012] The package {package!r} is missing, and without it Wikipedia's XML can't be read. "
         'Install what title sets need: pip install "spacy_genre[titles]"'
@@ -221,8 +234,10 @@ class Errors:
     # Data for training and evaluation
     D001 = (
         "[D001] {path} has no known format. Gold texts are read from a dump of Wikipedia "
-        "(*-pages-articles*.xml.bz2), from JSONL (our own format: text, mentions; pages: title, "
-        "paragraphs; KILT's: input, output), and from a DocBin (.spacy)."
+        "(*-pages-articles*.xml.bz2), from JSON and JSONL (our own format: text, mentions; pages: "
+        "title, paragraphs; the formats of KILT, BLINK, Prodigy, doccano and spaCy), from a DocBin "
+        "(.spacy), AIDA's TSV (it begins with -DOCSTART-) and NIF (Turtle). The table in "
+        "docs/training.md has examples."
     )
     D002 = "[D002] {path}, line {line}: {reason}. Correct the line or remove it."
     D003 = "[D003] {path} can't be read: {reason}."
@@ -245,6 +260,20 @@ class Errors:
         'in {text!r}. Correct its offsets, or set misaligned to "expand" or "skip".'
     )
     D009 = "[D009] {path} is not a corpus: it has no files *.jsonl.gz, *.jsonl or *.spacy."
+
+    D030 = (
+        "[D030] {path} has no gold annotations to learn from: none of its {n} texts has a mention "
+        "with a title or an id. What was found: {keys}. What is expected, one of: "
+        "mentions[start, end, title or id]; spans[start, end, kb_id] (Prodigy); "
+        "entities[start_offset, end_offset, title or kb_id] (doccano); links of "
+        "spaCy, {{'(start, end)': {{id: 1.0}}}}; context_left, mention, context_right, label_title "
+        "(BLINK); entities with a kb_id (.spacy). Add titles or ids to the spans: see the table of "
+        "formats in docs/training.md."
+    )
+    D033 = (
+        "[D033] A corpus has no path. Set it in the config, or on the command line: --paths.train "
+        "FILE --paths.dev FILE."
+    )
 
     # Training
     D010 = (
@@ -301,11 +330,38 @@ class Errors:
         "Remove one of them from the list. (To freeze a part of a model, set 'frozen' in the "
         "component's training block.)"
     )
+    D031 = (
+        "[D031] {component!r} can't learn from this corpus: none of the {n} gold kb_ids of the "
+        "first examples ({examples}, ...) leads to a name of its title set. Its kb_id is "
+        "{kb_id!r}. If these are ids, set kb_id = 'id' and use a title set with these ids; if they "
+        "are titles, set kb_id = 'title'. A title set that has both replaces ids by titles: genre "
+        "corpus build FILE OUT --titles TITLES."
+    )
+    D032 = (
+        "[D032] {component!r} has nothing to learn from: in the last {n} texts no entity has a "
+        "gold kb_id that leads to a name of its title set (its kb_id is {kb_id!r}). Link the "
+        "entities of the corpus; or, if only other components should be trained, add this one to "
+        "[training.frozen_components]."
+    )
+    D034 = (
+        "[D034] {component!r} has learned nothing in {n} steps: the loss is 0, since no entity of "
+        "the training corpus that it reads has a gold kb_id that leads to a name of its title set. "
+        "Link the entities of the corpus, and check the component's kb_id and labels_discard; or, "
+        "if only other components should be trained, add this one to "
+        "[training.frozen_components]."
+    )
     D017 = (
         "[D017] A {kind} has no mask token, so context can't be masked. Set mask_context = 0 in "
         "the training block."
     )
     D018 = "[D018] Only one of --model and --pipeline can be evaluated. Leave out the other one."
+    D035 = (
+        "[D035] {path} has no gold mentions among the texts that were read, so there is nothing "
+        "to evaluate. A higher --limit may reach some; texts that lead to a page as a whole "
+        "(document retrieval) have no mentions."
+    )
+    D036 = "[D036] There is no config {name!r} in the package. Its configs are: {names}."
+    D037 = "[D037] {path} exists; nothing was written. Replace it with --force."
     D020 = (
         "[D020] {path} is the folder of a corpus with several parts, but a reader reads one part. "
         "Give one of these instead: {parts}."
@@ -320,10 +376,10 @@ class Warnings:
         "link. Put a component that sets doc.ents before it, such as 'ner' (any trained "
         "pipeline with named entities has it) or 'entity_ruler', or set doc.ents yourself."
     )
-    W002 = (
-        "[W002] None of the {count} gold kb_ids of the first examples ({examples}, ...) leads to a "
-        "name of the title set, so {component!r} can't learn from them. Annotate entities with "
-        "the title, or with the id if kb_id = 'id', and check that they are in the title set."
+    W011 = (
+        "[W011] None of the {n} entities of the first examples has a gold kb_id, so {component!r} "
+        "learns nothing from them. Link them to titles or ids, or, if only other components should "
+        "be trained, add this one to [training.frozen_components]."
     )
     W003 = (
         "[W003] The model is a {kind}, so transformers' own code decodes: the results are the "
@@ -334,11 +390,27 @@ class Warnings:
         "[W004] Of the mentions in {path} these were left out: {lost}. (Entities of a Doc can't "
         "overlap, and begin and end where tokens do.)"
     )
+    W012 = (
+        "[W012] None of the {n} gold mentions of {path} is in the title set, so all of them count "
+        "as wrong. Are titles and ids those of this title set?"
+    )
+    W010 = (
+        "[W010] {n} of the {n_items} texts of {path} have annotations that lead to no entity, so "
+        "there is nothing in them to learn from (number {rows}). What was found: {keys}. Spans "
+        "need a title or an id: see the table of formats in docs/training.md."
+    )
     W005 = (
         "[W005] The config of {component!r} has settings of an earlier version: {changes}. To "
         "remove this warning, remove them from the config, or save the pipeline again with "
         "nlp.to_disk()."
     )
+    W006 = (
+        "[W006] {count} of {total} names look like {what}, such as {example!r}. They are used as "
+        "they are. {way_out}"
+    )
+    W007 = (
+        "[W007] These columns of {path} are not used: {columns}. To use one as the name or the id, "
+        "give --name-column or --id-column."
     W020 = (
         "[W020] There is a GPU that torch can use, but spaCy can't, since the package CuPy is "
         "missing: the model runs on the CPU, and spacy.prefer_gpu() returns False. Install CuPy "

@@ -1,9 +1,11 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from spacy_genre import atomic
 from spacy_genre.atomic import atomic_folder, clean_up_folder
 
 # Fills a folder, and is killed at one of its renames.
@@ -114,3 +116,69 @@ def test_a_symbolic_link_is_kept(tmp_path):
     assert (tmp_path / "best").is_symlink()
     assert [path.name for path in (tmp_path / "disk" / "best").iterdir()] == ["new"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "disk"]
+
+
+# Fills a folder many times, together with other processes.
+SAVER = """
+import sys
+from pathlib import Path
+from spacy_genre.atomic import atomic_folder, write_atomically
+
+path, content = Path(sys.argv[1]), sys.argv[2]
+print("ready", flush=True)
+input()
+for i in range(100):
+    with atomic_folder(path) as folder:
+        for name in "ab":
+            (folder / name).write_text(f"{content} {i}")
+    write_atomically(path.with_name("file"), f"{content} {i}".encode())
+"""
+
+
+def test_several_savers_of_one_folder(tmp_path):
+    """All succeed, and the last one wins."""
+    path = tmp_path / "out"
+    savers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAVER, str(path), content],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for content in ("one", "two")
+    ]  # fmt: skip
+    for saver in savers:
+        assert saver.stdout.readline() == "ready\n"
+    for saver in savers:
+        saver.stdin.write("\n")
+        saver.stdin.flush()
+    for saver in savers:
+        _, errors = saver.communicate()
+        assert saver.returncode == 0, errors
+    assert names(tmp_path) == ["file", "out"]
+    a, b = ((path / name).read_text() for name in "ab")
+    assert a == b
+    assert a in ("one 99", "two 99")
+    assert (tmp_path / "file").read_text() in ("one 99", "two 99")
+
+
+def test_a_saver_keeps_the_temporary_folder_of_another(tmp_path):
+    path = tmp_path / "out"
+    with atomic_folder(path) as first:
+        (first / "file").write_text("first")
+        fill(path, "second")
+        clean_up_folder(path)
+        assert (path / "file").read_text() == "second"
+    assert (path / "file").read_text() == "first"  # it ended last
+    assert names(tmp_path) == ["out"]
+
+
+def test_where_folders_cannot_be_locked_old_temporary_folders_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "fcntl", None)
+    path = tmp_path / "out"
+    with atomic_folder(path) as first:
+        (first / "file").write_text("first")
+        fill(path, "second")
+        (tmp_path / ".out.abcd_123.new").mkdir()
+        os.utime(tmp_path / ".out.abcd_123.new", (0, 0))
+        clean_up_folder(path)
+        assert names(tmp_path) == [first.name, "out"]
+    assert (path / "file").read_text() == "first"

@@ -5,6 +5,7 @@ from spacy.cli._util import app
 
 from .corpus import corpus_cli
 from .evaluate import evaluate_cli
+from .init_config import init_config_cli
 from .output import escape_unencodable_output
 from .titles import titles_cli
 from .train import train_cli
@@ -18,6 +19,7 @@ genre_cli = typer.Typer(
 )
 genre_cli.add_typer(titles_cli, name="titles")
 genre_cli.add_typer(corpus_cli, name="corpus")
+genre_cli.command("init-config")(init_config_cli)
 genre_cli.command(
     "train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )(train_cli)

@@ -93,11 +93,14 @@ def build_cli(
 
     - *-pages-articles*.xml.bz2: Wikipedia's articles, whose links are the mentions.
 
-    - JSONL with one text per line, {"text", "mentions": [{"start", "end", "title" or "id"}]};
-    with one page per line, {"title", "paragraphs": [{"text", "links": [...]}]}; or in the format of
-    KILT and the paper's data, {"input", "output"}.
+    - JSONL, or a JSON list, with one text per line, {"text", "mentions": [{"start", "end", "title"
+    or "id"}]}; with one page per line, {"title", "paragraphs": [{"text", "links": [...]}]}; or in
+    the format of KILT and the paper's data, of KILT's knowledge source, BLINK, Prodigy, doccano
+    (with titles added) or spaCy's training data.
 
     - DocBin (.spacy) whose entities have kb_ids.
+
+    - AIDA's TSV, and NIF (Turtle).
 
     If the build is interrupted, the same command resumes it. Train on the corpus with the reader
     spacy_genre.Corpus.v1.

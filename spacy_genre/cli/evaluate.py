@@ -10,7 +10,7 @@ import typer
 from wasabi import msg
 
 from ..atomic import write_atomically
-from ..errors import Errors
+from ..errors import Errors, Warnings
 from ..evaluation.charts import GROUPINGS, VARIANTS, require_matplotlib, save_charts
 from ..titles import TitleSet
 from .output import reason_of
@@ -89,8 +89,7 @@ def evaluate_cli(
     """Link the gold mentions of data sets and show metrics, as in the paper: all mentions are
     counted; those whose title is not in the title set are wrong.
 
-    A data set is a file or folder that `spacy genre corpus build` reads or writes: our own JSONL,
-    KILT's JSONL, or a DocBin.
+    A data set is a file or folder that `spacy genre corpus build` reads or writes, of any format.
     """
     # Imported here because torch and transformers take seconds.
     import srsly
@@ -116,9 +115,13 @@ def evaluate_cli(
             for key, link_docs in systems:
                 texts = islice(texts_in(path), limit or None)
                 metrics = evaluate(nlp, link_docs, linker.titles, texts, counts)
+                if not metrics["mentions"]:
+                    raise ValueError(Errors.D035.format(path=path))
                 result.update({key: metrics} if key else metrics)
             results[str(path)] = result
             _show(path, result)
+            if not result["in_set"]:
+                msg.warn(Warnings.W012.format(path=path, n=result["mentions"]))
         if out is not None:
             write_atomically(out, srsly.json_dumps(results, indent=2).encode("utf8"))
         if html is not None:

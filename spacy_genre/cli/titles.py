@@ -1,6 +1,8 @@
 """`python -m spacy genre titles …`: commands for title sets."""
 
 import sys
+import warnings
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Dict, Iterator, List, Optional, Tuple
@@ -13,6 +15,7 @@ from ..errors import Errors
 from ..sources import Options, build_from_sources
 from ..sources.lists import problem_of
 from ..titles import TitleSet
+from ..titles.loaders import EMBEDDED
 from ..titles.merging import merge_titles
 from ..tokenization import NameTokenizer
 from .output import reason_of, show_counts
@@ -93,6 +96,17 @@ def build_cli(
             "--shared-ids", help="Allow several names of your own lists to have the same id."
         ),
     ] = False,
+    name_column: Annotated[
+        Optional[str],
+        typer.Option(
+            help="The column (or JSON key) of your own lists that has the names: a name of the "
+            "header, or a number from 1 if there is no header. [default: detected]"
+        ),
+    ] = None,
+    id_column: Annotated[
+        Optional[str],
+        typer.Option(help="The column (or JSON key) that has the ids. [default: detected]"),
+    ] = None,
     skip_invalid: Annotated[
         bool,
         typer.Option(
@@ -120,7 +134,8 @@ def build_cli(
 
     - your own list: plain text with one name per line; TSV or CSV with the columns name, id,
     aliases, redirects (separated by |), description, count; or JSONL with the same keys, where
-    aliases and redirects are lists.
+    aliases and redirects are lists. Common names of columns, such as title, itemLabel and qid, are
+    known, too.
 
     The English Wikipedia with Wikidata ids:
 
@@ -138,23 +153,37 @@ def build_cli(
         exclude_lists=exclude_lists,
         exclude_without_id=exclude_without_id,
         shared_ids=shared_ids,
+        name_column=name_column,
+        id_column=id_column,
     )
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))
-        titles = build_from_sources(
-            sources,
-            _name_tokenizer(model),
-            options,
-            trie=trie.value,
-            skip_invalid=skip_invalid,
-            n_process=n_process,
-            progress=sys.stderr.isatty(),
-        )
+        with _show_warnings():
+            titles = build_from_sources(
+                sources,
+                _name_tokenizer(model),
+                options,
+                trie=trie.value,
+                skip_invalid=skip_invalid,
+                n_process=n_process,
+                progress=sys.stderr.isatty(),
+            )
         titles.save(out)
     except (OSError, ValueError, ImportError) as err:
         msg.fail("No title set was written", reason_of(err), exits=1)
     _report(titles, out)
+
+
+@contextmanager
+def _show_warnings() -> Iterator[None]:
+    """Print the warnings of this package without a line of code."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        if str(warning.message).startswith("[W0"):
+            msg.warn(str(warning.message))
 
 
 def _report(titles: TitleSet, out: Path) -> None:
@@ -225,17 +254,32 @@ def _format_value(value: Any) -> str:
 
 @titles_cli.command("search")
 def search_cli(
-    titles: TitlesArgument,
-    prefix: Annotated[str, typer.Argument(help="The start of a name, or a mention.")],
+    arguments: Annotated[
+        List[str],
+        typer.Argument(
+            metavar="[TITLES] PREFIX",
+            help="The file of a title set, if it is not the one inside the package; and the start "
+            "of a name, or a mention.",
+        ),
+    ],
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, help="The maximum number of names to show.")
     ] = 20,
 ) -> None:
-    """Show the names that start with PREFIX, and the candidates of PREFIX as a mention. The exit
-    code is 1 if there are none."""
-    view = _open(titles).view
-    names = [(name, view.id_at(view.find(name))) for name in view.starting_with(prefix, limit)]
-    candidates = [(view.name_at(row), str(count)) for row, count in view.get_candidates(prefix)]
+    """Show the names that start with PREFIX, and the candidates of PREFIX as a mention. Case is
+    ignored. The exit code is 1 if there are none."""
+    if len(arguments) > 2:
+        reason = "they are a title set and a PREFIX (in quotes, if it has spaces)"
+        raise typer.BadParameter(f"there are {len(arguments)} arguments; {reason}")
+    prefix = arguments[-1]
+    if len(arguments) == 1 and Path(prefix).is_file():
+        raise typer.BadParameter(f"{prefix} is a file; give the start of a name behind it")
+    view = _open(Path(arguments[0]) if len(arguments) == 2 else EMBEDDED).view
+    found = view.starting_with(prefix, limit, ignore_case=True)
+    names = [(name, view.id_at(view.find(name))) for name in found]
+    candidates = [
+        (view.name_at(row), str(count)) for row, count in view.get_candidates_in_any_case(prefix)
+    ]
     if names:
         msg.table(names, header=("name", "id"))
     if candidates:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import DefaultDict, Dict, Iterator, List, Optional, Set, Tuple
 
+from ..sources.languages import FOREIGN_DATE, FOREIGN_LIST
 from ..sources.pages import Page, Paragraph
 from .texts import LEAD, LINK, OWN_TITLE, REPEAT, SHORT_FORM, GoldMention, GoldText
 
@@ -93,13 +94,17 @@ def _keep_share(
     """The probability that a mention is kept."""
     share = 1.0
     titles = (mention.title, page.title)
-    if paragraph.is_list or any(LIST_TITLE.match(title) for title in titles):
+    if paragraph.is_list or any(map(_is_list, titles)):
         share *= options.lists
-    if DATE_TITLE.fullmatch(mention.title):
+    if DATE_TITLE.fullmatch(mention.title) or FOREIGN_DATE.fullmatch(mention.title):
         share *= options.years
     if paragraph.text[mention.start : mention.end] == mention.title:
         share *= options.copies
     return share
+
+
+def _is_list(title: str) -> bool:
+    return bool(LIST_TITLE.match(title) or FOREIGN_LIST.match(title))
 
 
 def _surfaces_of(page: Page, options: ArticleOptions) -> Surfaces:

@@ -22,12 +22,17 @@ T = TypeVar("T")
 
 
 def Corpus_v1(
-    path: Path, limit: int = 0, shuffle: int = 0, seed: int = 0, misaligned: Misaligned = "expand"
+    path: Optional[Path],
+    limit: int = 0,
+    shuffle: int = 0,
+    seed: int = 0,
+    misaligned: Misaligned = "expand",
 ) -> Callable[[Language], Iterator[Example]]:
     """Registered as `spacy_genre.Corpus.v1` in `readers`: `train` or `dev` of a corpus that
     `spacy genre corpus build` wrote, or one file of any kind that it reads.
 
-    path (Path): The folder or file.
+    path (Optional[Path]): The folder or file. None is an error when the corpus is read, so that
+        `spacy debug config` can check a config that gets its paths on the command line.
     limit (int): Maximum number of examples, 0 for all.
     shuffle (int): Size of the buffer in which examples are shuffled, 0 for none. The files of a
         folder are then shuffled as well, differently in each epoch. With `max_epochs = -1` in
@@ -36,15 +41,15 @@ def Corpus_v1(
     misaligned (Misaligned): What to do with mentions that do not begin and end at token
         boundaries: "expand", "skip" or "fail"; see `ExampleMaker`.
     RETURNS (Callable[[Language], Iterator[Example]]): The corpus.
-    RAISES (OSError, ValueError): When it is read: if there is no such corpus, it is empty, or a
-        line is not valid.
+    RAISES (OSError, ValueError): When it is read: if there is no such corpus, it has no gold
+        annotations, or a line is not valid.
     """
     epochs = count()
-    return partial(_read_examples, Path(path), limit, shuffle, seed, misaligned, epochs)
+    return partial(_read_examples, path, limit, shuffle, seed, misaligned, epochs)
 
 
 def _read_examples(
-    path: Path,
+    path: Optional[Path],
     limit: int,
     shuffle: int,
     seed: int,
@@ -52,14 +57,18 @@ def _read_examples(
     epochs: Iterator[int],
     nlp: Language,
 ) -> Iterator[Example]:
+    if path is None:
+        raise ValueError(Errors.D033)
+    path = Path(path)
     rng = Random(f"{seed}:{next(epochs)}")
     texts = _shuffle_stream(texts_in(path, rng if shuffle else None), shuffle, rng)
     make_example = ExampleMaker(nlp, misaligned)
-    n_examples = 0
+    n_examples, has_gold = 0, False
     for n_examples, text in enumerate(islice(texts, limit or None), start=1):  # noqa: B007
+        has_gold = has_gold or bool(text.mentions or text.title)
         yield make_example(text)
-    if not n_examples:
-        raise ValueError(Errors.D004.format(path=path, n_texts=0, n_missing=0))
+    if not has_gold:
+        raise ValueError(Errors.D004.format(path=path, n_texts=n_examples, n_missing=0))
     make_example.warn(path)
 
 

@@ -1,5 +1,6 @@
 """Building a title set from source files."""
 
+import warnings
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
@@ -9,19 +10,22 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from ..errors import Errors
 from ..titles import TitleSet
 from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
+from ..titles.unusual_names import describe_unusual_names
 from ..tokenization import NameTokenizer
+from .columns import GivenColumns
 from .files import SourceFile, open_source
 from .formats import detect_kind
-from .lists import find_line, read_csv, read_jsonl, read_lines, read_tsv
-from .mediawiki import DISAMBIGUATION_SUFFIX
+from .languages import DISAMBIGUATION_SUFFIXES, FOREIGN_LIST
+from .lists import find_line, read_jsonl, read_lines
 from .source_data import SourceData
 from .sql_tables import read_page_props_table, read_page_table, read_redirect_table, read_title_list
+from .tables import read_table
 
 LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
 LISTS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
     "lines": read_lines,
-    "tsv": read_tsv,
-    "csv": read_csv,
+    "tsv": read_table,
+    "csv": read_table,
     "jsonl": read_jsonl,
 }
 # In reading order: files that give page ids and titles, then tables that refer to page ids, then
@@ -45,9 +49,12 @@ class Options:
     linked (bool): Whether the targets of links and redirects are names even if the sources have no
         page of that title, for a dump of a part of a wiki.
     exclude_disambiguation (bool): Whether to exclude disambiguation pages.
-    exclude_lists (bool): Whether to exclude English Wikipedia's "List of ..." pages and the like.
+    exclude_lists (bool): Whether to exclude Wikipedia's "List of ..." pages and the like.
     exclude_without_id (bool): Whether to exclude a wiki's titles that have no id.
     shared_ids (bool): Whether two names of the user's own lists may have the same id.
+    name_column, id_column (Optional[str]): The columns (or keys) of the user's own lists that have
+        the names and the ids: a name of the header, or a number, from 1, if there is no header.
+        None to detect them.
     """
 
     links: bool = True
@@ -57,6 +64,13 @@ class Options:
     exclude_lists: bool = False
     exclude_without_id: bool = False
     shared_ids: bool = False
+    name_column: Optional[str] = None
+    id_column: Optional[str] = None
+
+    @property
+    def columns(self) -> GivenColumns:
+        """The columns that the user names."""
+        return GivenColumns(self.name_column, self.id_column)
 
 
 def build_from_sources(
@@ -87,6 +101,8 @@ def build_from_sources(
     names, redirects = select_names(data, options)
     if not names:
         raise ValueError(Errors.T017.format(path=", ".join(map(str, paths))))
+    for message in describe_unusual_names(data.listed):
+        warnings.warn(message, stacklevel=2)
     ids = {**data.ids, **data.listed_ids}
     lists = [path for path, source in zip(paths, sources, strict=True) if source["kind"] in LISTS]
     return TitleSet.build(
@@ -122,7 +138,7 @@ def read_sources(
     n_process, progress: As for `build_from_sources`.
     RETURNS (List[Dict[str, Any]]): The name, kind, size and SHA-256 of each file.
     """
-    kinds = [detect_kind(path) for path in paths]
+    kinds = [detect_kind(path, options.columns) for path in paths]
     for path, kind in zip(paths, kinds, strict=True):
         if kind in ("redirect", "page_props") and not {"page", "articles"} & set(kinds):
             raise ValueError(Errors.F009.format(path=path, table=kind))
@@ -145,6 +161,10 @@ def read_sources(
 def _reader(
     kind: str, options: Options, n_process: int
 ) -> Callable[[SourceFile, SourceData], None]:
+    if kind in ("tsv", "csv"):
+        return partial(read_table, given=options.columns)
+    if kind == "jsonl":
+        return partial(read_jsonl, given=options.columns)
     if kind != "articles":
         return READERS[kind]
     # Imported lazily, since it needs packages of an extra.
@@ -193,10 +213,10 @@ def _exclusion_reason(title: str, data: SourceData, options: Options) -> Optiona
     if title in data.redirects:
         return "titles that are redirects"
     if options.exclude_disambiguation and (
-        title in data.disambiguations or title.endswith(DISAMBIGUATION_SUFFIX)
+        title in data.disambiguations or title.endswith(DISAMBIGUATION_SUFFIXES)
     ):
         return "disambiguation pages"
-    if options.exclude_lists and title.startswith(LIST_PREFIXES):
+    if options.exclude_lists and (title.startswith(LIST_PREFIXES) or FOREIGN_LIST.match(title)):
         return "lists"
     if options.exclude_without_id and title not in data.ids:
         return "titles without an id"

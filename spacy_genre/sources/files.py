@@ -8,12 +8,18 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Iterator, cast
+from zipfile import BadZipFile, ZipFile
 
 from tqdm import tqdm
 
 from ..errors import Errors
 
 BLOCK = 1 << 20
+SPREADSHEETS = {
+    ".xlsx": "an Excel workbook",
+    ".xlsm": "an Excel workbook",
+    ".ods": "an OpenDocument spreadsheet",
+}
 
 
 class SourceFile:
@@ -76,6 +82,7 @@ def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
     with path.open("rb") as file, bar:
         magic = file.read(6)
         file.seek(0)
+        _check_no_document(path, magic)
         raw = _HashingReader(cast(BinaryIO, file), bar)
         try:
             yield SourceFile(path, raw, _decompressed(path, raw, magic))
@@ -87,6 +94,30 @@ def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
                 raise
             message = Errors.F002.format(path=path, reason=err, offset=raw.position)
             raise ValueError(message) from err
+
+
+def _check_no_document(path: Path, magic: bytes) -> None:
+    """RAISES (ValueError): If a file is a spreadsheet or another kind of document."""
+    suffix = path.suffix.lower()
+    kind = None
+    if magic.startswith(b"PK\x03\x04") and (suffix in SPREADSHEETS or _is_spreadsheet(path)):
+        kind = SPREADSHEETS.get(suffix, "a spreadsheet")
+    elif magic.startswith(b"\xd0\xcf\x11\xe0"):
+        kind = "a document of Excel or Word"
+    elif magic.startswith(b"PAR1"):
+        kind = "a Parquet file"
+    if kind:
+        reason = f"it is {kind}; save it as CSV in UTF-8"
+        raise ValueError(Errors.F004.format(path=path, reason=reason))
+
+
+def _is_spreadsheet(path: Path) -> bool:
+    try:
+        with ZipFile(path) as archive:
+            names = archive.namelist()
+    except BadZipFile:
+        return False
+    return any(name.startswith("xl/") or name == "content.xml" for name in names)
 
 
 def _decompressed(path: Path, raw: _HashingReader, magic: bytes) -> BinaryIO:

@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 
 from ..errors import Errors
-from .files import open_source
-from .lists import delimiter_of
+from .columns import DETECTED, GivenColumns, UnclearColumns
+from .files import SourceFile, open_source
+from .layout import N_START_BYTES, find_layout
 from .sql import table_name
 from .sql_tables import TABLES
+from .tables import unclear_table
 
-# The number of bytes at the start of a file that are looked at.
-N_START_BYTES = 1 << 16
 # Names may begin with brackets, too ("<3 (album)", "{{citation}}"). So XML must have an attribute
 # or a closing tag, and JSON a key or a first string.
 XML = re.compile(
@@ -22,10 +22,11 @@ JSON_OBJECT = re.compile(KEY + rb"|\{\s*\}\s*$")
 JSON_ARRAY = re.compile(rb"\[\s*(?:" + KEY + rb"""|"(?:[^"\\\n]|\\.)*"\s*[,\]]|\]\s*$)""")
 
 
-def detect_kind(path: Path) -> str:
+def detect_kind(path: Path, given: GivenColumns = DETECTED) -> str:
     """Detect the kind of a source file.
 
     path (Path): The file.
+    given (GivenColumns): The columns of tables that the user names.
     RETURNS (str): "page", "redirect" or "page_props" (tables of MediaWiki's database), "titles"
         (its list of all titles), "articles" (its XML), or "jsonl", "tsv", "csv" or "lines" (the
         user's own lists).
@@ -33,10 +34,14 @@ def detect_kind(path: Path) -> str:
     """
     with open_source(path) as source:
         start = source.stream.read(N_START_BYTES)
-    return _kind(path, start)
+        return _kind(source, start, given)
 
 
-def _kind(path: Path, start: bytes) -> str:
+def _kind(source: SourceFile, start: bytes, given: GivenColumns) -> str:
+    path = source.path
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        reason = "it is text in UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8 FILE > NEW)"
+        raise ValueError(Errors.F004.format(path=path, reason=reason))
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     first = (text.splitlines() or [b""])[0].strip()
     if table := table_name(start):
@@ -55,11 +60,21 @@ def _kind(path: Path, start: bytes) -> str:
     if JSON_ARRAY.match(text):
         reason = "it is one JSON array; write one object per line (JSONL)"
         raise ValueError(Errors.F004.format(path=path, reason=reason))
-    if b"\t" in first or first == b"name":
-        return "tsv"
-    if delimiter_of(first.decode("utf8", "replace")):
-        return "csv"
-    return "lines"
+    return _kind_of_list(source, start, given)
+
+
+def _kind_of_list(source: SourceFile, start: bytes, given: GivenColumns) -> str:
+    lines = re.split(r"\r?\n", start.decode("utf-8-sig", "replace"))
+    lines = [line for line in lines if line.strip()]
+    if len(start) == N_START_BYTES and len(lines) > 1:
+        lines.pop()  # it may be incomplete
+    try:
+        layout = find_layout(lines, given)
+    except UnclearColumns as err:
+        raise unclear_table(source, lines, err) from err
+    if layout is None:
+        return "lines"
+    return "tsv" if layout.delimiter == "\t" else "csv"
 
 
 def _kind_of_xml(path: Path, text: bytes) -> str:

@@ -1,7 +1,5 @@
-"""Prefixes of links to other namespaces and other wikis."""
+"""Prefixes of links to other wikis."""
 
-# Aliases of English Wikipedia's namespaces, by id. The <siteinfo> of a dump does not list them.
-NAMESPACE_ALIASES = {"project": 4, "wp": 4, "project talk": 5, "wt": 5, "image": 6, "image talk": 7}
 # No title begins with one of these and a colon. They must be listed, since nothing else
 # distinguishes "fr:Agronomie", another wiki, from "Tucker: The Man and His Dream", an article.
 LANGUAGE_PREFIXES = """
@@ -31,4 +29,5 @@ wikisource wikispecies wikitech wikiversity wikivoyage wikt wiktionary wmf arxiv
 doi google gutenberg hdl iarchive imdbname imdbtitle issn jstor memoryalpha oclc oeis openlibrary
 orthodoxwiki planetmath pmid rfc sourceforge uncyclopedia unihan viaf wookieepedia
 """
-OTHER_WIKIS = frozenset((LANGUAGE_PREFIXES + PROJECT_PREFIXES).split())
+LANGUAGES = frozenset(LANGUAGE_PREFIXES.split())
+OTHER_WIKIS = LANGUAGES | frozenset(PROJECT_PREFIXES.split())

@@ -1,145 +1,102 @@
-"""Readers of the user's own lists of names: plain text, CSV, TSV or JSONL."""
+"""Readers of the user's own lists of names: plain text and JSONL. Tables are in `tables`."""
 
-import csv
 import json
 import re
-from itertools import chain
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 import srsly
 
 from ..errors import Errors
+from ..titles.normal_form import normal_form
+from .columns import (
+    COLUMNS,
+    DETECTED,
+    NAMES,
+    GivenColumns,
+    UnclearColumns,
+    assign_columns,
+    kb_id_of,
+    quoted,
+)
 from .files import SourceFile, open_source
 from .source_data import SourceData
 
-COLUMNS = ("name", "id", "aliases", "redirects", "description", "count")
-# Separates several aliases or redirects in one cell of a table.
-SEPARATOR = "|"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Row = Dict[str, Any]
 
 
 def read_lines(source: SourceFile, data: SourceData) -> None:
     """Read plain text: one name per line. Blank lines are skipped."""
-    _add_rows(source, data, ((number, {"name": line}) for number, line in _lines(source)))
+    add_rows(source, data, ((number, {"name": line}) for number, line in read_nonblank(source)))
 
 
-def read_tsv(source: SourceFile, data: SourceData) -> None:
-    """Read a table with tabs. The first line names the columns. There are no quotes."""
-    _add_table(source, data, ((number, line.split("\t")) for number, line in _lines(source)))
+def read_jsonl(source: SourceFile, data: SourceData, given: GivenColumns = DETECTED) -> None:
+    """Read JSONL: one object per line, with the key "name" and other keys of `COLUMNS`, or their
+    common names.
 
-
-def read_csv(source: SourceFile, data: SourceData) -> None:
-    """Read a table with commas or semicolons. The first line names the columns. Cells may be
-    quoted."""
-    _add_table(source, data, _csv_cells(source))
-
-
-def delimiter_of(header: str) -> Optional[str]:
-    """The delimiter of a CSV file, or None if the line is not the header of one.
-
-    Names may contain commas, semicolons and quotes, so a line is only taken for a header if it has
-    a column "name". If that is capitalized, all other columns must be known ones, too.
-
-    header (str): The first line of a file.
+    given (GivenColumns): The keys that the user names.
     """
-    for delimiter in ",;":
-        try:
-            (cells,) = csv.reader([header], **_dialect(delimiter))
-        except csv.Error:
-            continue
-        columns = [cell.strip() for cell in cells]
-        if "name" in columns or (len(columns) > 1 and _are_known_columns(columns)):
-            return delimiter
-    return None
+    add_rows(source, data, _objects(source, given))
 
 
-def _are_known_columns(columns: List[str]) -> bool:
-    """Whether "name" is a column and all columns are known, ignoring case."""
-    lower = {column.lower() for column in columns}
-    return "name" in lower and lower <= {*COLUMNS}
-
-
-def _dialect(delimiter: str) -> Dict[str, Any]:
-    return {"delimiter": delimiter, "skipinitialspace": True, "strict": True}
-
-
-def _csv_cells(source: SourceFile) -> Iterator[Tuple[int, List[str]]]:
-    """The cells of each row, with the number of its first line."""
-    texts = _texts(source)
-    first, header = next((number, text) for number, text in texts if text.strip())
-    lines = chain([header], (text for _, text in texts))
-    rows = csv.reader((line + "\n" for line in lines), **_dialect(delimiter_of(header) or ","))
-    start = first
-    try:
-        for cells in rows:
-            if any(map(str.strip, cells)):
-                yield start, cells
-            start = first + rows.line_num
-    except csv.Error as err:
-        reason = f"the row that begins here is not CSV ({err}); a cell with quotes in it is "
-        raise _error(source, start, reason + 'written "with ""them"" doubled"') from err
-
-
-def _add_table(
-    source: SourceFile, data: SourceData, cells: Iterator[Tuple[int, List[str]]]
-) -> None:
-    """Add the rows below a header."""
-    number, header = next(cells)
-    columns = [column.strip() for column in header]
-    unknown = [repr(column) for column in columns if column not in COLUMNS]
-    if unknown or "name" not in columns or len(set(columns)) < len(columns):
-        reason = f"the columns are {', '.join(columns)}"
-        reason += f", and {', '.join(unknown)} is unknown" if unknown else ""
-        reason += f"; there must be 'name', and there may be {', '.join(COLUMNS[1:])}, each once"
-        raise _error(source, number, reason)
-    _add_rows(source, data, _rows(source, cells, columns))
-
-
-def _rows(
-    source: SourceFile, rows: Iterator[Tuple[int, List[str]]], columns: List[str]
-) -> Iterator[Tuple[int, Row]]:
-    for number, cells in rows:
-        if len(cells) > len(columns):
-            reason = f"there are {len(cells)} cells below {len(columns)} columns"
-            raise _error(source, number, reason)
-        row: Row = {key: cell.strip() for key, cell in zip(columns, cells, strict=False)}
-        for key in ("aliases", "redirects"):
-            if key in row:
-                row[key] = [text.strip() for text in row[key].split(SEPARATOR) if text.strip()]
-        if row.get("count"):
-            try:
-                row["count"] = float(row["count"])
-            except ValueError:
-                raise _error(
-                    source, number, f"the count {row['count']!r} is not a number"
-                ) from None
-        yield number, {key: value for key, value in row.items() if value}
-
-
-def read_jsonl(source: SourceFile, data: SourceData) -> None:
-    """Read JSONL: one object per line, with the key "name" and other keys of `COLUMNS`."""
-    _add_rows(source, data, _objects(source))
-
-
-def _objects(source: SourceFile) -> Iterator[Tuple[int, Row]]:
-    for number, line in _lines(source):
+def _objects(source: SourceFile, given: GivenColumns) -> Iterator[Tuple[int, Row]]:
+    for number, line in read_nonblank(source):
         try:
             row = srsly.json_loads(line)
         except ValueError as err:
-            raise _error(source, number, f"it is not JSON: {err}") from err
+            raise line_error(source, number, f"it is not JSON: {err}") from err
         if not isinstance(row, dict):
-            raise _error(source, number, f"it is {line[:40]!a}, not an object")
-        yield number, row
+            raise line_error(source, number, f"it is {line[:40]!a}, not an object")
+        try:
+            yield number, _with_known_keys(row, given)
+        except UnclearColumns as err:
+            raise line_error(source, number, str(err)) from err
 
 
-def _add_rows(source: SourceFile, data: SourceData, rows: Iterator[Tuple[int, Row]]) -> None:
+def _with_known_keys(row: Row, given: GivenColumns) -> Row:
+    """A row with the keys of `COLUMNS` in place of their common names.
+
+    RAISES (UnclearColumns): If no key is that of the name.
+    """
+    key_of = _known_keys(tuple(row), given)
+    if all(what == key for what, key in key_of.items()):
+        return row
+    known_row = {k: v for k, v in row.items() if k not in {*key_of, *key_of.values()}}
+    for what, key in key_of.items():
+        value = row[key]
+        if key != what:
+            if what in ("aliases", "redirects") and isinstance(value, str):
+                value = [value] if value.strip() else []
+            if what in ("id", "description") and not isinstance(value, str):
+                continue  # something else has the same key
+        known_row[what] = value
+    return known_row
+
+
+@lru_cache(maxsize=1000)
+def _known_keys(keys: Tuple[str, ...], given: GivenColumns) -> Dict[str, str]:
+    """The key of each known column that an object has."""
+    # The columns' own names come before their common ones.
+    own = [key for key in COLUMNS if key in keys and getattr(given, key, None) is None]
+    others = [key for key in keys if not assign_columns([key]).keys() & own]
+    key_of = {what: others[i] for what, i in assign_columns(others, given).items()}
+    key_of.update(zip(own, own, strict=True))
+    if "name" not in key_of:
+        known = ", ".join(" ".join(NAMES).split())
+        reason = f"the keys are {quoted(keys) or 'none'}, and none of them is known as the name"
+        raise UnclearColumns(f"{reason} ({known}); give it with --name-column KEY")
+    return key_of
+
+
+def add_rows(source: SourceFile, data: SourceData, rows: Iterator[Tuple[int, Row]]) -> None:
+    """Add the rows of a list, with their line numbers."""
     before = len(data.listed)
     for number, row in rows:
         problem = problem_of(row) or _add_row(row, data)
         if problem:
-            raise _error(source, number, problem)
+            raise line_error(source, number, problem)
     if len(data.listed) == before and not before:
         raise ValueError(Errors.T017.format(path=source.path))
 
@@ -175,7 +132,7 @@ def _stem(key: str) -> str:
 
 def _add_row(row: Row, data: SourceData) -> Optional[str]:
     """Add a row. RETURNS (Optional[str]): The problem if it contradicts an earlier row, or None."""
-    name, kb_id = row["name"].strip(), row.get("id")
+    name, kb_id = normal_form(row["name"].strip()), kb_id_of(row.get("id") or "")
     if kb_id:
         known = data.listed_ids.get(name)
         if known and known != kb_id:
@@ -189,11 +146,13 @@ def _add_row(row: Row, data: SourceData) -> Optional[str]:
             )
         data.listed_ids[name] = kb_id
     data.listed[name] = None
-    for redirect in map(str.strip, row.get("redirects") or ()):
+    for redirect in map(normal_form, map(str.strip, row.get("redirects") or ())):
+        if redirect == name:  # in another Unicode form
+            continue
         target = data.listed_redirects.setdefault(redirect, name)
         if target != name:
             return f"the redirect {redirect!r} leads to {name!r} here, and to {target!r} before"
-    for alias in map(str.strip, row.get("aliases") or ()):
+    for alias in map(normal_form, map(str.strip, row.get("aliases") or ())):
         data.aliases[alias, name] += 1
     if row.get("description"):
         data.descriptions[name] = row["description"]
@@ -202,24 +161,24 @@ def _add_row(row: Row, data: SourceData) -> Optional[str]:
     return None
 
 
-def _lines(source: SourceFile) -> Iterator[Tuple[int, str]]:
+def read_nonblank(source: SourceFile) -> Iterator[Tuple[int, str]]:
     """All lines that are not blank, with their numbers."""
-    return ((number, text) for number, text in _texts(source) if text.strip())
+    return ((number, text) for number, text in read_texts(source) if text.strip())
 
 
-def _texts(source: SourceFile) -> Iterator[Tuple[int, str]]:
+def read_texts(source: SourceFile) -> Iterator[Tuple[int, str]]:
     """All lines with their numbers."""
     for number, line in enumerate(source.stream, start=1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf8").strip("\r\n")
         except UnicodeDecodeError as err:
-            raise _error(source, number, f"byte {err.start} of the line is not UTF-8") from err
+            raise line_error(source, number, f"byte {err.start} of the line is not UTF-8") from err
         if "\0" in text:
-            raise _error(source, number, "it has a zero byte, so it is not a text file")
+            raise line_error(source, number, "it has a zero byte, so it is not a text file")
         yield number, text
 
 
-def _error(source: SourceFile, line: int, reason: str) -> ValueError:
+def line_error(source: SourceFile, line: int, reason: str) -> ValueError:
     return ValueError(Errors.F010.format(path=source.path, line=line, reason=reason))
 
 
@@ -236,6 +195,9 @@ def find_line(paths: Sequence[Path], name: str) -> str:
     for path in paths:
         with open_source(path) as source:
             for number, line in enumerate(source.stream, start=1):
-                if any(text in line for text in encoded):
+                is_found = any(text in line for text in encoded)
+                if not is_found and not name.isascii() and not line.isascii():
+                    is_found = name in normal_form(line.decode("utf8", "replace"))
+                if is_found:
                     return f"{path}, line {number}"
     return ""

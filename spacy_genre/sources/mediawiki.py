@@ -8,6 +8,7 @@ from typing import FrozenSet, Mapping
 from urllib.parse import unquote
 
 from .interwiki import OTHER_WIKIS
+from .languages import ENGLISH, WikiLanguage
 
 # As in MediaWiki's MediaWikiTitleCodec, with the isolates U+2066 to U+2069 added.
 DIRECTION_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -17,7 +18,6 @@ NOT_IN_TITLES = re.compile(
     r"[\x00-\x1f\x7f-\x9f<>\[\]{}|\ufffd]|~~~|%[0-9A-Fa-f]{2}|(?:^|/)\.{1,2}(?:/|$)"
 )
 MAX_TITLE_BYTES = 255
-DISAMBIGUATION_SUFFIX = " (disambiguation)"
 
 
 class NotAnArticle(ValueError):
@@ -33,11 +33,17 @@ class Wiki:
     own_prefixes (FrozenSet[str]): The wiki's own interwiki prefixes: in English Wikipedia,
         [[w:France]] and [[:en:France]] are links to its own article.
     capital_first (bool): Whether titles begin with a capital letter, as in all Wikipedias.
+    language (WikiLanguage): The language of the wiki.
+    file_namespace, category_namespace (str): The canonical names of these namespaces. Links to
+        them are not part of an article's text.
     """
 
     namespaces: Mapping[str, str] = field(default_factory=dict)
     own_prefixes: FrozenSet[str] = frozenset()
     capital_first: bool = True
+    language: WikiLanguage = ENGLISH
+    file_namespace: str = "File"
+    category_namespace: str = "Category"
 
     def article_title(self, target: str) -> str:
         """The title of the article that a link points to, without the section. Redirects are not
@@ -60,17 +66,17 @@ class Wiki:
         if colon and prefix in OTHER_WIKIS:
             raise NotAnArticle("another wiki")
         if self.capital_first:
-            title = ucfirst(title)
+            title = ucfirst(title, self.language)
         too_long = len(title.encode("utf8", "replace")) > MAX_TITLE_BYTES
         if too_long or NOT_IN_TITLES.search(title) or CHARACTER_REFERENCE.search(title):
             raise NotAnArticle("not a valid title")
         return title
 
 
-def ucfirst(text: str) -> str:
+def ucfirst(text: str, language: WikiLanguage = ENGLISH) -> str:
     """Capitalize the first letter as MediaWiki does: not if its capital has several letters (ß),
     and not in Georgian, which has no capital letters at the start of words."""
-    first = text[:1].upper()
+    first = language.upper(text[:1])
     if len(first) != 1 or "\u10d0" <= text[0] <= "\u10ff":
         return text
     return first + text[1:]

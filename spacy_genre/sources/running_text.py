@@ -2,13 +2,22 @@
 
 import re
 from collections import Counter
-from itertools import zip_longest
 from typing import Any, Iterator, List, Set
 
 from ..errors import Errors
+from .interwiki import LANGUAGES
+from .languages import ENGLISH
 from .mediawiki import SPACES, NotAnArticle, Wiki
 from .pages import Page, Paragraph, TextLink
-from .wikitext import QUOTES, TRAIL, anchor_text, is_disambiguation, link_target
+from .wikitext import (
+    NO_AFFIXES,
+    QUOTES,
+    Affixes,
+    anchor_text,
+    is_disambiguation,
+    link_target,
+    with_affixes,
+)
 
 try:
     import mwparserfromhell
@@ -20,9 +29,9 @@ SHOWN_TAGS = """
 abbr b big blockquote center cite code dfn div em font i ins kbd nowiki p poem q s samp small span
 strike strong sub sup tt u var
 """
-FILES = ("namespace File", "namespace Image")
 LIST_TAGS = frozenset(("dd", "dt", "li"))
-MAGIC_WORDS = re.compile("__[A-Z]+__")
+# __NOTOC__, __БЕЗ_ОГЛ__, ＿＿目次＿＿: in the letters of the wiki, and no lowercase Latin ones.
+MAGIC_WORDS = re.compile("(?:__|＿＿)(?:(?![a-z_])\\w)+(?:_(?:(?![a-z_])\\w)+)*(?:__|＿＿)")
 # Remains of markup that was not closed.
 BROKEN = re.compile(r"^[|!]|\[\[|\]\]|\{\{|\}\}|\{\||<ref|</")
 BROKEN_MARKUP = "paragraphs with broken markup"
@@ -38,10 +47,10 @@ def extract_text(title: str, text: str, wiki: Wiki) -> Page:
     RETURNS (Page): The paragraphs with their links.
     """
     # As in `extract_links`: unbalanced bold and italics would hide links.
-    code = mwparserfromhell.parse(text, skip_style_tags=True)
+    code = mwparserfromhell.parse(wiki.language.convert(text), skip_style_tags=True)
     builder = _TextBuilder(wiki)
     builder.add(code)
-    page = Page(title, [], is_disambiguation(title, code), builder.dropped)
+    page = Page(title, [], is_disambiguation(title, code, wiki), builder.dropped)
     for paragraph in builder.paragraphs():
         if BROKEN.search(paragraph.text):
             page.dropped[BROKEN_MARKUP] += 1
@@ -63,13 +72,11 @@ class _TextBuilder:
 
     def add(self, code: Any) -> None:
         nodes = mwparserfromhell.nodes
-        for node, next_node in zip_longest(code.nodes, code.nodes[1:]):
+        for node, affixes in with_affixes(code, self.wiki):
             if isinstance(node, nodes.Text):
                 self._add_text(MAGIC_WORDS.sub("", QUOTES.sub("", str(node))))
             elif isinstance(node, nodes.Wikilink):
-                is_text = isinstance(next_node, nodes.Text)
-                trail = TRAIL.match(str(next_node)) if is_text else None
-                self._add_link(node, len(trail[0]) if trail else 0)
+                self._add_link(node, affixes)
             elif isinstance(node, nodes.HTMLEntity):
                 self._add_text(node.normalize())
             elif isinstance(node, nodes.ExternalLink) and node.title is not None:
@@ -96,24 +103,38 @@ class _TextBuilder:
         elif name in SHOWN_TAGS.split() and tag.contents is not None:
             self.add(tag.contents)
 
-    def _add_link(self, link: Any, n_trail: int) -> None:
-        """Add a link's text. The first `n_trail` characters after the link belong to its text."""
-        text = anchor_text(link, "")
+    def _add_link(self, link: Any, affixes: Affixes) -> None:
+        """Add a link's text. The letters around it are added with the text before and after it."""
+        text = anchor_text(link, NO_AFFIXES)
         try:
             title = self.wiki.article_title(link_target(link))
         except NotAnArticle as reason:
             self.dropped[f"links: {reason}"] += 1
-            # [[Category:X]], files and pages of other wikis have no text in the article;
-            # [[:Category:X]] and [[wikt:x|x]] have.
-            target = str(link.title).strip()
-            hidden = ":" in target.lstrip(":") and not target.startswith(":")
-            if (link.text is None and hidden) or str(reason) in FILES:
+            if self._is_hidden(link, str(reason)):
                 return
             title = ""
         start = self.length
         self._add_text(text)
         if title and self.length > start:
-            self.links.append(TextLink(start, self.length + n_trail, title))
+            prefix, trail = map(len, affixes)
+            self.links.append(TextLink(start - prefix, self.length + trail, title))
+
+    def _is_hidden(self, link: Any, reason: str) -> bool:
+        """Whether a link that leads to no article has no text in the article: [[Category:X|y]],
+        files, and the same article in another language. [[:Category:X]] and [[wikt:x|x]] have."""
+        prefix, colon, _ = str(link.title).strip().partition(":")
+        if not prefix or not colon:
+            return False
+        hidden = [self.wiki.file_namespace]
+        # Corpora of English Wikipedia keep the sort keys of categories, so that corpora that were
+        # built before can be built again.
+        if self.wiki.language.code != ENGLISH.code:
+            hidden.append(self.wiki.category_namespace)
+        return (
+            link.text is None
+            or prefix.strip().lower() in LANGUAGES
+            or reason in [f"namespace {name}" for name in hidden]
+        )
 
     def paragraphs(self) -> Iterator[Paragraph]:
         """Each line of the text that is not blank, with its links."""

@@ -1,6 +1,7 @@
 """Reader of article dumps in MediaWiki's XML format (`pages-articles`)."""
 
 import multiprocessing
+import re
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
@@ -10,8 +11,15 @@ from xml.etree.ElementTree import ParseError
 
 from ..errors import Errors
 from .files import SourceFile
-from .interwiki import NAMESPACE_ALIASES
-from .mediawiki import NotAnArticle, Wiki
+from .languages import (
+    CANONICAL_NAMESPACES,
+    CATEGORY,
+    FILE,
+    MAX_CORE_NAMESPACE,
+    language_by_namespaces,
+    language_of,
+)
+from .mediawiki import NotAnArticle, Wiki, clean_title
 from .source_data import OTHER_NAMESPACE, SourceData
 from .wikitext import ArticleLinks, extract_links
 
@@ -24,6 +32,9 @@ except ImportError as err:
 # The number of articles that are sent to a process at a time.
 BATCH = 50
 T = TypeVar("T")
+PROJECTS = "wiki(?:books|news|quote|source|versity|voyage)|wiktionary"
+DATABASE = re.compile(rf"([a-z_]+?)(wiki|{PROJECTS})")
+ADDRESS = re.compile(rf"(?:https?:)?//([a-z-]+)\.(?:m\.)?(wikipedia|{PROJECTS})\.org")
 
 
 def read_articles(
@@ -98,16 +109,50 @@ def wiki_from_siteinfo(site_info: Any, where: str) -> Wiki:
     names = {space.id: space.name for space in spaces}
     if not names:
         raise ValueError(Errors.F007.format(path=where))
-    aliases = {alias: names[id_] for alias, id_ in NAMESPACE_ALIASES.items() if id_ in names}
-    named = {name.lower(): name for id_, name in names.items() if id_ != 0}
-    language = (site_info.dbname or "").removesuffix("wiki").replace("_", "-")
-    # The prefix "w" is English Wikipedia.
-    prefixes = {language, "w"} if language == "en" else {language}
-    return Wiki({**aliases, **named}, frozenset(prefixes), site_info.case != "case-sensitive")
+    code, is_wikipedia = _language_code(site_info)
+    language = language_of(code) if code else language_by_namespaces(names)
+    local = {
+        name: id_
+        for name, id_ in language.namespaces.items()
+        if id_ <= MAX_CORE_NAMESPACE or is_wikipedia
+    }
+    for name, id_ in [*local.items(), *CANONICAL_NAMESPACES.items()]:
+        if id_ <= MAX_CORE_NAMESPACE:  # an excerpt of a dump may list a part of them
+            names.setdefault(id_, name)
+    aliases = {
+        _lower(alias): names[id_]
+        for alias, id_ in [*CANONICAL_NAMESPACES.items(), *local.items()]
+        if id_ in names
+    }
+    named = {_lower(name): name for id_, name in names.items() if id_ != 0}
+    return Wiki(
+        {**aliases, **named},
+        # The prefix "w" is English Wikipedia.
+        frozenset((code, "w") if code == "en" and is_wikipedia else (code,) if code else ()),
+        site_info.case != "case-sensitive",
+        language,
+        names[FILE],
+        names[CATEGORY],
+    )
+
+
+def _lower(name: str) -> str:
+    return clean_title(name).lower()
+
+
+def _language_code(site_info: Any) -> Tuple[str, bool]:
+    """The language code of a wiki, and whether it is a Wikipedia, by its database's name ("dewiki",
+    "zh_min_nanwiki") or its address. The code of other wikis than Wikimedia's is ""."""
+    if match := DATABASE.fullmatch(site_info.dbname or ""):
+        return match[1].replace("_", "-"), match[2] == "wiki"
+    if match := ADDRESS.match(site_info.base or ""):
+        return match[1], match[2] == "wikipedia"
+    return "", False
 
 
 def _pages(dump: Any, wiki: Wiki, data: SourceData) -> Iterator[Tuple[str, str]]:
     """The titles and texts of articles. Redirects and other pages are added to `data`."""
+    redirect = wiki.language.redirect
     for page in dump:
         # By id, since some versions of mwxml remove the namespace from the title.
         if page.namespace != 0:
@@ -126,7 +171,12 @@ def _pages(dump: Any, wiki: Wiki, data: SourceData) -> Iterator[Tuple[str, str]]
         text = ""
         for revision in page:
             text = revision.text or ""
-        yield title, text
+        # Not all dumps have an element for the target.
+        target = _redirect_target(match[1], wiki) if (match := redirect.match(text)) else ""
+        if target:
+            data.redirects[title] = target
+        else:
+            yield title, text
 
 
 def _redirect_target(redirect: str, wiki: Wiki) -> str:

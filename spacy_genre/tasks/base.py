@@ -166,14 +166,17 @@ class GenreComponent(TrainablePipe):
         if not spans:
             return [self.decode(doc, []) for doc in docs]
         view = self.get_view()
-        inputs = self.encode(spans)
-        names = self.get_names(spans, view)
-        hypotheses = self.search_names(inputs, names, view)
-        results = map(SearchResult, spans, names, hypotheses)
-        return [
-            self.decode(doc, list(islice(results, len(spans_of_doc))))
-            for doc, spans_of_doc in zip(docs, spans_of_docs, strict=True)
-        ]
+        try:
+            inputs = self.encode(spans)
+            names = self.get_names(spans, view)
+            hypotheses = self.search_names(inputs, names, view)
+            results = map(SearchResult, spans, names, hypotheses)
+            return [
+                self.decode(doc, list(islice(results, len(spans_of_doc))))
+                for doc, spans_of_doc in zip(docs, spans_of_docs, strict=True)
+            ]
+        finally:
+            view.base.check_file()  # rather an error than annotations from two files
 
     def search_names(
         self,

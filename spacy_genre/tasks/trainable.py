@@ -32,6 +32,8 @@ from .settings import SearchSettings
 MIN_SHARE = 0.01
 # Number of examples in which `initialize` looks for gold names.
 N_INITIALIZE = 100
+# So many examples in a row may have no training pair.
+MAX_EXAMPLES_WITHOUT_PAIRS = 1000
 
 
 class TrainableGenreComponent(GenreComponent, TrainableComponent):
@@ -64,6 +66,7 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         self.training = TrainingSettings() if training is None else training
         self.scorer = scorer
         self._trainer: Optional[Trainer] = None
+        self._reset_pair_counts()
 
     # The task
 
@@ -96,25 +99,51 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
     ) -> None:
         """Load the model and the title set.
 
-        get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples. There is a
-            warning if the first ones have gold ids, and none of these leads to a name.
+        get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples.
         nlp (Optional[Language]): The pipeline.
         titles (Optional[Union[TitleSet, Callable[[], TitleSet]]]): The title set to use from now
             on. In a config: `[initialize.components.genre_linker.titles]`.
+        RAISES (ValueError): If the first examples have gold ids, and none of these leads to a name
+            of the title set.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         if titles is not None:
             self.titles = titles() if callable(titles) else titles
         self.get_view()
         self._trainer = None
-        self._warn_of_missing_names(islice(get_examples(), N_INITIALIZE))
+        self._reset_pair_counts()
+        self._check_gold_names(list(islice(get_examples(), N_INITIALIZE)))
 
-    def _warn_of_missing_names(self, examples: Iterable[Example]) -> None:
+    def _check_gold_names(self, examples: Sequence[Example]) -> None:
+        """Check that a sample of examples has something to learn. If it has entities and none is
+        linked, there is only a warning: the pipeline may have other components to train."""
         ids = [kb_id for eg in examples for kb_id in self.get_gold_ids(eg) if kb_id != self.NIL]
+        n_ents = sum(len(eg.reference.ents) for eg in examples)
+        if n_ents and not any(kb_id for eg in examples for kb_id in self.get_gold_ids(eg)):
+            warnings.warn(Warnings.W011.format(component=self.name, n=n_ents), stacklevel=3)
         if ids and not any(map(self.gold_name, ids)):
-            shown = ", ".join(map(repr, ids[:3]))
-            message = Warnings.W002.format(component=self.name, count=len(ids), examples=shown)
-            warnings.warn(message, stacklevel=3)
+            shown = ", ".join(map(repr, dict.fromkeys(ids[:3])))
+            message = Errors.D031.format(
+                component=self.name, n=len(ids), examples=shown, kb_id=self._id_kind
+            )
+            raise ValueError(message)
+
+    @property
+    def _id_kind(self) -> str:
+        return "id" if self.uses_ids else "title"
+
+    def _reset_pair_counts(self) -> None:
+        # Pairs since `initialize`, and examples since the last one with a pair.
+        self.n_pairs = 0
+        self._n_without_pairs = 0
+
+    def _count_pairs(self, n_pairs: int, n_examples: int) -> None:
+        """RAISES (ValueError): If too many examples in a row had no training pair."""
+        self.n_pairs += n_pairs
+        self._n_without_pairs = 0 if n_pairs else self._n_without_pairs + n_examples
+        if self._n_without_pairs >= MAX_EXAMPLES_WITHOUT_PAIRS:
+            n, kb_id = self._n_without_pairs, self._id_kind
+            raise ValueError(Errors.D032.format(component=self.name, n=n, kb_id=kb_id))
 
     def update(
         self,
@@ -134,13 +163,16 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         losses (Optional[Dict[str, float]]): The mean label-smoothed loss of the names' tokens, in
             nats, is added to it.
         RETURNS (Dict[str, float]): The losses.
-        RAISES (ValueError): If the loss is not finite.
+        RAISES (ValueError): If the loss is not finite, or too many examples in a row had no
+            training pair.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
-        if pairs := self.make_pairs(examples):
+        pairs = self.make_pairs(examples)
+        self._count_pairs(len(pairs), len(examples))
+        if pairs:
             device = self.shim.device
             precision = partial(autocast, torch_dtype(self.training.dtype, device), device)
             losses[self.name] += self.trainer.accumulate(pairs, precision, drop=drop)
@@ -238,7 +270,7 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         if not kb_id or kb_id == self.NIL:
             return kb_id
         name = self._find_name(kb_id)
-        written = self.titles.id_of(name) if name and self.uses_ids else name
+        written = (self.titles.id_of(name) or name) if name and self.uses_ids else name
         return written or kb_id
 
     # Evaluation

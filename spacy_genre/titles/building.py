@@ -9,6 +9,7 @@ from ..errors import Errors
 from ..ragged import IntArray
 from ..tokenization import NameTokenizer
 from .columns import MAX_COUNT
+from .normal_form import normal_form
 from .redirects import resolve_redirects
 from .tables import NameRows
 
@@ -45,7 +46,8 @@ def make_rows(
     for what, values in columns.items():
         if values is not None and len(values) != len(names):
             raise ValueError(Errors.T012.format(what=what, found=len(values), expected=len(names)))
-    rows = _sort(names, ids, prior, descriptions)
+    redirects, aliases = _normalize_redirects(redirects), _normalize_aliases(aliases)
+    rows = _sort(_normalize_names(names), ids, prior, descriptions)
     rows, invalid = _tokenize(rows, tokenizer, progress)
     valid = set(rows.names)
     rows.redirects, unresolved = resolve_redirects(redirects, valid)
@@ -68,6 +70,39 @@ def make_rows(
             where,
         )
     return rows, {"names": len(invalid), "redirects": len(unresolved), "aliases": n_aliases}
+
+
+def _normalize_names(names: Sequence[str]) -> Sequence[str]:
+    """The normal forms of names. What is not a text is left to `_sort`."""
+    return [
+        name if not isinstance(name, str) or name.isascii() else normal_form(name) for name in names
+    ]
+
+
+def _normalize_redirects(redirects: Mapping[str, str]) -> Mapping[str, str]:
+    """Redirects and targets in normal form, without those that thereby become their targets."""
+    if all(map(_is_normal, redirects)) and all(map(_is_normal, redirects.values())):
+        return redirects
+    return {
+        source: target
+        for redirect, name in redirects.items()
+        if (source := normal_form(redirect)) != (target := normal_form(name)) or redirect == name
+    }
+
+
+def _normalize_aliases(aliases: Mapping[Tuple[str, str], int]) -> Mapping[Tuple[str, str], int]:
+    """Counts by (alias, name) in normal form."""
+    if all(_is_normal(alias) and _is_normal(name) for alias, name in aliases):
+        return aliases
+    normal: Dict[Tuple[str, str], int] = {}
+    for (alias, name), count in aliases.items():
+        pair = (normal_form(alias) if isinstance(alias, str) else alias, normal_form(name))
+        normal[pair] = normal[pair] + count if pair in normal else count
+    return normal
+
+
+def _is_normal(text: Any) -> bool:
+    return not isinstance(text, str) or text.isascii() or normal_form(text) == text
 
 
 def check_values(name: str, kb_id: Any, prior: Any, description: Any = None) -> None:

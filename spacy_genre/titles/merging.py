@@ -4,6 +4,7 @@ from typing import Any, Dict, Tuple
 
 from ..tokenization import NameTokenizer
 from .columns import MAX_COUNT
+from .normal_form import normal_form
 from .titleset import TitleSet
 
 
@@ -26,15 +27,16 @@ def merge_titles(first: TitleSet, second: TitleSet, tokenizer: NameTokenizer) ->
         view = titles.view
         for name in view:
             row = view.find(name)
-            kb_id, prior, description = names.get(name, ("", 0.0, ""))
-            names[name] = (
+            form = normal_form(name)  # in a file of an earlier version, a name may have another one
+            kb_id, prior, description = names.get(form, ("", 0.0, ""))
+            names[form] = (
                 view.id_at(row) or kb_id,
                 view.prior_at(row) or prior,
                 view.description_at(row) or description,
             )
-        redirects.update(view.base.redirect_items())
+        redirects.update((normal_form(r), t) for r, t in view.base.redirect_items())
         for alias, row, count in view.base.aliases.pairs():
-            pair = (alias, view.name_at(row))
+            pair = (normal_form(alias), view.name_at(row))
             aliases[pair] = min(aliases.get(pair, 0) + count, MAX_COUNT)
     return TitleSet.build(
         list(names),

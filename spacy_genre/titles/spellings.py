@@ -1,5 +1,6 @@
 """The choice between names that have the same tokens."""
 
+from .normal_form import normal_form
 from .subset import SearchableNames
 
 
@@ -19,6 +20,7 @@ def best_name_at(view: SearchableNames, node: int, surface: str) -> int:
     spellings = view.spellings_at(node)
     if len(spellings) == 1:
         return spellings[0][1]
+    surface = normal_form(surface)
 
     def rank(spelling: tuple) -> tuple:
         text, row = spelling

@@ -1,13 +1,15 @@
-"""The file format of title sets: arrays in one safetensors file, opened by memory map."""
+"""The file format of title sets: arrays in one safetensors file. Large files are opened by memory
+map."""
 
 import json
 import mmap
 import os
 import struct
+import weakref
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, Tuple, Union
+from typing import Any, Dict, Iterator, Optional, Tuple, Union
 
 import numpy as np
 from safetensors.numpy import save as safetensors_save
@@ -16,6 +18,9 @@ from ..errors import Errors
 
 FORMAT = 1
 KIND = "spacy_genre.TitleSet"
+# A file of at most this number of bytes is read into memory, which takes up to 4 ms. It can be
+# overwritten while it is in use. A larger one is mapped (see `MappedFile`).
+MAX_COPIED = 8 << 20
 Arrays = Dict[str, np.ndarray]
 DTYPES = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "U64": np.uint64, "F32": np.float32}
 
@@ -83,28 +88,89 @@ def _array(data: Union[bytes, mmap.mmap], base: int, info: Dict[str, Any]) -> np
     return np.frombuffer(data, dtype, length, base + start)
 
 
+class MappedFile:
+    """A file that is mapped into memory. It detects that the file was overwritten in place, for
+    instance by `cp`: then arrays hold the new content at the old offsets, and to read them beyond
+    the end of a shorter file ends the process. A file that was replaced by a rename is another
+    file; the mapped one stays as it is.
+
+    path (Path): The file.
+    descriptor (int): An open file descriptor. It is closed with this object.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
+        self._status = self._read_status()
+        self._header = b""  # with the checksum of the content
+
+    def map(self) -> mmap.mmap:
+        """Map the file. RETURNS (mmap.mmap): The content, read-only."""
+        return mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ)
+
+    def remember_header(self, data: mmap.mmap) -> None:
+        """Remember the header of the file's format, for `check`."""
+        (size,) = struct.unpack("<Q", data[:8])
+        self._header = data[: 8 + size]
+
+    def check(self) -> None:
+        """RAISES (ValueError): If the content of the file has changed since it was mapped."""
+        status = self._read_status()
+        if status == self._status:
+            return
+        # A new time of modification (`touch`) alone is no change of the content.
+        if status[0] != self._status[0] or not self._has_equal_header():
+            raise ValueError(Errors.T027.format(path=self.path))
+        self._status = status
+
+    def _read_status(self) -> Tuple[int, int]:
+        """The size in bytes and the time of the last modification."""
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
+
+    def _has_equal_header(self) -> bool:
+        if not self._header or not hasattr(os, "pread"):  # Windows has none
+            return False
+        return os.pread(self._descriptor, len(self._header), 0) == self._header
+
+
 @contextmanager
-def open_arrays(path: Path, *, check: bool = False) -> Iterator[Tuple[Arrays, Dict[str, Any]]]:
-    """Open a file by memory map. Pages are read at the first access, and processes that open the
-    same file share them. The arrays stay valid after the block. Inside the block the system does
-    not read ahead, since validation reads only a few pages that are far apart.
+def open_arrays(
+    path: Path, *, check: bool = False
+) -> Iterator[Tuple[Arrays, Dict[str, Any], Optional[MappedFile]]]:
+    """Open a file. A small one is read into memory, and its checksum is compared. A large one is
+    opened by memory map: pages are read at the first access, and processes that open the same file
+    share them. The arrays stay valid after the block. Inside the block the system does not read
+    ahead, since validation reads only a few pages that are far apart.
 
     path (Path): The file.
     check (bool): As for `parse`.
-    YIELDS and RAISES: As `parse`.
+    YIELDS (Tuple[Dict[str, np.ndarray], Dict[str, Any], Optional[MappedFile]]): Read-only arrays,
+        the header, and the file if it is mapped.
+    RAISES: As `parse`.
     """
     try:
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
                 raise ValueError(Errors.T002.format(path=path, reason="it is empty"))
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            content = file.read() if size <= MAX_COPIED else None
+            mapped = MappedFile(path, os.dup(file.fileno())) if content is None else None
     except FileNotFoundError:
         raise FileNotFoundError(Errors.T001.format(path=path)) from None
     except IsADirectoryError:
         raise ValueError(Errors.T002.format(path=path, reason="it is a folder")) from None
+    if mapped is None:
+        yield *parse(content or b"", str(path), check=True), None
+        return
+    data = mapped.map()
     can_advise = hasattr(data, "madvise")  # not on Windows
     if can_advise and not check:
         data.madvise(mmap.MADV_RANDOM)
-    yield parse(data, str(path), check=check)
+    arrays, header = parse(data, str(path), check=check)
+    mapped.remember_header(data)
+    mapped.check()
+    yield arrays, header, mapped
     if can_advise:
         data.madvise(mmap.MADV_NORMAL)

@@ -1,6 +1,7 @@
 """A table of strings in two arrays."""
 
 from dataclasses import dataclass
+from itertools import chain, product
 from typing import Iterator, Sequence
 
 import numpy as np
@@ -69,6 +70,15 @@ class StringTable:
         key = _encode(prefix)
         # 0xff is above every byte of UTF-8.
         return range(self._lower_bound(key), self._lower_bound(key + b"\xff"))
+
+    def rows_with_prefix_in_any_case(self, prefix: str) -> Iterator[int]:
+        """The indices of all strings that start with a prefix, if case is ignored."""
+        key = prefix.casefold()
+        # The strings that begin with the first two characters in any case are read one by one.
+        cases = [{char, char.lower(), char.upper(), char.title()} for char in prefix[:2]]
+        starts = sorted(map("".join, product(*cases)))
+        rows = dict.fromkeys(chain.from_iterable(map(self.rows_with_prefix, starts)))
+        return (row for row in sorted(rows) if self[row].casefold().startswith(key))
 
     def insertion_index(self, string: str) -> int:
         """The number of strings that sort before this one."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..errors import Errors
 from ..ragged import IntArray
 from .columns import AliasTable, IdColumn
-from .storage import Arrays
+from .storage import Arrays, MappedFile
 from .strings import StringTable
 from .trie import TokenTrie
 
@@ -55,6 +55,7 @@ class Tables:
     entry_names (uint32): [entries of the trie], the row of each entry's name, or N + i for
         redirect i.
     header (Dict[str, Any]): How the set was built.
+    file (Optional[MappedFile]): The file that the arrays are views of, None if they are in memory.
     """
 
     names: StringTable
@@ -67,6 +68,7 @@ class Tables:
     trie: TokenTrie
     entry_names: IntArray
     header: Dict[str, Any] = field(default_factory=dict)
+    file: Optional[MappedFile] = None
 
     @classmethod
     def build(cls, rows: NameRows, header: Dict[str, Any]) -> "Tables":
@@ -145,8 +147,20 @@ class Tables:
             arrays["descriptions.offsets"] = self.descriptions.offsets
         return arrays
 
+    def check_file(self) -> None:
+        """RAISES (ValueError): If the file of the arrays was overwritten in place."""
+        if self.file is not None:
+            self.file.check()
+
     @classmethod
-    def from_arrays(cls, arrays: Arrays, header: Dict[str, Any], where: str) -> "Tables":
+    def from_arrays(
+        cls,
+        arrays: Arrays,
+        header: Dict[str, Any],
+        file: Optional[MappedFile] = None,
+        *,
+        where: str,
+    ) -> "Tables":
         """RAISES (ValueError): If arrays are missing or their lengths contradict each other."""
         try:
             tables = cls(
@@ -164,6 +178,7 @@ class Tables:
                 ),
                 arrays["trie.entry_names"],
                 header,
+                file,
             )
         except KeyError as err:
             reason = f"the array {err} is missing"

@@ -1,6 +1,7 @@
 """The set of names that a model may generate."""
 
 import threading
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import (
@@ -27,8 +28,10 @@ from . import storage
 from .building import check_alias, check_values, encode_name, make_rows
 from .changes import PendingChanges
 from .compaction import compact_tables
+from .normal_form import normal_form
 from .overlay import AnyTrie
 from .tables import Tables
+from .unusual_names import describe_unusual_names
 from .view import AddedName, TitleView
 
 
@@ -70,7 +73,8 @@ class TitleSet:
         header: Optional[Mapping[str, Any]] = None,
         progress: bool = False,
     ) -> "TitleSet":
-        """Build a set of names.
+        """Build a set of names. Names, redirects and aliases are stored and looked up in Unicode's
+        form NFC, without invisible characters such as zero-width spaces.
 
         names (Iterable[str]): The N names. Duplicates are merged.
         tokenizer (Union[NameTokenizer, transformers.PreTrainedTokenizerBase]): The tokenizer of
@@ -100,8 +104,12 @@ class TitleSet:
         if isinstance(names, str):
             raise ValueError(Errors.T024.format(names=names))
         tokenizer = NameTokenizer.of(tokenizer)
+        names = names if isinstance(names, list) else list(names)
+        if on_invalid == "raise" and required is None:
+            for message in describe_unusual_names([n for n in names if isinstance(n, str)]):
+                warnings.warn(message, stacklevel=2)
         rows, dropped = make_rows(
-            names if isinstance(names, list) else list(names),
+            names,
             tokenizer,
             ids=ids,
             prior=prior,
@@ -124,7 +132,8 @@ class TitleSet:
 
     @classmethod
     def open(cls, path: Union[str, Path], *, tokenizer: Any = None) -> "TitleSet":
-        """Open a file by memory map, without reading it into memory.
+        """Open a file. A file of more than 8 MB is opened by memory map, without reading it into
+        memory. It may be replaced while it is in use, but not overwritten in place.
 
         path (Union[str, Path]): A file written by `save`.
         tokenizer (Optional[Any]): The model's tokenizer. It is only needed to add names.
@@ -155,13 +164,22 @@ class TitleSet:
 
     def to_bytes(self) -> bytes:
         """Serialize the set, with all changes, as `save` does."""
-        tables = compact_tables(self.view)
-        return storage.dump(tables.to_arrays(), tables.header)
+        view = self.view
+        try:
+            tables = compact_tables(view)
+            return storage.dump(tables.to_arrays(), tables.header)
+        finally:
+            view.base.check_file()
 
     def compact(self) -> None:
         """Merge all pending changes into new tables, in memory. Results of queries stay equal."""
         with self._lock:
-            self._reset(compact_tables(self.view))
+            view = self.view
+            try:
+                tables = compact_tables(view)
+            finally:
+                view.base.check_file()
+            self._reset(tables)
 
     @classmethod
     def from_bytes(cls, data: bytes, *, tokenizer: Any = None) -> "TitleSet":
@@ -196,12 +214,22 @@ class TitleSet:
     @property
     def view(self) -> TitleView:
         """An immutable snapshot with all changes so far. Use one view for queries that must be
-        consistent with each other."""
+        consistent with each other.
+
+        RAISES (ValueError): If the set's file was overwritten in place.
+        """
+        self._changes.base.check_file()
         view = self._view
         if view is None:
             with self._lock:
                 view = self._view = self._changes.view()
         return view
+
+    @property
+    def _live_view(self) -> TitleView:
+        """A view that changes with the set, for queries under the lock."""
+        self._changes.base.check_file()
+        return self._changes.live_view
 
     @property
     def trie(self) -> AnyTrie:
@@ -291,13 +319,14 @@ class TitleSet:
         """
         if not isinstance(name, str) or not name:
             raise ValueError(Errors.T019.format(found=name))
+        name = normal_form(name)
         if self._tokenizer is None:
             raise ValueError(Errors.T011)
         check_values(name, id, 0.0 if prior is None else prior)
         if prior is not None:
             prior = float(np.float32(prior))  # as it is stored
         with self._lock:
-            view = self._changes.live_view
+            view = self._live_view
             if (row := view.find(name)) >= 0:
                 _check_same(name, "id", view.id_at(row) or None, id)
                 _check_same(name, "prior", view.prior_at(row), prior)
@@ -319,10 +348,10 @@ class TitleSet:
         """
         count = check_alias(alias, count)
         with self._lock:
-            row = self._changes.live_view.target(name)
+            row = self._live_view.target(name)
             if row < 0:
                 raise KeyError(Errors.T010.format(name=name))
-            self._changes.add_alias(alias, row, count)
+            self._changes.add_alias(normal_form(alias), row, count)
             self._view = None
 
     def remove(self, name: str) -> None:
@@ -332,7 +361,7 @@ class TitleSet:
         RAISES (KeyError): If it is not in the set.
         """
         with self._lock:
-            row = self._changes.live_view.find(name)
+            row = self._live_view.find(name)
             if row < 0:
                 raise KeyError(Errors.T010.format(name=name))
             self._changes.remove(row)

@@ -1,13 +1,26 @@
 """Immutable snapshots of a title set."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
-from typing import AbstractSet, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    AbstractSet,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 
 from .columns import MAX_COUNT
+from .normal_form import normal_form, stored_forms
 from .overlay import AnyTrie
 from .tables import Tables
 
@@ -61,11 +74,14 @@ class TitleView:
         return len(self.base.redirects) - int(np.count_nonzero(removed))
 
     def find(self, name: str) -> int:
-        """The row of a name, or -1."""
-        if name in self.rows_added:
-            return self.rows_added[name]
-        row = self.base.names.find(name)
-        return -1 if row in self.removed else row
+        """The row of a name in any Unicode form, or -1."""
+        for form in stored_forms(name):
+            if form in self.rows_added:
+                return self.rows_added[form]
+            row = self.base.names.find(form)
+            if row >= 0 and row not in self.removed:
+                return row
+        return -1
 
     def name_at(self, row: int) -> str:
         return self.added[row].name if row in self.added else self.base.name_at(row)
@@ -95,10 +111,13 @@ class TitleView:
     def target(self, name: str) -> int:
         """The row of a name or of a redirect's name, or -1."""
         row = self.find(name)
-        if row < 0 and (redirect := self.base.redirects.find(name)) >= 0:
-            row = int(self.base.targets[redirect])
-            return -1 if row in self.removed else row
-        return row
+        if row >= 0:
+            return row
+        for form in stored_forms(name):
+            if (redirect := self.base.redirects.find(form)) >= 0:
+                row = int(self.base.targets[redirect])
+                return -1 if row in self.removed else row
+        return -1
 
     def rows_of_id(self, kb_id: str) -> List[int]:
         """The rows of all names that have an id."""
@@ -114,22 +133,47 @@ class TitleView:
             never counted), sorted by count, then by prior, both descending.
         """
         counts: Dict[int, int] = {}
-        pairs = [*self.base.aliases.rows_of(mention), *self.aliases.get(mention, {}).items()]
+        pairs: List[Tuple[int, int]] = []
+        for form in stored_forms(mention):
+            pairs += [*self.base.aliases.rows_of(form), *self.aliases.get(form, {}).items()]
         if (row := self.target(mention)) >= 0:
             pairs.append((row, 0))
         for row, count in pairs:
             if row not in self.removed:
                 counts[row] = min(counts.get(row, 0) + count, MAX_COUNT)
 
-        def rank(item: Tuple[int, int]) -> tuple:
-            row, count = item
-            return (-count, -self.prior_at(row), self.name_at(row))
+        return sorted(counts.items(), key=self._candidate_rank)
 
-        return sorted(counts.items(), key=rank)
+    def _candidate_rank(self, item: Tuple[int, int]) -> tuple:
+        row, count = item
+        return (-count, -self.prior_at(row), self.name_at(row))
 
-    def starting_with(self, prefix: str, limit: Optional[int]) -> List[str]:
+    def starting_with(
+        self, prefix: str, limit: Optional[int], *, ignore_case: bool = False
+    ) -> List[str]:
         """The first `limit` names in sorted order that start with a prefix."""
-        rows = self.base.names.rows_with_prefix(prefix)
-        kept = (self.base.names[row] for row in rows if row not in self.removed)
-        new = sorted(name for name in self.rows_added if name.startswith(prefix))
+        prefix, names = normal_form(prefix), self.base.names
+        rows: Iterable[int]
+        if ignore_case:
+            key = prefix.casefold()
+            rows = names.rows_with_prefix_in_any_case(prefix)
+            new = sorted(name for name in self.rows_added if name.casefold().startswith(key))
+        else:
+            rows = names.rows_with_prefix(prefix)
+            new = sorted(name for name in self.rows_added if name.startswith(prefix))
+        kept = (names[row] for row in rows if row not in self.removed)
         return list(islice(merge(kept, new), limit))
+
+    def get_candidates_in_any_case(self, mention: str) -> List[Tuple[int, int]]:
+        """As `get_candidates`, for all spellings of the mention that differ only in case."""
+        mention = normal_form(mention)
+        spellings = {mention}
+        tables = (self.base.aliases.strings, self.base.redirects, self.base.names)
+        for table in tables:
+            spellings.update(table[row] for row in table.rows_with_prefix_in_any_case(mention))
+        spellings.update(self.aliases, self.rows_added)
+        counts: Counter[int] = Counter()
+        for spelling in spellings:
+            if spelling.casefold() == mention.casefold():
+                counts.update(dict(self.get_candidates(spelling)))
+        return sorted(counts.items(), key=self._candidate_rank)

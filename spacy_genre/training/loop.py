@@ -29,7 +29,16 @@ from spacy.util import fix_random_seed, registry, resolve_dot_names
 
 from ..atomic import atomic_folder, clean_up_folder
 from ..errors import Errors
-from .checkpoint import BEST, CHECKPOINT, LAST, STEP, Progress, load_checkpoint, save_checkpoint
+from .checkpoint import (
+    BEST,
+    CHECKPOINT,
+    LAST,
+    STEP,
+    Progress,
+    load_checkpoint,
+    save_checkpoint,
+)
+from .task import trainable_components
 
 # The info of a step, in the format of spaCy's loggers: "step", "epoch", "losses", "score" ...
 StepInfo = Dict[str, Any]
@@ -186,6 +195,15 @@ class SpacyTraining(TrainingLoop):
             info["step"] += done
             self.progress.step = info["step"] + 1  # spaCy counts from 0
             yield info
+        if not done:  # earlier runs may have had pairs
+            self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        """RAISES (ValueError): If the training had no pairs, so that its loss was 0."""
+        for name, pipe in trainable_components(self.nlp):
+            is_trained = name not in self.settings["frozen_components"]
+            if is_trained and not pipe.n_pairs:
+                raise ValueError(Errors.D034.format(component=name, n=self.progress.step))
 
     def _advance_schedules(self, n_steps: int) -> None:
         for _ in range(n_steps):

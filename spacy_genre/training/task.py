@@ -33,11 +33,13 @@ class TrainableComponent(Protocol):
     name (str): Its name in the pipeline.
     model (Model): Its model.
     training (TrainingSettings): How it is trained.
+    n_pairs (int): The pairs of all updates since it was initialized.
     """
 
     name: str
     model: Model
     training: TrainingSettings
+    n_pairs: int
 
     @property
     def trainer(self) -> "Trainer":

@@ -132,6 +132,40 @@ def test_search(sets):
     assert run("search", sets[0], "Nowhere").exit_code == 1
 
 
+def test_search_ignores_case(sets):
+    assert re.search(r"Paris, Texas +Q1\b", run("search", sets[0], "pARIS, t").output)
+    assert re.search(r"Paris +3", run("search", sets[1], "The City").output)
+    assert re.search(r"Paris +0", run("search", sets[0], "lutetia").output)
+
+
+def test_search_in_the_package():
+    result = run("search", "albert einst")
+    assert result.exit_code == 0
+    assert "Albert Einstein" in result.output
+    assert run("search", "a", "b", "c").exit_code == 2
+
+
+def test_search_without_a_prefix(sets):
+    result = run("search", sets[0])
+    assert result.exit_code == 2
+    assert "is a file" in result.output
+
+
+def test_warnings_of_a_build_are_shown(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("title,qid,country\nNew_York,Q60,US\nS%C3%A3o Paulo,Q174,BR\n")
+    result = run("build", path, tmp_path / "out")
+    assert result.exit_code == 0
+    output = " ".join(result.output.split())
+    assert "1 of 2 names look like titles with underscores" in output
+    assert "are not used: 'country'" in output
+    result = run(
+        "build", path, tmp_path / "out", "-F", "--name-column", "qid", "--id-column", "title"
+    )
+    assert result.exit_code == 0
+    assert TitleSet.open(tmp_path / "out").id_of("Q60") == "New_York"
+
+
 def test_add(sets, tokenizer):
     args = ("add", sets[0], "Threads (social network)", "--id", "Q7", "--alias", "Threads")
     assert run(*args, "--alias", "threads.net").exit_code == 0

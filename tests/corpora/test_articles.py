@@ -1,3 +1,5 @@
+import pytest
+
 from spacy_genre.corpora.articles import ArticleOptions, page_texts
 from spacy_genre.sources.pages import Page, Paragraph, TextLink
 
@@ -53,6 +55,27 @@ def test_links():
     assert mentions(PAGE, lists=1, years=1, copies=0) == []
     (text,) = page_texts(PAGE, ArticleOptions(lists=0, years=0))
     assert (text.page, text.title) == ("Hope (town)", "")
+
+
+DATES = [
+    *("1. Januar", "44 v. Chr.", "19. Jahrhundert", "1990er", "1er janvier", "Juillet 1789"),
+    *("XIXe siècle", "Années 1990", "1 de enero", "Siglo XIX", "1 января", "1945 год", "XX век"),
+    *("1990-е годы", "1月1日", "1984年", "19世紀", "前221年", "1990年代", "1 يناير", "القرن 19"),
+    *("1º gennaio", "XIX secolo", "1 de janeiro", "Século XIX", "1 januari", "19e eeuw"),
+    *("1 stycznia", "XIX wiek", "1945"),
+]
+LISTS = ["Liste der Berge", "Liste des ponts", "Lista de ríos", "Lijst van meren", "Список рек"]
+LISTS += ["قائمة الدول", "日本の山一覧", "中国城市列表", "Lista rzek"]
+NAMES = ["Mars", "Mai Thai", "August", "Listen", "Lista", "Liste Dieudonné", "Siglo", "年", "一月"]
+
+
+@pytest.mark.parametrize("title", [*DATES, *LISTS, *NAMES])
+def test_dates_and_lists_of_other_languages(title):
+    """As in English, most links to them are left out; so are not other titles."""
+    page = Page("P", [paragraph("In x, y.", [("x", title)])])
+    dates = ("x", title, "link") in mentions(page, lists=1, years=0)
+    lists = ("x", title, "link") in mentions(page, lists=0, years=1)
+    assert (dates, lists) == (title not in [*DATES, "August"], title not in LISTS)
 
 
 def test_own_title():

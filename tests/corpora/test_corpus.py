@@ -297,7 +297,7 @@ def test_nothing_to_read(tmp_path):
         read(tmp_path)
     with pytest.raises(FileNotFoundError, match="F001"):
         read(tmp_path / "x")
-    (tmp_path / "0.jsonl.gz").write_bytes(gzip.compress(b'{"text": "a"}\n'))
+    (tmp_path / "0.jsonl.gz").write_bytes(gzip.compress(b'{"text": "a", "title": "A"}\n'))
     (tmp_path / "1.jsonl.gz").write_bytes(b"")
     with pytest.raises(ValueError, match=r"1.jsonl.gz can't be read: there is no text"):
         read(tmp_path)

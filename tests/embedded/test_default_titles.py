@@ -10,6 +10,9 @@ import pytest
 import srsly
 from helpers.wikimedia import articles_xml
 
+from spacy_genre import TitleSet
+from spacy_genre.titles.loaders import EMBEDDED
+
 DUMP = bz2.compress(articles_xml([("Anarchism", 0, None, "[[Nadar]]")]))
 COMPANIES = """\
 '''Generated.'''
@@ -125,3 +128,21 @@ def test_download_is_pinned(monkeypatch, wheels, tmp_path):
     assert command[:4] == [sys.executable, "-m", "pip", "download"]
     assert {"--no-deps", "--only-binary=:all:", "gensim==4.4.0"} < set(command)
     assert (tmp_path / "out").exists()
+
+
+def test_other_spellings_are_redirects():
+    links = "[[Ming Dynasty]] [[Doe, Jane|J.]] [[NATO]] [[ming dynasty]] [[Own Page]] [[Rome, New]]"
+    pages = [("Anarchism", 0, None, links), ("Own Page", 0, None, "")]
+    articles = {"Ming dynasty", "Jane Doe", "Nato", "Own page", "New York"}
+    spellings = default_titles.find_spellings(articles, bz2.compress(articles_xml(pages)))
+    assert spellings == {"Ming dynasty": ["Ming Dynasty"], "Jane Doe": ["Doe, Jane"]}
+
+
+def test_the_title_set_of_the_package():
+    titles = TitleSet.open(EMBEDDED)
+    for spelling, title in (
+        ("Nietzsche, Friedrich", "Friedrich Nietzsche"),
+        ("Ming Dynasty", "Ming dynasty"),
+    ):
+        assert titles.resolve(spelling) == title
+        assert spelling not in titles

@@ -4,7 +4,7 @@ of Wikipedia."""
 import gzip
 from html import escape
 from pathlib import Path
-from typing import Iterable, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterable, Optional, Sequence, Tuple, Union
 
 Value = Union[int, float, bytes, None]
 
@@ -133,6 +133,32 @@ SITEINFO = """
       <namespace key="828" case="first-letter">Module</namespace>
     </namespaces>
   </siteinfo>"""
+
+
+def siteinfo_xml(dbname: str, namespaces: Dict[int, str], base: str = "") -> str:
+    """The start of a dump of another wiki.
+
+    namespaces (Dict[int, str]): Number -> local name of its namespaces.
+    base (str): The address of its main page.
+    """
+    lines = [
+        f'      <namespace key="{number}" case="first-letter">{name}</namespace>'
+        for number, name in namespaces.items()
+    ]
+    lines.append('      <namespace key="0" case="first-letter" />')
+    names = "\n".join(lines)
+    return f"""
+  <siteinfo>
+    <sitename>Wikipedia</sitename>
+    <dbname>{dbname}</dbname>
+    <base>{base}</base>
+    <generator>MediaWiki 1.43.0-wmf.28</generator>
+    <case>first-letter</case>
+    <namespaces>
+{names}
+    </namespaces>
+  </siteinfo>"""
+
 
 # mysqldump begins another INSERT when the statement would become longer.
 STATEMENT_BYTES = 1_000_000

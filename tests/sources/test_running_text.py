@@ -29,6 +29,7 @@ def marked(text):
         ("[[Apple|apple]]s and [[pear]]s.", ["<apples|Apple> and <pears|Pear>."]),
         ("'''Ada''' was ''a [[Poet|'''poet''']]''.", ["Ada was a <poet|Poet>."]),
         ("[[File:X.jpg|thumb|of [[A]]]]B [[Category:X]]C[[fr:D]]", ["B C"]),
+        ("See [[:File:X.jpg|this]], [[:fr:D|that]][[fr:D|x]].", ["See this, that."]),
         ("See [[:Category:X|these]] and [[wikt:word|word]].", ["See these and word."]),
         ("{{Infobox|[[A]]}}B<ref>[[C]]</ref>\n{| \n| [[D]]\n|}", ["B"]),
         ("A {{x}} [[B]]<!-- c -->, d &ndash; e", ["A <B|B>, d – e"]),

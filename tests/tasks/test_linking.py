@@ -12,6 +12,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy_genre import Candidate, TitleSet
 from spacy_genre.decoding.bart.stepper import BartStepDecoder
 from spacy_genre.tasks import base
+from spacy_genre.titles import storage
 from spacy_genre.tokenization import NameTokenizer
 
 
@@ -277,3 +278,26 @@ def test_the_error_handler_gets_failing_docs(nlp, linker, tokenizer):
     assert len(failed) == 1
     linker.titles = good
     assert kb_ids(nlp.pipe([make_doc(nlp)])) == [LINKS]
+
+
+def test_a_title_set_that_is_overwritten_during_a_batch_is_an_error(nlp, tmp_path, monkeypatch):
+    """No annotations are made from two files."""
+    monkeypatch.setattr(storage, "MAX_COPIED", 0)
+    linker = nlp.get_pipe("genre_linker")
+    path = tmp_path / "set"
+    linker.titles.save(path)
+    linker.titles = TitleSet.open(path)
+    other = TitleSet.build(["Paris"] * 10, linker.tokenizer, ids=["Q1"] * 10).to_bytes()
+    search = linker.search_names
+
+    def overwrite(*args):
+        hypotheses = search(*args)
+        path.write_bytes(other.ljust(path.stat().st_size + 1, b"x"))
+        return hypotheses
+
+    monkeypatch.setattr(linker, "search_names", overwrite)
+    doc = nlp.make_doc("Paris")
+    doc.ents = [Span(doc, 0, 1, "GPE")]
+    with pytest.raises(ValueError, match="T027"):
+        linker(doc)
+    assert doc.ents[0].kb_id_ == ""

@@ -7,7 +7,7 @@ from typing import List, Literal, Optional, Union
 import pytest
 import settings_table
 import spacy
-from helpers.docs import LINKS, kb_ids, make_doc
+from helpers.docs import LINKS, NAMES, kb_ids, make_doc
 from pydantic import Field
 from spacy.language import Language
 
@@ -24,11 +24,22 @@ def test_kb_id_can_be_the_id(nlp, linker, tokenizer):
     assert kb_ids([nlp(make_doc(nlp))]) == [["Q0", "Q4", "Q5"]]
     linker.titles = TitleSet.build(["Albert Einstein", "Germany"], tokenizer, ids=["Q937", None])
     doc = nlp(make_doc(nlp))
-    assert kb_ids([doc])[0][:2] == ["Q937", "NIL"]
-    assert doc.ents[1]._.genre_candidates[0].title == "Germany"
+    assert kb_ids([doc])[0][:2] == ["Q937", "Germany"]  # it has no id
     linker.titles = TitleSet.build(["Albert Einstein"], tokenizer)
     with pytest.raises(ValueError, match="needs a title set with ids"):
         nlp(make_doc(nlp))
+
+
+def test_a_name_with_an_id_added_to_a_set_without_ids(nlp, linker, tokenizer):
+    """The other names are linked as before. Gold ids are written in the same way."""
+    redirects = {"Deutschland": "Germany"}
+    linker.titles = TitleSet.build(NAMES, tokenizer, redirects=redirects)
+    linker.titles.add("Threads (social network)", id="Q120523398")
+    assert kb_ids([nlp(make_doc(nlp))]) == [LINKS]
+    linker.kb_id = "id"
+    assert kb_ids([nlp(make_doc(nlp))]) == [LINKS]
+    assert linker.as_written("Deutschland") == "Germany"
+    assert linker.as_written("Threads (social network)") == "Q120523398"
 
 
 def test_top_k_and_num_beams(nlp, linker):

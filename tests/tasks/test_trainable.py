@@ -43,11 +43,30 @@ def test_update_learns_from_ids_and_redirects(nlp, linker):
     assert linker.gold_name("NIL") is linker.gold_name("") is linker.gold_name("Q99") is None
 
 
-def test_initialize_warns_of_links_that_lead_nowhere(nlp):
-    with pytest.warns(UserWarning, match="None of the 2 gold kb_ids"):
+def test_links_that_lead_nowhere_are_an_error_of_initialize(nlp):
+    message = r"D031.*none of the 2 gold kb_ids .*'Nobody', 'Nothing'.* kb_id is 'title'"
+    with pytest.raises(ValueError, match=message):
         nlp.initialize(lambda: [gold(nlp, ("Nobody", "Nothing", "NIL"))])
+    with pytest.raises(ValueError, match=r"D031.*'Q0'.* kb_id is 'title'"):
+        nlp.initialize(lambda: [gold(nlp, ("Q0", "Q0", "Q0"))])
+    unlinked = gold(nlp, ("", "", ""))
+    with pytest.warns(UserWarning, match=r"W011.* 3 entities .*frozen_components"):
+        nlp.initialize(lambda: [unlinked])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         empty = nlp.make_doc("Nothing here.")
         nlp.initialize(lambda: [Example(empty, empty)] * 10 + [gold(nlp)])
         nlp.initialize()
+
+
+def test_a_training_without_pairs_stops(nlp, monkeypatch):
+    """spaCy would report a loss of 0.00 to the end."""
+    monkeypatch.setattr("spacy_genre.tasks.trainable.MAX_EXAMPLES_WITHOUT_PAIRS", 4)
+    optimizer = nlp.initialize()
+    unlinked = [gold(nlp, ("", "NIL", "Nobody"))] * 2
+    assert nlp.update(unlinked, sgd=optimizer)["genre_linker"] == 0.0
+    with pytest.raises(ValueError, match=r"D032.* last 4 texts .*'title'.*frozen_components"):
+        nlp.update(unlinked, sgd=optimizer)
+    optimizer = nlp.initialize()
+    for _ in range(3):  # texts with something to learn in between
+        nlp.update([*unlinked, gold(nlp)], sgd=optimizer)

@@ -9,9 +9,11 @@ from helpers.titles import can_be_generated, spellings
 from hypothesis import given
 
 from spacy_genre import TitleSet
+from spacy_genre.titles.normal_form import normal_form
 from spacy_genre.tokenization import NameTokenizer
 
 NAME = st.text(min_size=1, max_size=30).filter(lambda name: name.strip(string.whitespace))
+NAME = NAME.map(normal_form)  # the form in which names are stored
 
 
 @given(st.dictionaries(NAME, st.one_of(st.none(), st.just("Q1"), st.just("Q2")), max_size=20))
@@ -41,6 +43,7 @@ def test_ten_thousand_random_names(tokenizer):
         codes[0] = max(codes[0], low + 1)  # no name is a single space
         names.append("".join(map(chr, codes)))
     names += [name.upper() for name in names[:500]]  # other names, the same tokens
+    names = [*map(normal_form, names)]
     titles = TitleSet.build(names, tokenizer, on_invalid="skip")
     usable = {name for name in names if can_be_generated(name, tokenizer)}
     assert set(titles) == usable

@@ -3,6 +3,7 @@
 import gc
 import os
 import pickle
+import shutil
 from contextlib import suppress
 
 import hypothesis.strategies as st
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from safetensors.numpy import save_file
 
 from spacy_genre import TitleSet
+from spacy_genre.titles import storage
 
 
 def test_round_trips(titles, tmp_path, tokenizer):
@@ -81,6 +83,74 @@ def test_a_set_can_be_saved_over_the_file_that_it_reads(titles, tmp_path, tokeni
     del again
     gc.collect()
     assert "Zebra" in TitleSet.open(path)
+
+
+@pytest.fixture
+def two_files(tmp_path, tokenizer):
+    """The files of a small and a larger title set with other ids."""
+    small, large = tmp_path / "small", tmp_path / "large"
+    TitleSet.build(["Paris", "Rome"], tokenizer, ids=["Q1", "Q2"]).save(small)
+    names = [f"Place {i} {i * 7919 % 9973}" for i in range(2000)]
+    TitleSet.build(["Paris", *names], tokenizer, ids=["P1", *map(str, range(2000))]).save(large)
+    return small, large
+
+
+@pytest.mark.parametrize("grows", [True, False])
+def test_a_small_file_may_be_overwritten_in_place(two_files, tmp_path, grows):
+    """The set keeps the old content (a mapped file would end the process)."""
+    old, new = two_files if grows else reversed(two_files)
+    path = tmp_path / "set"
+    shutil.copy(old, path)
+    titles, expected = TitleSet.open(path), TitleSet.open(old)
+    shutil.copy(new, path)
+    assert list(titles) == list(expected)
+    assert titles.id_of("Paris") == expected.id_of("Paris")
+    assert titles.to_bytes() == old.read_bytes()
+    assert TitleSet.open(path).to_bytes() == new.read_bytes()
+
+
+@pytest.mark.parametrize("grows", [True, False])
+def test_a_large_file_that_is_overwritten_in_place_is_an_error(
+    two_files, tmp_path, tokenizer, monkeypatch, grows
+):
+    monkeypatch.setattr(storage, "MAX_COPIED", 0)
+    old, new = two_files if grows else reversed(two_files)
+    path = tmp_path / "set"
+    shutil.copy(old, path)
+    titles = TitleSet.open(path, tokenizer=tokenizer)
+    view = titles.view
+    shutil.copy(new, path)
+    for query in (
+        lambda: titles.view, lambda: titles.id_of("Paris"), lambda: titles.add("Bonn"),
+        lambda: titles.remove("Paris"), titles.to_bytes, titles.compact, view.base.check_file,
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"T027.*overwritten in place.*mv NEW"):
+            query()
+    assert TitleSet.open(path).to_bytes() == new.read_bytes()
+
+
+def test_a_large_file_may_be_replaced_or_touched(two_files, tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "MAX_COPIED", 0)
+    small, large = two_files
+    path = tmp_path / "set"
+    shutil.copy(small, path)
+    titles = TitleSet.open(path)
+    os.utime(path, (0, 0))
+    assert titles.id_of("Paris") == "Q1"
+    TitleSet.open(large).save(path)
+    assert titles.id_of("Paris") == "Q1"
+    path.unlink()
+    assert titles.to_bytes() == small.read_bytes()
+
+
+def test_a_large_file_of_the_same_size_is_another_file(tmp_path, tokenizer, monkeypatch):
+    monkeypatch.setattr(storage, "MAX_COPIED", 0)
+    path = tmp_path / "set"
+    TitleSet.build(["Paris"], tokenizer, ids=["Q1"]).save(path)
+    titles = TitleSet.open(path)
+    path.write_bytes(TitleSet.build(["Paris"], tokenizer, ids=["Q2"]).to_bytes())
+    with pytest.raises(ValueError, match="T027"):
+        titles.id_of("Paris")
 
 
 def test_a_save_that_fails_leaves_the_old_file(titles, tmp_path, monkeypatch):
@@ -155,7 +225,8 @@ def query_all(titles):
     return answers
 
 
-def test_any_damage_is_detected_or_harmless(titles_bytes, tmp_path):
+def test_any_damage_is_detected_or_harmless(titles_bytes, tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "MAX_COPIED", 0)
     rng = np.random.default_rng(0)
     path = tmp_path / "set"
     path.write_bytes(titles_bytes)

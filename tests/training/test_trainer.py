@@ -354,14 +354,11 @@ def test_pairs_of_a_component(nlp):
     assert read(pair.input) == "[CLS] he works for [START_ENT] apple [END_ENT]. [SEP]"
     assert read(pair.name) == "[CLS] apple inc."
     assert pair.shown == "'Apple' -> 'Apple Inc.'"
-    about = example(nlp, "Nobody")
-    about.reference._.genre_gold_title = "Einstein"
-    (pair,) = linker.make_pairs([about])
-    assert read(pair.input) == "[CLS] he works for apple. [SEP]"
-    assert pair.shown.endswith("-> 'Albert Einstein'")
+    unknown = example(nlp, "Nobody")
+    assert linker.make_pairs([unknown]) == []
     linker.training = linker.training.model_copy(update={"missing": "fail"})
     with pytest.raises(ValueError, match=r"D005.*'Nobody'"):
-        linker.make_pairs([about])
+        linker.make_pairs([unknown])
 
 
 def test_a_title_set_for_initialize(nlp, titles):

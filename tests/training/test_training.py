@@ -12,6 +12,7 @@ import srsly
 import torch
 from helpers.docs import NAMES
 from safetensors.torch import load_file
+from spacy.cli.debug_config import debug_config
 from spacy.util import load_config, registry
 from typer.testing import CliRunner
 
@@ -107,6 +108,50 @@ def test_numbers_instead_of_names(folder, tiny_folder):
     assert found["no_title"] == 0.0
     assert accuracy(spacy.load(best))[0] == pytest.approx(found["micro_f"])
     assert set(accuracy(spacy.load(best))[1]) <= set(NAMES)
+
+
+def test_a_training_that_can_learn_nothing_is_an_error(folder):
+    """It had a loss of 0.00, a score of 0.00 and exit code 0."""
+    text, start, end = "See the prize here.", 4, 13
+    for spans, message in (
+        ([{"start": start, "end": end, "label": "X"}], "D030"),
+        ([{"start": start, "end": end, "kb_id": "Q7191"}], "D031.*'Q7191'.*kb_id is 'title'"),
+    ):
+        row = json.dumps({"text": text, "spans": spans})
+        (folder / "gold.jsonl").write_text(f"{row}\n")
+        output = " ".join(train(folder, code=1, **{"training.max_steps": 2}).split())
+        assert re.search(message, output), output
+        assert not (folder / "out" / "model-last").exists()
+
+
+def test_a_training_without_pairs_is_an_error(folder):
+    overrides = {"training.max_steps": 2, "training.eval_frequency": 5}
+    overrides["components.genre_linker.labels_discard"] = '["ENTITY"]'
+    assert "D034" in train(folder, code=1, **overrides)
+
+
+@pytest.mark.parametrize("config", ["finetune", "small"])
+def test_debug_config(config):
+    """Without --paths, as a config is checked before there are data."""
+    debug_config(CONFIGS / f"{config}.cfg", show_funcs=True)
+    corpus = Corpus_v1(None)
+    with pytest.raises(ValueError, match=r"D033.*--paths\.train"):
+        next(corpus(spacy.blank("en")))
+
+
+def test_init_config(tmp_path):
+    out = tmp_path / "config.cfg"
+
+    def run(*options, code=0):
+        result = CliRunner().invoke(genre_cli, ["init-config", *map(str, options)])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    for path in CONFIGS.glob("*.cfg"):
+        run(path.stem, out, "--force")
+        assert out.read_bytes() == path.read_bytes()
+    assert "D037" in run("small", out, code=1)
+    assert "D036" in run("other", out, code=1)
 
 
 def progress(folder):

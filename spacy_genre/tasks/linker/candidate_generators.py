@@ -12,12 +12,14 @@ from ...titles import TitleSet
 from ...titles.subset import NameSubset, SearchableNames
 from ...titles.view import TitleView
 from ...tokenization import NameTokenizer
-from .encoding import without_article
+from .encoding import n_context_words, without_article
 
 # Gives the names (or redirects) that an entity may stand for; None for any name of the title set.
 # Names that are not in the title set are ignored.
 GetCandidates = Callable[[TitleSet, Span], Optional[Iterable[str]]]
 MISSING = ("search", "nil")
+# Most candidates of an entity without context.
+MAX_CONTEXT_FREE = 30
 
 
 def AliasCandidates_v1(top_k: int = 30, missing: str = "search") -> GetCandidates:
@@ -62,6 +64,14 @@ def gold_candidates(titles: TitleSet, ent: Span, *, missing: str) -> Optional[Li
     """See `GoldCandidates_v1`."""
     names = [find_name(titles, name) for name in get_gold_candidates(ent)]
     return _names_or_all([name for name in names if name], missing)
+
+
+def context_free_candidates(titles: TitleSet, ent: Span) -> Optional[List[str]]:
+    """The candidates of an entity without a word of context, such as a table cell: the names for
+    which the title set has its text. None for an entity with context, or with an unknown text."""
+    if n_context_words(ent, 1):
+        return None
+    return alias_candidates(titles, ent, top_k=MAX_CONTEXT_FREE, missing="search")
 
 
 def searchable_names(

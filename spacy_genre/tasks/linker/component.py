@@ -29,10 +29,10 @@ from ...titles.view import TitleView
 from ...types import LinkedSpan
 from ..base import SearchResult
 from ..trainable import TrainableGenreComponent
-from .candidate_generators import GetCandidates, searchable_names
+from .candidate_generators import GetCandidates, context_free_candidates, searchable_names
 from .coreference import longest_names
-from .decoding import make_candidates
-from .encoding import MentionEncoder, span_mention
+from .decoding import PRIOR_SHARES, make_candidates
+from .encoding import MentionEncoder, get_encoder, n_context_words, span_mention
 from .settings import LinkerSettings
 
 
@@ -95,14 +95,9 @@ class GenreLinker(TrainableGenreComponent):
 
     def _encoder(self) -> MentionEncoder:
         shim, context_tokens = self.shim, self.settings.context_tokens
-        return MentionEncoder(
-            shim.name_tokenizer,
-            shim.settings,
-            max_length=self.max_length,
-            context_tokens=(
-                shim.settings.context_tokens if context_tokens is None else context_tokens
-            ),
-        )
+        if context_tokens is None:
+            context_tokens = shim.settings.context_tokens
+        return get_encoder(shim.name_tokenizer, shim.settings, self.max_length, context_tokens)
 
     # Constraint
 
@@ -117,9 +112,11 @@ class GenreLinker(TrainableGenreComponent):
         return view
 
     def get_names(self, spans: Sequence[Span], view: TitleView) -> List[SearchableNames]:
-        """See `GenreComponent.get_names`: the candidates of each entity, or all names."""
+        """See `GenreComponent.get_names`: the candidates of each entity, or all names. An entity
+        without context has the names of its text as candidates."""
         tokenizer = self.shim.name_tokenizer
-        return searchable_names(self.settings.get_candidates, self.titles, view, spans, tokenizer)
+        get_candidates = self.settings.get_candidates or context_free_candidates
+        return searchable_names(get_candidates, self.titles, view, spans, tokenizer)
 
     # Hypotheses to annotations
 
@@ -146,8 +143,8 @@ class GenreLinker(TrainableGenreComponent):
             span.text,
             unknown=self.tokenizer.unk_token_id,
             use_ids=self.uses_ids,
-            nil=self.NIL,
             settings=self.shim.settings,
+            n_context_words=n_context_words(span, len(PRIOR_SHARES)),
         )
         kb_id = candidates[0].kb_id if candidates else self.NIL
         if candidates and settings.threshold is not None:

@@ -1,5 +1,7 @@
 """Entities to token ids: a marked mention in its context (paper, section 3.1 and appendix A.1)."""
 
+from functools import lru_cache
+from itertools import chain, islice
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -53,6 +55,23 @@ def without_article(span: Span) -> Span:
     return span
 
 
+def n_context_words(span: Span, limit: int) -> int:
+    """The number of words around a span, in its Doc and in `doc._.genre_opening`: tokens with a
+    letter. Counting stops at a limit."""
+    doc = span.doc
+    words = islice(filter(None, str(doc._.get(OPENING) or "").split()), limit)
+    around = chain(reversed(doc[: span.start]), doc[span.end :])
+    texts = chain(words, (token.text for token in around))
+    is_word = (any(map(str.isalpha, text)) for text in texts)
+    return sum(1 for _ in islice(filter(None, is_word), limit))
+
+
+def strip_article(text: str) -> str:
+    """The text without a leading article in small letters."""
+    first, _, rest = text.partition(" ")
+    return rest if first in ARTICLES and rest.strip() else text
+
+
 def _window(span: Span, context_tokens: int) -> Tuple[int, int]:
     """The first token of the window around a span, and the one after its last."""
     doc, start, end = span.doc, span.start, span.end
@@ -77,6 +96,14 @@ def _opening(doc: Doc, end: int, opening_tokens: int) -> str:
 
 
 # Mentions to token ids
+
+
+@lru_cache(maxsize=4)
+def get_encoder(
+    tokenizer: NameTokenizer, settings: GenreSettings, max_length: int, context_tokens: int
+) -> "MentionEncoder":
+    """The `MentionEncoder` with these arguments. Making one takes as long as encoding a mention."""
+    return MentionEncoder(tokenizer, settings, max_length=max_length, context_tokens=context_tokens)
 
 
 class MentionEncoder:
@@ -165,7 +192,7 @@ class MentionEncoder:
         RETURNS (NDArray[np.bool_]): [S].
         """
         tokens = list(tokens)
-        is_context = np.ones(len(tokens), np.bool_)
+        is_context: NDArray[np.bool_] = np.ones(len(tokens), np.bool_)
         is_context[: len(self.prefix)] = False
         is_context[len(tokens) - len(self.suffix) :] = False
         start = max(find_subsequence(tokens, part) for part in (self.start_of_text, self.start))

@@ -28,7 +28,7 @@ class LinkerSettings(SearchSettings):
     kb_id: Literal["title", "id"] = Field(
         "title",
         description="What is written to `token.ent_kb_id`: the title, or the title set's id of it "
-        '("NIL" for a title that has none).',
+        "(the title itself if it has no id).",
     )
     overwrite: bool = Field(
         True,

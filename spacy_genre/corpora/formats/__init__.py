@@ -1,0 +1,1 @@
+"""The formats of texts with gold mentions that others write, one module each."""
