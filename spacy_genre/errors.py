@@ -411,6 +411,7 @@ class Warnings:
     W007 = (
         "[W007] These columns of {path} are not used: {columns}. To use one as the name or the id, "
         "give --name-column or --id-column."
+    )
     W020 = (
         "[W020] There is a GPU that torch can use, but spaCy can't, since the package CuPy is "
         "missing: the model runs on the CPU, and spacy.prefer_gpu() returns False. Install CuPy "
