@@ -436,3 +436,9 @@ class Warnings:
         "its groups of spans: {keys}. Put a component that sets this group before it, such as "
         "'spancat' or 'span_ruler', or set spans_key to another group, or to null for doc.ents."
     )
+    W020 = (
+        "[W020] There is a GPU that torch can use, but spaCy can't, since the package CuPy is "
+        "missing: the model runs on the CPU, and spacy.prefer_gpu() returns False. Install CuPy "
+        'for your version of CUDA (pip install "spacy_genre[cuda12x]"), and call '
+        "spacy.prefer_gpu() before the pipeline is created."
+    )

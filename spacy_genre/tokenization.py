@@ -1,6 +1,7 @@
 """Encoding of names as token ids, and the fingerprint of a tokenizer. Works with any tokenizer of
 transformers, without importing transformers."""
 
+import copy
 import hashlib
 import json
 from array import array
@@ -37,7 +38,8 @@ EncodeRagged = Callable[[Sequence[str]], Tuple[IntArray, IntArray]]
 class NameTokenizer:
     """Encodes names as a model generates them: a prefix, then the name's own tokens.
 
-    hf (transformers.PreTrainedTokenizerBase): The model's tokenizer.
+    hf (transformers.PreTrainedTokenizerBase): The model's tokenizer. Its later changes have no
+        effect on the encoding: other threads may use it, and each use may change its settings.
     bos (bool): Whether names begin with the tokenizer's start token. They do for BART
         (`</s> <s> name </s>`, where `</s>` is the decoder's start token), not for mGENRE.
     before, after (List[int]): The special tokens that the tokenizer puts around a text.
@@ -48,11 +50,20 @@ class NameTokenizer:
     def __init__(self, hf: Any, *, bos: bool = True) -> None:
         self.hf = hf
         self.bos = bos
+        self._backend = _configured_copy(hf) if hf.is_fast else None
         self.before, self.after = self._special_tokens()
         self.prefix: List[int] = self.before if bos else []
         # A name must also fit the encoder. Some tokenizers set no limit.
         n_special = len(self.before) + len(self.after)
         self.max_tokens = min(int(hf.model_max_length), 1024) - n_special
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, "_backend": None}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        # A pickled or copied backend loses its setting of special tokens.
+        self.__dict__.update(state)
+        self._backend = _configured_copy(self.hf) if self.hf.is_fast else None
 
     def _special_tokens(self) -> Tuple[List[int], List[int]]:
         """The special tokens before and after a text. They are found by encoding a text, since not
@@ -81,14 +92,12 @@ class NameTokenizer:
     def _tokenize(
         self, texts: Sequence[str], *, special: bool = False, threads: bool = False
     ) -> Iterator[List[int]]:
-        if not self.hf.is_fast:
+        if self._backend is None:
             options = {"add_special_tokens": special, "split_special_tokens": True}
             return (self.hf(text, **options)["input_ids"] for text in texts)
-        # The backend is called directly, since transformers' wrapper objects are slow.
-        backend = self.hf.backend_tokenizer
-        backend.no_truncation()
-        backend.no_padding()
-        backend.encode_special_tokens = True
+        # The backend is called directly, since transformers' wrapper objects are slow. It is never
+        # changed, which would fail with "Already borrowed" while another thread encodes.
+        backend = self._backend
         if threads:
             encoded = backend.encode_batch_fast(list(texts), add_special_tokens=special)
             return (encoding.ids for encoding in encoded)
@@ -175,6 +184,16 @@ class NameTokenizer:
         versions of transformers."""
         state = [sorted(self.hf.get_vocab().items()), self.prefix, self.pieces(FINGERPRINT_TEXTS)]
         return hashlib.sha256(json.dumps(state).encode("utf8")).hexdigest()[:16]
+
+
+def _configured_copy(hf: Any) -> Any:
+    """A copy of a tokenizer's backend that neither truncates nor pads, and that splits text that
+    looks like a special token."""
+    backend = copy.deepcopy(hf.backend_tokenizer)
+    backend.no_truncation()
+    backend.no_padding()
+    backend.encode_special_tokens = True
+    return backend
 
 
 def _encode_each(tokenize: Tokenize) -> EncodeRagged:

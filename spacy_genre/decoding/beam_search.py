@@ -19,7 +19,7 @@ from .bart.stepper import BartStepDecoder
 from .bart.weights import inference_weights
 from .beams import Beams, EarlyStopping, Hypothesis
 from .constraint import Constraint
-from .devices import without_cudnn_attention
+from .module_use import searching
 from .scoring import check_finite, check_tokens
 from .step_decoder import StepDecoder, TransformersStepDecoder
 
@@ -42,8 +42,8 @@ def constrained_search(
 ) -> List[List[Hypothesis]]:
     """Find the best sequences that a constraint allows, for each of some inputs.
 
-    module (transformers.PreTrainedModel): An encoder-decoder with a language modelling head,
-        in evaluation mode. BART and mBART have a faster decoder than others.
+    module (transformers.PreTrainedModel): An encoder-decoder with a language modelling head;
+        it is set to evaluation mode. BART and mBART have a faster decoder than others.
     inputs (Sequence[List[int]]): The encoder's inputs, B lists of token ids.
     constraint (Constraint): What may be generated, for these B inputs.
     num_beams (int): How many unfinished sequences are followed, and the most hypotheses returned.
@@ -69,7 +69,7 @@ def constrained_search(
         length_penalty=length_penalty,
         early_stopping=early_stopping,
     )
-    with torch.inference_mode(), without_cudnn_attention(module.device):
+    with searching(module):
         decoder = open_step_decoder(module, dtype, constraint, 2 * num_beams)
         _run(module, inputs, constraint, beams, decoder, batch_tokens, dtype)
     return beams.hypotheses()

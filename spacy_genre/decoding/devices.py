@@ -1,6 +1,7 @@
 """What differs between devices: dtypes, copies, attention kernels."""
 
-from contextlib import contextmanager
+import threading
+from contextlib import ExitStack, contextmanager
 from typing import Any, ContextManager, Iterator
 
 import torch
@@ -18,22 +19,59 @@ def to_device(array: NDArray[Any], device: torch.device) -> Any:
 
 
 @contextmanager
+def without_outer_autocast(device: torch.device) -> Iterator[None]:
+    """A context in which a `torch.autocast` around it has no effect: what is computed depends on
+    the settings of a component only.
+
+    device (torch.device): The device of the model.
+    """
+    with ExitStack() as stack:
+        for kind in {"cpu", device.type}:
+            if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
+
+
+@contextmanager
 def without_cudnn_attention(device: torch.device) -> Iterator[None]:
-    """A context in which torch computes attention without cuDNN.
+    """A context in which torch computes attention without cuDNN. The setting belongs to the
+    process: it is restored when no thread is in such a context any more.
 
     On Hopper and Blackwell GPUs torch prefers cuDNN's attention for bfloat16 and float16. cuDNN
     makes a plan for each new shape, and texts have all lengths: on an H200 a search took up to 14
     times as long with it.
     """
-    settings = torch.backends.cuda
-    before = device.type == "cuda" and settings.cudnn_sdp_enabled()
-    if before:
-        settings.enable_cudnn_sdp(False)
+    if device.type != "cuda":
+        yield
+        return
+    _cudnn.enter()
     try:
         yield
     finally:
-        if before:
-            settings.enable_cudnn_sdp(True)
+        _cudnn.leave()
+
+
+class _CudnnSwitch:
+    """Turns cuDNN attention off while any thread asks for it."""
+
+    def __init__(self) -> None:
+        self.lock, self.n_users, self.before = threading.Lock(), 0, False
+
+    def enter(self) -> None:
+        with self.lock:
+            if not self.n_users:
+                self.before = torch.backends.cuda.cudnn_sdp_enabled()
+                torch.backends.cuda.enable_cudnn_sdp(False)
+            self.n_users += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.n_users -= 1
+            if not self.n_users:
+                torch.backends.cuda.enable_cudnn_sdp(self.before)
+
+
+_cudnn = _CudnnSwitch()
 
 
 def torch_dtype(dtype: str, device: torch.device) -> torch.dtype:

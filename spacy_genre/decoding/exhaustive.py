@@ -16,8 +16,8 @@ from .bart.weights import inference_weights
 from .beam_search import check_inputs, check_options, constrained_search
 from .beams import EarlyStopping, FloatArray, Hypothesis
 from .constraint import Constraint
-from .devices import without_cudnn_attention
 from .logprobs import LogProbs
+from .module_use import searching
 from .scoring import check_finite
 from .trie import CandidateTries
 
@@ -45,7 +45,7 @@ def search_candidates(
     """Score the candidates of each of some inputs: all of them where they are few, and the best
     `num_beams` by beam search where they are many or the model is no BART or mBART.
 
-    module (transformers.PreTrainedModel): An encoder-decoder, in evaluation mode.
+    module (transformers.PreTrainedModel): An encoder-decoder; it is set to evaluation mode.
     inputs (Sequence[List[int]]): The encoder's inputs, B lists of token ids.
     tries (Sequence[TokenTrie]): [B], the candidates of each input; none for an empty trie.
     num_beams, length_penalty, early_stopping, batch_tokens, dtype: As in `constrained_search`.
@@ -57,7 +57,7 @@ def search_candidates(
     check_inputs(module, inputs, CandidateTries(tries, module.config.eos_token_id))
     scored: List[List[Hypothesis]] = [[] for _ in inputs]
     n_nodes: IntArray = np.asarray([trie.n_nodes if len(trie) else 0 for trie in tries], np.int64)
-    with torch.inference_mode(), without_cudnn_attention(module.device):
+    with searching(module):
         bart = inference_weights(module, dtype)
         small = np.flatnonzero((n_nodes > 0) & (n_nodes <= (MAX_NODES if bart is not None else 0)))
         lengths = np.asarray([len(inputs[i]) for i in small.tolist()], np.int64)
@@ -186,15 +186,16 @@ class _SequenceTree:
         places = self.ancestors[:, -1]
         decoder = BartDecoder(bart)
         decoder.add_inputs(inputs, np.arange(len(inputs)))
-        pieces = decoder.decode(DecoderRows(self.input, places, self.ancestors, self.depth, tokens))
+        rows = DecoderRows(self.input, places, self.ancestors, self.depth, tokens)
         inner = np.flatnonzero(self.parent >= 0)
         row = np.concatenate([self.parent[inner], self.end_row])
         token = np.concatenate([self.token[inner], np.full(len(self.end_row), eos)])
-        logprob = _gather(pieces, row, token)
+        with bart.times.measure("decoder", len(tokens)):
+            logprob = _gather(decoder.decode(rows), row, token)
         total = np.zeros(len(self.parent), np.float32)
         total[inner] = logprob[: len(inner)]
-        for rows in self.levels():
-            total[rows] += total[self.parent[rows]]
+        for level in self.levels():
+            total[level] += total[self.parent[level]]
         return total[self.end_row] + logprob[len(inner) :]
 
 

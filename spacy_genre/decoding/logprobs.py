@@ -63,7 +63,7 @@ def _log_sum_exp(logits: Tensor) -> Tensor:
     if logits.device.type != "cpu":
         return torch.logsumexp(logits.float(), dim=-1)
     size = max(1, PIECE // logits.shape[1])
-    norm = torch.empty(len(logits))
+    norm = torch.empty(len(logits), dtype=torch.float32, device=logits.device)
     for start in range(0, len(logits), size):
         piece = logits[start : start + size]
         # `torch.logsumexp` takes several times as long as this.
@@ -79,6 +79,6 @@ def _scratch(shape: torch.Size) -> Tuple[Tensor, Tensor]:
     n = shape.numel()
     if getattr(_memory, "space", None) is None or n > _memory.space.shape[1]:
         with torch.inference_mode(False):  # else it could be written to in that mode only
-            _memory.space = torch.empty(2, max(n, PIECE))
+            _memory.space = torch.empty(2, max(n, PIECE), dtype=torch.float32, device="cpu")
     both = _memory.space[:, :n]
     return both[0].view(shape), both[1].view(shape)

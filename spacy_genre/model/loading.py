@@ -1,11 +1,14 @@
 """Loading an encoder-decoder and its tokenizer from a folder or from the hub."""
 
+import importlib.util
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Sequence, TypeVar
+from typing import Any, Callable, Dict, Hashable, Optional, Sequence, TypeVar
 
+import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 from thinc.api import get_torch_default_device
@@ -15,9 +18,10 @@ from transformers import (
     AutoModelForSeq2SeqLM,
 )
 
-from ..errors import Errors
+from ..errors import Errors, Warnings
 from ..tokenization import NameTokenizer
 from .settings import GenreSettings
+from .sharing import load_shared
 from .versions import DTYPE_ARGUMENT, load_tokenizer, quiet
 
 EMBEDDED = Path(__file__).parents[1] / "assets" / "genre_mini"
@@ -51,7 +55,8 @@ def load_pretrained(
         only for a hub model that is not in the local cache.
     tokenizer_config (Optional[Dict[str, Any]]): Arguments of the tokenizer's `from_pretrained`.
     transformer_config (Optional[Dict[str, Any]]): Arguments of the configuration's.
-    RETURNS (HFObjects): The tokenizer and the model, in float32, on thinc's current device.
+    RETURNS (HFObjects): The tokenizer and the model, in float32, on thinc's current device. Models
+        that were loaded from the same files share their weights (see `sharing`).
     RAISES (ValueError): If there is no such model, it can't be loaded, or it is no
         encoder-decoder.
     """
@@ -134,12 +139,40 @@ def _load_model(
 ) -> HFObjects:
     config = _load_config(folder, transformer_config)
     tokenizer = _load(load_tokenizer, folder, tokenizer_config)
+    device = get_torch_default_device()
+    source = (_files_state(folder), repr(transformer_config or {}), str(device))
+    transformer = load_shared(source, partial(_load_transformer, folder, config, device))
+    _warn_of_unused_gpu(device)
+    return HFObjects(tokenizer, transformer.eval())
+
+
+def _load_transformer(folder: Path, config: Any, device: torch.device) -> Any:
     transformer, info = _load_weights(folder, config)
     if wrong := [*info["missing_keys"], *info["mismatched_keys"]]:
         reason = f"its weights lack or do not fit {', '.join(map(str, wrong[:3]))}"
         raise _IncompleteError(Errors.M003.format(name=str(folder), reason=reason))
-    transformer.to(get_torch_default_device())
-    return HFObjects(tokenizer, transformer.eval())
+    return transformer.to(device).eval()
+
+
+def _files_state(folder: Path) -> Hashable:
+    """Identifies the files of a model: path, inode, size and time of each."""
+    paths = {folder / "config.json", *(path for glob in WEIGHTS for path in folder.glob(glob))}
+    stats = ((path.resolve(), path.stat()) for path in sorted(paths))
+    return tuple((str(path), s.st_ino, s.st_size, s.st_mtime_ns) for path, s in stats)
+
+
+def _warn_of_unused_gpu(device: torch.device) -> None:
+    """Warn once if torch could use a GPU and thinc can't, since CuPy is missing: then
+    `spacy.prefer_gpu` has no effect."""
+    global _warned_of_gpu
+    if _warned_of_gpu or device.type != "cpu" or importlib.util.find_spec("cupy") is not None:
+        return
+    if torch.cuda.is_available():
+        _warned_of_gpu = True
+        warnings.warn(Warnings.W020, stacklevel=2)
+
+
+_warned_of_gpu = False
 
 
 def _load_tokenizer(folder: Path) -> NameTokenizer:

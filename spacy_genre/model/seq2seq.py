@@ -17,10 +17,12 @@ from torch import Tensor
 
 from ..atomic import atomic_folder
 from ..batching import pad
+from ..decoding.module_use import reading
 from ..errors import Errors
 from ..tokenization import NameTokenizer
 from .loading import HFObjects, load_pretrained
 from .settings import GenreSettings
+from .sharing import own_weights
 from .versions import save_pretrained
 
 IGNORED = -100  # the label of padding, which torch's cross entropy leaves out
@@ -109,12 +111,20 @@ class Seq2SeqShim(PyTorchShim):
 
     def to_folder(self, path: Path) -> None:
         """Write config.json, model.safetensors and the tokenizer's files, atomically."""
+        with reading(self.transformer):
+            self._to_folder(path)
+
+    def _to_folder(self, path: Path) -> None:
         module = self.transformer
         # In float16 if that is exact, as for the weights that come with the package.
         if all(torch.equal(v.half().to(v.dtype), v) for v in module.state_dict().values()):
             module = copy.deepcopy(module).half()
         with atomic_folder(path) as folder:
             save_pretrained(folder, module, self.tokenizer)
+
+    def begin_update(self, inputs: ArgsKwargs) -> Any:
+        own_weights(self.transformer)
+        return super().begin_update(inputs)
 
     def to_bytes(self) -> bytes:
         if self.transformer is None:

@@ -239,7 +239,7 @@ class DistributedTraining(TrainingLoop):
         )
         if accelerator.num_processes > 1:
             sum_gradients(trainer.weights, accelerator)
-            local = torch.tensor(loss, device=accelerator.device)
+            local = torch.tensor(loss, dtype=torch.float32, device=accelerator.device)
             loss = float(accelerator.reduce(local, "sum"))
         trainer.step(sgd)
         sgd.step_schedules()

@@ -2,21 +2,25 @@
 by memory map by any number of processes, in every pass over the corpus."""
 
 import os
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 import numpy as np
 import srsly
+from numpy.typing import NDArray
 
 from ..atomic import write_atomically
 from ..corpora.readers import SUFFIXES
 from ..errors import Errors
-from ..ragged import IntArray, flatten
+from ..ragged import IntArray
 
 MANIFEST = "manifest.json"
-PAIRS_PER_FILE = 1_000_000
-COLUMNS = ("inputs", "input_lengths", "names", "name_lengths")
+PAIRS_PER_FILE = 200_000
+# Token ids, and for each input and name the place behind its last token.
+COLUMNS = {"inputs": "I", "input_ends": "q", "names": "I", "name_ends": "q"}
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -44,31 +48,35 @@ class PairWriter:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
-        self.buffer: List[Pair] = []
         self.n_parts = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        # Arrays of numbers: as Python objects the pairs would take thirty times as much memory.
+        self.buffer = {column: array(kind) for column, kind in COLUMNS.items()}
 
     def write(self, pairs: Iterable[Pair]) -> None:
         """Add pairs."""
-        self.buffer.extend(pairs)
-        if len(self.buffer) >= PAIRS_PER_FILE:
-            self._write_part()
+        for pair in pairs:
+            for kind, tokens in (("input", pair.input), ("name", pair.name)):
+                self.buffer[f"{kind}s"].extend(tokens)
+                self.buffer[f"{kind}_ends"].append(len(self.buffer[f"{kind}s"]))
+            if len(self.buffer["input_ends"]) >= PAIRS_PER_FILE:
+                self._write_part()
 
     def finish(self) -> None:
         """Write the pairs that are still in memory."""
-        if self.buffer:
+        if self.buffer["input_ends"]:
             self._write_part()
 
     def _write_part(self) -> None:
         part = f"{self.name}-{self.n_parts:05}"
-        arrays = [
-            *flatten(pair.input for pair in self.buffer),
-            *flatten(pair.name for pair in self.buffer),
-        ]
         self.folder.mkdir(parents=True, exist_ok=True)
-        for column, array in zip(COLUMNS, arrays, strict=True):
-            np.save(self.folder / f"{part}-{column}.npy", array, allow_pickle=False)
+        for column, values in self.buffer.items():
+            path = self.folder / f"{part}-{column}.npy"
+            np.save(path, np.asarray(values), allow_pickle=False)
         self.n_parts += 1
-        self.buffer = []
+        self._clear()
 
 
 def finish_pairs(folder: Path, signature: Dict[str, Any]) -> None:
@@ -104,8 +112,8 @@ class StoredPairs:
     """The pairs of a folder as a sequence.
 
     folder (Path): A folder that `finish_pairs` has completed.
-    input_lengths (IntArray): [N], the length of each input in tokens.
-    name_lengths (IntArray): [N], the length of each name in tokens, with the end token.
+    input_lengths (NDArray[np.int32]): [N], the length of each input in tokens.
+    name_lengths (NDArray[np.int32]): [N], the length of each name in tokens, with the end token.
     RAISES (OSError, ValueError): If a file is missing or damaged, or there are no pairs.
     """
 
@@ -114,9 +122,9 @@ class StoredPairs:
         self.parts = [self._open(part) for part in srsly.read_json(folder / MANIFEST)["parts"]]
         if not self.parts:
             raise ValueError(Errors.D003.format(path=folder, reason="there are no pairs in it"))
-        self.input_lengths = np.concatenate([part["input_lengths"] for part in self.parts])
-        self.name_lengths = np.concatenate([part["name_lengths"] for part in self.parts]) + 1
-        self.first = np.cumsum([0, *(len(part["input_lengths"]) for part in self.parts)])
+        self.input_lengths = np.concatenate([_lengths(part["input_ends"]) for part in self.parts])
+        self.name_lengths = np.concatenate([_lengths(part["name_ends"]) for part in self.parts]) + 1
+        self.first = np.cumsum([0, *(len(part["input_ends"]) for part in self.parts)])
 
     def _open(self, part: str) -> Dict[str, np.ndarray]:
         columns = {}
@@ -127,11 +135,10 @@ class StoredPairs:
             except ValueError as err:
                 raise ValueError(Errors.D003.format(path=path, reason=err)) from err
         for kind in ("input", "name"):
-            ends = np.cumsum(columns[f"{kind}_lengths"])
+            ends = columns[f"{kind}_ends"]
             if (ends[-1] if len(ends) else 0) != len(columns[f"{kind}s"]):
-                reason = f"the {kind}s do not have the lengths of the file {kind}_lengths"
+                reason = f"the {kind}s do not have the lengths of the file {kind}_ends"
                 raise ValueError(Errors.D003.format(path=self.folder / part, reason=reason))
-            columns[f"{kind}_ends"] = ends
         return columns
 
     def __len__(self) -> int:
@@ -142,9 +149,15 @@ class StoredPairs:
         part, row = self.parts[n_part], index - int(self.first[n_part])
         tokens = {}
         for kind in ("input", "name"):
-            end, length = part[f"{kind}_ends"][row], part[f"{kind}_lengths"][row]
-            tokens[kind] = part[f"{kind}s"][end - length : end].tolist()
+            ends = part[f"{kind}_ends"]
+            start = ends[row - 1] if row else 0
+            tokens[kind] = part[f"{kind}s"][start : ends[row]].tolist()
         return Pair(tokens["input"], tokens["name"], f"pair {index} of {self.folder}")
+
+
+def _lengths(ends: IntArray) -> NDArray[np.int32]:
+    """The lengths of consecutive sequences, by the place behind the last token of each."""
+    return np.diff(ends, prepend=0).astype(np.int32)
 
 
 def shuffled_batches(
@@ -181,6 +194,7 @@ def pairs_signature(
     """
     block = _corpus_block(config, corpus)
     signature = {
+        "format": FORMAT,
         "corpus": block,
         "files of the corpus": [_file_state(path) for path in _corpus_files(block)],
         "language": [config["nlp"].get(key) for key in ("lang", "tokenizer")],

@@ -15,8 +15,10 @@ from thinc.api import Model, Optimizer
 from ..atomic import write_atomically
 from ..batching import token_batches
 from ..decoding.devices import without_cudnn_attention
+from ..decoding.module_use import training
 from ..errors import Errors
 from ..model.seq2seq import make_batch, shim_of
+from ..model.sharing import own_weights
 from .cpu import faster_on_cpu
 from .loss import hard_negative_loss, smoothed_loss
 from .pairs import Pair
@@ -47,6 +49,7 @@ class Trainer:
         self.settings = settings
         self.task = task
         self.module = shim_of(model).transformer
+        own_weights(self.module)
         self.n_steps = 0
         self.optimizer: Optional[torch.optim.Optimizer] = None
         self.loaded_state: Dict[str, Dict[str, torch.Tensor]] = {}
@@ -90,9 +93,9 @@ class Trainer:
         if self.settings.hard_negatives:
             negatives = map(tuple, self.task.find_negatives(pairs))
             pairs = [replace(p, negatives=n) for p, n in zip(pairs, negatives, strict=True)]
-        self.module.train()
         total = 0.0
-        with dropout_rate(self.module, drop):
+        with training(self.module), dropout_rate(self.module, drop):
+            self.module.train()
             for batch in pair_batches(pairs, self.settings.batch_tokens):
                 total += self._accumulate(batch, precision, n_tokens, n_pairs)
         return total
@@ -152,6 +155,10 @@ class Trainer:
         sgd (Optimizer): "Adam.v1" in the config. Its moving averages of weights are not kept.
         RAISES (ValueError): If it is another optimizer, or the gradient is not finite.
         """
+        with training(self.module):
+            self._step(sgd)
+
+    def _step(self, sgd: Optimizer) -> None:
         weights = self.weights
         if all(weight.grad is None for weight in weights):
             return

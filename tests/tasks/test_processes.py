@@ -2,11 +2,17 @@
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import pytest
 import spacy
-from helpers.docs import kb_ids, make_doc, make_docs
+from helpers.docs import NAMES, kb_ids, make_doc, make_docs
+from spacy.training import Example
+from thinc.api import Adam
+
+from spacy_genre import TitleSet
 
 
 @pytest.fixture
@@ -20,6 +26,52 @@ def test_threads_that_come_first(nlp):
     with ThreadPoolExecutor(4) as pool:
         docs = list(pool.map(fresh, [make_doc(fresh) for _ in range(8)]))
     assert {doc.ents[0].kb_id_ for doc in docs} == {"Albert Einstein"}
+
+
+def test_eight_threads_that_link_build_add_save_and_train(nlp, expected, tmp_path):
+    """None fails, and the answers are those of one thread."""
+    other = spacy.blank("en")
+    trained = other.add_pipe("genre_linker")
+    linker, stop = nlp.get_pipe("genre_linker"), threading.Event()
+    names = [f"Company {i} of Springfield" for i in range(2500)]  # tokenized by threads
+    trained.titles = TitleSet.build(NAMES, trained.tokenizer)
+    reference = make_doc(other)
+    reference.ents[0][0].ent_kb_id_ = "Albert Einstein"
+
+    def link():
+        assert kb_ids(nlp.pipe(make_docs(nlp))) == expected
+
+    def use_tokenizer():
+        tokens = linker.tokenizer(names[:100], padding=True, truncation=True, max_length=4)
+        assert {*map(len, tokens["input_ids"])} == {4}
+
+    def build():
+        assert len(TitleSet.build(names, linker.tokenizer)) == len(names)
+
+    def add():
+        linker.titles.add(f"Zzyzx {threading.get_ident()} {time.perf_counter_ns()}")
+
+    def save():
+        linker.to_disk(tmp_path / "linker")
+
+    def train():
+        other.update([Example(make_doc(other), reference)], sgd=Adam(0.0001))
+
+    def link_what_is_trained():
+        assert len(other(make_doc(other)).ents) == 3
+
+    def repeat(work):
+        while not stop.is_set():
+            work()
+
+    works = [link, link, build, add, save, train, link_what_is_trained, use_tokenizer]
+    with ThreadPoolExecutor(len(works)) as pool:
+        futures = [pool.submit(repeat, work) for work in works]
+        wait(futures, timeout=3, return_when=FIRST_EXCEPTION)
+        stop.set()
+        for future in futures:
+            future.result()
+    link()
 
 
 def test_pipe_with_two_processes(nlp, expected):

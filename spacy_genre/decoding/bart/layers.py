@@ -26,8 +26,10 @@ class Linear:
             layer.weight.new_zeros(len(layer.weight)) if layer.bias is None else layer.bias.detach()
             for layer in layers
         ]
-        weights[0], biases[0] = weights[0] * scale, biases[0] * scale
-        self.weight = torch.cat(weights).to(dtype).contiguous()
+        if scale != 1.0:
+            weights[0], biases[0] = weights[0] * scale, biases[0] * scale
+        # One by one, so that there is no second float32 copy.
+        self.weight = torch.cat([weight.to(dtype) for weight in weights]).contiguous()
         self.bias = torch.cat(biases).to(dtype)
         self.packed = can_pack(self.weight.device, dtype)
         if self.packed:

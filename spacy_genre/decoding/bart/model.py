@@ -18,8 +18,10 @@ from transformers.activations import GELUActivation
 from ...ragged import IntArray
 from ..devices import to_device
 from ..logprobs import LogProbs
+from ..threads import PassTimes
 from .attention import AttentionBlock, RowGrid, attention_blocks, n_extra_rows
 from .layers import Activation, Linear
+from .paging import MappedFiles
 
 # The bytes of logits that are computed at a time. On a CPU, malloc asks the system for new pages
 # from 32 MB on, which costs as much as the multiplication.
@@ -60,8 +62,14 @@ class Norm:
 class Embedding:
     """The embeddings of tokens and positions."""
 
-    def __init__(self, module: Any, dtype: torch.dtype) -> None:
-        self.tokens = module.embed_tokens.weight.detach().to(dtype)
+    def __init__(
+        self, module: Any, dtype: torch.dtype, other: Optional["Embedding"] = None
+    ) -> None:
+        self.source = module.embed_tokens.weight
+        self.tokens: Tensor
+        # The encoder and the decoder have the same embeddings: one copy is enough.
+        is_shared = other is not None and other.source is self.source
+        self.tokens = other.tokens if is_shared and other else self.source.detach().to(dtype)
         self.positions = module.embed_positions.weight.detach().to(dtype)
         self.scale = getattr(module.embed_tokens, "embed_scale", 1.0)
         self.norm = Norm(module.layernorm_embedding, dtype)
@@ -126,17 +134,28 @@ class Bart:
 
     def __init__(self, module: Any, dtype: torch.dtype) -> None:
         config = module.config
+        self.times = PassTimes()
         norm_first = isinstance(module, MBartForConditionalGeneration)
         encoder, decoder = module.get_encoder(), module.get_decoder()
         self.dtype, self.device = dtype, module.lm_head.weight.device
         self.d, self.vocab_size = config.d_model, module.lm_head.out_features
         self.embed_input = Embedding(encoder, dtype)
-        self.encoder = [Layer(layer, dtype, norm_first=norm_first) for layer in encoder.layers]
+        self.encoder = self._layers(encoder, norm_first)
         self.encoder_norm = Norm(getattr(encoder, "layer_norm", None), dtype)
-        self.embed_output = Embedding(decoder, dtype)
-        self.decoder = [Layer(layer, dtype, norm_first=norm_first) for layer in decoder.layers]
+        self.embed_output = Embedding(decoder, dtype, self.embed_input)
+        self.decoder = self._layers(decoder, norm_first)
         self.decoder_norm = Norm(getattr(decoder, "layer_norm", None), dtype)
         self.lm_head = Linear([_with_bias(module.lm_head, module.final_logits_bias)], dtype)
+        MappedFiles().release(module, trim=True)
+
+    def _layers(self, part: Any, norm_first: bool) -> List[Layer]:
+        """The layers of the encoder or the decoder. The module's weights leave memory one by one,
+        so that it never holds both kinds of all weights."""
+        files, layers = MappedFiles(), []
+        for layer in part.layers:
+            layers.append(Layer(layer, self.dtype, norm_first=norm_first))
+            files.release(layer)
+        return layers
 
     def encode(self, inputs: Sequence[Sequence[int]]) -> Tuple[Tensor, RowGrid]:
         """Run the encoder.
