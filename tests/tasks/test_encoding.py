@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import pytest
 import spacy
 from hypothesis import given
@@ -224,14 +222,10 @@ def test_texts_are_tokenized_without_threads(tokenizer, monkeypatch):
             assert not key.startswith("encode_batch")
             return getattr(backend, key)
 
-        def __setattr__(self, key, value):
-            setattr(backend, key, value)
-
-    backend = tokenizer.hf.backend_tokenizer
-    hf = SimpleNamespace(is_fast=True, backend_tokenizer=WithoutBatches())
+    backend = tokenizer._backend
     texts = [f"Name {i} [SEP] São" for i in range(MAX_SERIAL + 1)]
     expected = [tokenizer.pieces([text])[0] for text in texts]
-    monkeypatch.setattr(tokenizer, "hf", hf)
+    monkeypatch.setattr(tokenizer, "_backend", WithoutBatches())
     assert tokenizer.pieces(texts) == expected
     with pytest.raises(AssertionError):
         tokenizer.encode_ragged(texts)  # this would be too slow without

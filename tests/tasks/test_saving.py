@@ -237,7 +237,7 @@ def test_a_damaged_pipeline_changes_nothing(nlp, linker, tmp_path):
     path = tmp_path / "nlp" / "genre_linker" / "titles.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
     before = linker.titles, linker.shim.transformer
-    with pytest.raises(ValueError, match="not a title set, or it is cut"):
+    with pytest.raises(ValueError, match="not a title set, or it is truncated"):
         linker.from_disk(tmp_path / "nlp" / "genre_linker", exclude=["vocab"])
     assert (linker.titles, linker.shim.transformer) == before
     with pytest.raises(ValueError, match=r"can't be unpacked|not a title set"):
