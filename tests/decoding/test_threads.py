@@ -19,6 +19,11 @@ TRIE, _ = TokenTrie.build([tuple(rng.integers(3, 9, n)) for n in rng.integers(1,
 INPUTS = [rng.integers(3, V, n).tolist() for n in rng.integers(1, 12, 48)]
 
 
+@pytest.fixture(autouse=True)
+def _enabled(monkeypatch):
+    monkeypatch.setattr("spacy_genre.decoding.threads.ENABLED", True)
+
+
 @pytest.fixture
 def host_threads():
     """The caller's number of threads is 4."""
