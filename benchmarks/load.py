@@ -91,6 +91,7 @@ def measure(nlp: Language, batch: List[Doc], choose: Optional[Callable[[int], in
     choose (Optional[Callable[[int], int]]): The number of threads, by torch's; None for the number
         that the search chooses.
     """
+    threads.ENABLED = True  # or no setting would have any effect
     copies = [doc.copy() for doc in batch]
     patched = mock.patch.object(threads._KindOfPass, "choose", lambda self, most: choose(most))  # type: ignore[misc]
     unnoted = mock.patch.object(threads._KindOfPass, "note", return_value=None)

@@ -73,7 +73,7 @@ def make_rows(
 
 
 def _normalize_names(names: Sequence[str]) -> Sequence[str]:
-    """The normal forms of names. What is not a text is left to `_sort`."""
+    """The normal forms of names. Values that are not texts are unchanged: `_sort` rejects them."""
     return [
         name if not isinstance(name, str) or name.isascii() else normal_form(name) for name in names
     ]
