@@ -2,9 +2,9 @@
 
     python benchmarks/load.py [DATA] [--busy 0] [--busy 1] [--busy 2] [--rounds 9] [--dtype float32]
 
-Settings take turns in one process: torch's own number of threads, one thread, and the number that
-the search chooses (what users get). Printed are medians over the rounds, and the speed relative to
-the better one of the other two settings. The other programs are processes in endless loops.
+All of torch's threads and one thread take turns in one process. Printed are medians over the
+rounds, and the speed with all threads (what users get) relative to the better one. The other
+programs are processes in endless loops.
 
 DATA holds titles/titles.tsv.gz and benchmarks/wned_wiki.jsonl.gz. Without it, the title set of the
 package and some made-up texts are used.
@@ -17,8 +17,7 @@ import time
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Annotated, Any, Callable, Dict, Iterator, List, Optional
-from unittest import mock
+from typing import Annotated, Any, Dict, Iterator, List, Optional
 
 import spacy
 import torch
@@ -26,8 +25,6 @@ import typer
 from datasets import make_linker, read_gold
 from spacy.language import Language
 from spacy.tokens import Doc, Span
-
-from spacy_genre.decoding import threads
 
 TEXT = "Einstein met Curie in Paris and Bohr in Copenhagen before Berlin became dangerous ."
 MENTIONS = [0, 2, 4, 6, 8, 10]
@@ -47,18 +44,15 @@ def main(
     most = torch.get_num_threads()
     nlp, stream = make_stream(data)
     nlp.get_pipe("genre_linker").dtype = dtype
-    settings: Dict[str, Optional[Callable[[int], int]]] = {
-        f"{most} threads": lambda most: most,
-        "1 thread": lambda most: 1,
-        "chosen by the search": None,
-    }
+    settings = {f"{most} threads": most, "1 thread": 1}
     for n_busy in busy:
         speeds: Dict[str, List[float]] = {name: [] for name in settings}
         with busy_processes(n_busy):
             for n_round in range(rounds + 1):
                 batch = list(islice(stream, docs))
-                for name, choose in settings.items():
-                    speed = measure(nlp, batch, choose)
+                for name, n in settings.items():
+                    torch.set_num_threads(n)
+                    speed = measure(nlp, batch)
                     if n_round:  # the first round compiles and packs
                         speeds[name].append(speed)
         report(f"{n_busy} busy processes, {dtype}", speeds)
@@ -85,22 +79,11 @@ def make_variant(doc: Doc, i: int) -> Doc:
     return new
 
 
-def measure(nlp: Language, batch: List[Doc], choose: Optional[Callable[[int], int]]) -> float:
-    """Mentions per second with a setting.
-
-    choose (Optional[Callable[[int], int]]): The number of threads, by torch's; None for the number
-        that the search chooses.
-    """
-    threads.ENABLED = True  # or no setting would have any effect
+def measure(nlp: Language, batch: List[Doc]) -> float:
+    """Mentions per second."""
     copies = [doc.copy() for doc in batch]
-    patched = mock.patch.object(threads._KindOfPass, "choose", lambda self, most: choose(most))  # type: ignore[misc]
-    unnoted = mock.patch.object(threads._KindOfPass, "note", return_value=None)
     start = time.perf_counter()
-    if choose is None:
-        n = sum(len(doc.ents) for doc in nlp.pipe(copies))
-    else:
-        with patched, unnoted:
-            n = sum(len(doc.ents) for doc in nlp.pipe(copies))
+    n = sum(len(doc.ents) for doc in nlp.pipe(copies))
     return n / (time.perf_counter() - start)
 
 
@@ -119,14 +102,13 @@ def busy_processes(n: int) -> Iterator[None]:
 
 def report(title: str, speeds: Dict[str, List[float]]) -> None:
     """Print the medians."""
-    *fixed, chosen = speeds
     medians = {name: statistics.median(values) for name, values in speeds.items()}
-    best = max(medians[name] for name in fixed)
     print(title)
     for name, speed in medians.items():
         low, high = min(speeds[name]), max(speeds[name])
-        print(f"  {name:22} {speed:7.1f} mentions per second ({low:.1f} to {high:.1f})")
-    print(f"  {medians[chosen] / best:.2f} times the best fixed number", flush=True)
+        print(f"  {name:12} {speed:7.1f} mentions per second ({low:.1f} to {high:.1f})")
+    default = next(iter(medians.values()))
+    print(f"  all threads: {default / max(medians.values()):.2f} times the better one", flush=True)
 
 
 if __name__ == "__main__":

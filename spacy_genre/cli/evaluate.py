@@ -141,8 +141,8 @@ def _load_linker(
     """
     import spacy
 
-    from ..tasks.base import find_component
     from ..tasks.linker.component import LinkingComponent
+    from ..tasks.lookup import find_component
 
     if path is None:
         nlp = spacy.blank("en")

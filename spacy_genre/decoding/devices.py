@@ -1,5 +1,6 @@
 """What differs between devices: dtypes, copies, attention kernels."""
 
+import os
 import threading
 from contextlib import ExitStack, contextmanager
 from typing import Any, ContextManager, Iterator
@@ -8,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import Errors
+
+_process = os.getpid()
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -101,3 +104,15 @@ def cpu_has_bfloat16() -> bool:
     # Not public functions of torch: a later version may lack them.
     tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, test, bool)() for test in tests)
+
+
+def use_one_thread_in_fork() -> None:
+    """Let torch use one thread in a forked process (`nlp.pipe` with n_process).
+
+    A forked process has none of the threads of torch's OpenMP, and hangs if its parent has used
+    them. With one process for each core, it needs no more.
+    """
+    global _process
+    if os.getpid() != _process:
+        torch.set_num_threads(1)
+        _process = os.getpid()

@@ -190,8 +190,7 @@ class _SequenceTree:
         inner = np.flatnonzero(self.parent >= 0)
         row = np.concatenate([self.parent[inner], self.end_row])
         token = np.concatenate([self.token[inner], np.full(len(self.end_row), eos)])
-        with bart.times.measure("decoder", len(tokens)):
-            logprob = _gather(decoder.decode(rows), row, token)
+        logprob = _gather(decoder.decode(rows), row, token)
         total = np.zeros(len(self.parent), np.float32)
         total[inner] = logprob[: len(inner)]
         for level in self.levels():

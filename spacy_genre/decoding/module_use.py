@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 import torch
 
 from .devices import without_cudnn_attention, without_outer_autocast
-from .threads import adaptive_threads
 
 
 @contextmanager
@@ -26,7 +25,6 @@ def searching(module: Any) -> Iterator[None]:
         stack.enter_context(torch.inference_mode())
         stack.enter_context(without_outer_autocast(device))
         stack.enter_context(without_cudnn_attention(device))
-        stack.enter_context(adaptive_threads(device))
         if module.training:
             module.eval()
         yield

@@ -1,7 +1,6 @@
 """Decoding step by step: the protocol that beam search needs, and transformers' own decoder."""
 
 from typing import Any, List, Protocol, Sequence
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -14,12 +13,9 @@ from .constraint import Constraint
 from .devices import autocast, to_device
 from .logprobs import LogProbs
 from .scoring import ScoredContinuations, score_continuations
-from .threads import PassTimes
 
 # transformers computes the logits of all rows at once (float32), so these limit the rows.
 MAX_LOGITS = 2**24
-# Of each module, for later searches.
-_times: "WeakKeyDictionary[Any, PassTimes]" = WeakKeyDictionary()
 
 
 class StepDecoder(Protocol):
@@ -70,14 +66,12 @@ class TransformersStepDecoder:
         self.constraint, self.limit = constraint, limit
         self.device = module.get_input_embeddings().weight.device
         self.max_rows = MAX_LOGITS // module.config.vocab_size
-        self.times = _times.setdefault(module, PassTimes())
 
     def add_inputs(self, inputs: IntArray, sources: Sequence[List[int]], live: IntArray) -> None:
         """As `StepDecoder.add_inputs`; no input may be in progress."""
         ids, mask = pad(sources, self.module.config.pad_token_id or 0)
         self.mask = to_device(mask.astype(np.int64), self.device)
-        measured = self.times.measure("encoder", ids.size)
-        with measured, autocast(self.dtype, self.device):
+        with autocast(self.dtype, self.device):
             encoded = self.module.get_encoder()(
                 input_ids=to_device(ids, self.device), attention_mask=self.mask
             )
@@ -97,8 +91,7 @@ class TransformersStepDecoder:
             order = np.argsort(self.inputs)
             index = self._tensor(order[np.searchsorted(self.inputs[order], inputs)])
         self.mask, self.encoded = self.mask[index], self.encoded[index]
-        measured = self.times.measure("decoder", len(tokens))
-        with measured, autocast(self.dtype, self.device):
+        with autocast(self.dtype, self.device):
             output = self.module(
                 decoder_input_ids=self._tensor(tokens)[:, None],
                 encoder_outputs=BaseModelOutput(last_hidden_state=self.encoded),

@@ -9,8 +9,9 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_genre.model.seq2seq import Seq2Seq_v1
-from spacy_genre.tasks.base import GenreComponent, find_component
+from spacy_genre.tasks.base import GenreComponent
 from spacy_genre.tasks.linker.component import GenreLinker, LinkingComponent
+from spacy_genre.tasks.lookup import find_component
 from spacy_genre.tasks.trainable import TrainableGenreComponent
 from spacy_genre.titles.spellings import best_name_at
 from spacy_genre.training.task import TrainableComponent

@@ -61,12 +61,6 @@ class BartDecoder:
         slots (IntArray): [B]; new slots follow the old ones without gaps.
         """
         lengths = np.asarray([len(ids) for ids in inputs])
-        with self.bart.times.measure("encoder", int(lengths.sum())):
-            self._add_inputs(inputs, lengths, slots)
-
-    def _add_inputs(
-        self, inputs: Sequence[Sequence[int]], lengths: IntArray, slots: IntArray
-    ) -> None:
         hidden, grid = self.bart.encode(inputs)
         n_new = max(0, int(slots.max()) + 1 - len(self.n_places))
         self.n_places = np.pad(self.n_places, (0, n_new))

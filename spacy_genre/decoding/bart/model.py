@@ -18,7 +18,6 @@ from transformers.activations import GELUActivation
 from ...ragged import IntArray
 from ..devices import to_device
 from ..logprobs import LogProbs
-from ..threads import PassTimes
 from .attention import AttentionBlock, RowGrid, attention_blocks, n_extra_rows
 from .layers import Activation, Linear
 from .paging import MappedFiles
@@ -134,7 +133,6 @@ class Bart:
 
     def __init__(self, module: Any, dtype: torch.dtype) -> None:
         config = module.config
-        self.times = PassTimes()
         norm_first = isinstance(module, MBartForConditionalGeneration)
         encoder, decoder = module.get_encoder(), module.get_decoder()
         self.dtype, self.device = dtype, module.lm_head.weight.device

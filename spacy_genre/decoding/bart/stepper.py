@@ -125,9 +125,8 @@ class BartStepDecoder:
             start += len(level.parent)
         depths, ancestors = np.concatenate(all_depths), np.concatenate(all_ancestors)
         rows = DecoderRows(slots, places, ancestors[:, : depths.max() + 1], depths, tokens)
-        with self.decoder.bart.times.measure("decoder", len(tokens)):
-            logprobs = self.decoder.decode(rows)
-            continuations = score_continuations(self.constraint, states, logprobs, self.limit)
+        logprobs = self.decoder.decode(rows)
+        continuations = score_continuations(self.constraint, states, logprobs, self.limit)
         return _DecodedRows(inputs, np.concatenate(all_keys), depths, ancestors, continuations)
 
     def _look_ahead(self, states: IntArray, tokens: IntArray) -> List["_Level"]:
