@@ -15,7 +15,7 @@ demo: $(VENV)/.demo  ## Link a page of sentences, or TEXT="your own text"
 	@$(BIN)/python scripts/demo.py -- "$$DEMO_TEXT"
 
 test: $(VENV)/.dev lint  ## Run the linter, the type checker and the default tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
 test-slow: $(VENV)/.dev  ## Run the tests that take minutes or need large packages
 	$(BIN)/python -m pytest -m slow

@@ -4,6 +4,9 @@ import os
 
 # Before huggingface_hub is imported: the tests shall not touch the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Before torch is imported: each worker of pytest-xdist has a core of its own.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 import bz2
 import importlib.util

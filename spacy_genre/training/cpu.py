@@ -5,7 +5,7 @@ batch_tokens 4096 and 8192). Neither is worth it alone: most dropped values are 
 and only eager attention drops them by `torch.nn.functional.dropout`.
 """
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 import torch
@@ -27,20 +27,28 @@ def faster_on_cpu(module: Any, length: int) -> Iterator[None]:
     module (transformers.PreTrainedModel): The model.
     length (int): The padded length of the inputs, in tokens.
     """
-    with ExitStack() as stack:
-        # When torch recomputes a checkpointed layer, this context has no effect on it, and the
-        # layer must drop the same values again.
-        if module.device.type == "cpu" and not module.is_gradient_checkpointing:
-            stack.enter_context(CheapDropout())
-            if length <= MAX_EAGER_LENGTH:
-                stack.enter_context(EagerAttention())
+    # When torch recomputes a checkpointed layer, this context has no effect on it, and the layer
+    # must drop the same values again.
+    if module.device.type != "cpu" or module.is_gradient_checkpointing:
+        yield
+        return
+    replacements: Dict[Callable, Callable] = {F.dropout: cheap_dropout}
+    if length <= MAX_EAGER_LENGTH:
+        replacements[F.scaled_dot_product_attention] = eager_attention
+    with FunctionsReplaced(replacements):
         yield
 
 
-class EagerAttention(TorchFunctionMode):
-    """Within this context, `torch.nn.functional.scaled_dot_product_attention` drops attention
-    weights by `torch.nn.functional.dropout`. This is independent of how the versions of
-    transformers choose an attention."""
+class FunctionsReplaced(TorchFunctionMode):
+    """Within this context, functions of torch are replaced, also where transformers calls them.
+    This is independent of how the versions of transformers choose an attention.
+
+    replacements (Dict[Callable, Callable]): Functions, and what is called instead of each.
+    """
+
+    def __init__(self, replacements: Dict[Callable, Callable]) -> None:
+        super().__init__()
+        self.replacements = replacements
 
     def __torch_function__(
         self,
@@ -49,12 +57,10 @@ class EagerAttention(TorchFunctionMode):
         args: Tuple[Any, ...] = (),
         kwargs: Optional[Dict[str, Any]] = None,
     ) -> Any:
-        if func is F.scaled_dot_product_attention:
-            return _attention(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+        return self.replacements.get(func, func)(*args, **(kwargs or {}))
 
 
-def _attention(
+def eager_attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -63,7 +69,8 @@ def _attention(
     is_causal: bool = False,
     **options: Any,
 ) -> Tensor:
-    """As torch's function, which it calls if nothing is dropped or for grouped queries."""
+    """`F.scaled_dot_product_attention`, but attention weights are dropped by `F.dropout`.
+    Torch's own function is called if nothing is dropped, and for grouped queries."""
     if not dropout_p or options.get("enable_gqa"):
         return F.scaled_dot_product_attention(
             query, key, value, attn_mask, dropout_p, is_causal, **options
@@ -80,25 +87,11 @@ def _attention(
     return weights @ value
 
 
-class CheapDropout(TorchFunctionMode):
-    """Within this context, `torch.nn.functional.dropout` draws one 64-bit random number for four
-    values: drawing is most of its time on a CPU. Torch's generator draws, so results depend on its
-    seed as usual."""
-
-    def __torch_function__(
-        self,
-        func: Callable,
-        types: Any,
-        args: Tuple[Any, ...] = (),
-        kwargs: Optional[Dict[str, Any]] = None,
-    ) -> Any:
-        if func is F.dropout:
-            return _dropout(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
-
-
-def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """As torch's function, which it calls if nothing is to be drawn."""
+def cheap_dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """`F.dropout`, but one 64-bit random number is drawn for four values: drawing is most of its
+    time on a CPU. Torch's generator draws, so results depend on its seed as usual."""
     n_dropped = round(p * N_LEVELS)
     if not training or inplace or not 0 < n_dropped < N_LEVELS:
         return F.dropout(input, p, training, inplace)

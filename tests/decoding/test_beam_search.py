@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from helpers.models import make_bart, make_mbart
+from helpers.models import make_bart, make_mbart, make_t5
 from helpers.reference import generate
 from helpers.search import (
     BOS,
@@ -23,7 +23,6 @@ from helpers.search import (
     search_trie,
 )
 from hypothesis import HealthCheck, given, settings
-from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
 from spacy_genre.decoding import CandidateTries, TrieConstraint, constrained_search
@@ -45,8 +44,8 @@ def _one_thread():
     torch.set_num_threads(threads)
 
 
-# 300 cases of 1 to 4 inputs each.
-@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+# 100 cases of 1 to 4 inputs each.
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(MODELS),
     st.one_of(NAMES, PREFIXED),
@@ -278,19 +277,7 @@ def test_both_decoders_agree():
 
 
 def test_other_encoder_decoders():
-    torch.manual_seed(0)
-    config = T5Config(
-        vocab_size=V,
-        d_model=32,
-        d_kv=8,
-        d_ff=64,
-        num_layers=1,
-        num_heads=4,
-        pad_token_id=PAD,
-        eos_token_id=EOS,
-        decoder_start_token_id=PAD,
-    )
-    model = T5ForConditionalGeneration(config).eval()
+    model = make_t5(V, eos=EOS, pad=PAD)
     names = random_names(40, 7)
     trie, _ = TokenTrie.build(names)
     inputs = [[4, 5, 6, 7, 8], [9], [10, 11]]

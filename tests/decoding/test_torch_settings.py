@@ -4,9 +4,8 @@ import contextlib
 
 import pytest
 import torch
-from helpers.models import make_bart, make_mbart
+from helpers.models import make_bart, make_mbart, make_t5
 from helpers.search import V, assert_same_hypotheses, random_names, search_few_names, search_trie
-from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre import TokenTrie
 from spacy_genre.decoding.bart import weights
@@ -37,17 +36,10 @@ AROUND = {
 }
 
 
-def make_t5():
-    torch.manual_seed(0)
-    config = T5Config(vocab_size=V, d_model=16, d_kv=4, d_ff=32, num_layers=2, num_heads=4)
-    config.decoder_start_token_id, config.eos_token_id, config.pad_token_id = 1, 2, 1
-    return T5ForConditionalGeneration(config).eval()
-
-
 MODELS = {
     "bart": make_bart(V, 0, bos=0, eos=2, pad=1),
     "mbart": make_mbart(V, 0),
-    "transformers": make_t5(),
+    "transformers": make_t5(V, eos=2, pad=1),
 }
 
 
@@ -68,7 +60,7 @@ def test_the_search_is_the_same(model, around, dtype):
 
 
 def test_modules_are_set_to_evaluation_mode():
-    module = make_t5()
+    module = make_t5(V, eos=2, pad=1)
     expected = search_trie(module, INPUTS, TRIE)
     module.train()
     assert_same_hypotheses(search_trie(module, INPUTS, TRIE), expected)

@@ -6,6 +6,8 @@ from transformers import (
     BartForConditionalGeneration,
     MBartConfig,
     MBartForConditionalGeneration,
+    T5Config,
+    T5ForConditionalGeneration,
 )
 
 
@@ -61,3 +63,20 @@ def make_mbart(vocab_size: int, seed: int, *, bos=0, eos=2, pad=1) -> MBartForCo
         model.model.decoder.layer_norm.weight.mul_(20)
         model.final_logits_bias.normal_(std=0.1)
     return model
+
+
+def make_t5(vocab_size: int, seed: int = 0, *, eos=1, pad=0) -> T5ForConditionalGeneration:
+    """A small T5 with random weights: a model that is decoded by transformers."""
+    torch.manual_seed(seed)
+    config = T5Config(
+        vocab_size=vocab_size,
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=1,
+        num_heads=4,
+        pad_token_id=pad,
+        eos_token_id=eos,
+        decoder_start_token_id=pad,
+    )
+    return T5ForConditionalGeneration(config).eval()

@@ -10,14 +10,14 @@ import spacy
 import torch
 from helpers.device import OtherDevice, move
 from helpers.docs import NAMES
-from helpers.models import make_bart
+from helpers.models import make_bart, make_t5
 from helpers.training import StubTask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
 from spacy.training import Example
 from thinc.api import Adam
-from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
+from transformers import AutoTokenizer
 
 from spacy_genre import TitleSet
 from spacy_genre.model.loading import EMBEDDED, HFObjects
@@ -28,17 +28,7 @@ from spacy_genre.training.settings import Training_v1, Training_v2, TrainingSett
 from spacy_genre.training.trainer import Trainer
 
 BART = make_bart(200, seed=0).eval()
-T5 = T5ForConditionalGeneration(
-    T5Config(
-        vocab_size=200,
-        d_model=16,
-        d_kv=8,
-        d_ff=32,
-        num_layers=1,
-        num_heads=2,
-        decoder_start_token_id=0,
-    )
-).eval()
+T5 = make_t5(200)
 TOKENS = st.lists(st.integers(5, 99), min_size=1, max_size=5)
 
 

@@ -6,18 +6,17 @@ import pytest
 import spacy
 import torch
 import torch.nn.functional as F
-from helpers.models import make_bart
+from helpers.models import make_bart, make_t5
 from helpers.training import StubTask
 from spacy.tokens import Span
 from spacy.training import Example
 from thinc.api import SGD, Adam
 from thinc.schedules import warmup_linear
-from transformers import T5Config, T5ForConditionalGeneration
 
 from spacy_genre.decoding.devices import autocast
 from spacy_genre.model.loading import HFObjects
 from spacy_genre.model.seq2seq import Seq2Seq_v1, make_batch, shim_of
-from spacy_genre.training.cpu import CheapDropout, EagerAttention, _attention
+from spacy_genre.training.cpu import FunctionsReplaced, cheap_dropout, eager_attention
 from spacy_genre.training.loss import smoothed_loss
 from spacy_genre.training.pairs import Pair
 from spacy_genre.training.settings import Training_v2, TrainingSettings
@@ -71,16 +70,7 @@ def test_the_loss_is_that_of_transformers(model):
 
 
 def test_the_loss_of_other_models(model, hf_tokenizer):
-    config = T5Config(
-        vocab_size=30528,
-        d_model=16,
-        d_kv=8,
-        d_ff=32,
-        num_layers=1,
-        num_heads=2,
-        decoder_start_token_id=0,
-    )
-    shim_of(model).set_hf(HFObjects(hf_tokenizer, T5ForConditionalGeneration(config)))
+    shim_of(model).set_hf(HFObjects(hf_tokenizer, make_t5(30528)))
     trained = trainer(model, frozen=["embeddings"], gradient_checkpointing=True)
     assert 0 < trained.accumulate(PAIRS, contextlib.nullcontext) < 20
     assert {part_of(name) for name in gradients(trained)} == {"encoder", "decoder"}
@@ -147,7 +137,7 @@ def test_bfloat16(model):
 def test_cheap_dropout_is_dropout(rate, dtype):
     torch.manual_seed(0)
     x = torch.ones(301, 333, dtype=dtype, requires_grad=True)
-    with CheapDropout():
+    with FunctionsReplaced({F.dropout: cheap_dropout}):
         y = F.dropout(x, rate, training=True)
         assert F.dropout(x, rate, training=False) is x
         assert torch.equal(F.dropout(x, 0.0, training=True), x)
@@ -162,7 +152,7 @@ def test_cheap_dropout_is_dropout(rate, dtype):
     y.sum().backward()
     assert torch.equal(x.grad, y)
     torch.manual_seed(0)
-    with CheapDropout():
+    with FunctionsReplaced({F.dropout: cheap_dropout}):
         assert torch.equal(F.dropout(x, rate), y)
 
 
@@ -185,9 +175,7 @@ def test_dropout_rate(model):
 
 
 def test_dropout_rate_of_other_models():
-    module = T5ForConditionalGeneration(
-        T5Config(vocab_size=100, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
-    )
+    module = make_t5(100)
     with dropout_rate(module, 0.25):
         rates = [part.p for part in module.modules() if isinstance(part, torch.nn.Dropout)]
         assert set(rates) == {0.25}
@@ -204,7 +192,7 @@ def test_checkpointing_drops_the_same_again(model, monkeypatch):
         trained.accumulate(PAIRS, contextlib.nullcontext, drop=0.3)
         found.append(gradients(trained))
         # With checkpoints it is torch's own dropout: so compare with that.
-        monkeypatch.setattr("spacy_genre.training.cpu.CheapDropout", contextlib.nullcontext)
+        monkeypatch.setattr("spacy_genre.training.cpu.cheap_dropout", F.dropout)
     for name, gradient in found[1].items():
         torch.testing.assert_close(gradient, found[0][name], atol=1e-5, rtol=1e-3)
 
@@ -213,8 +201,8 @@ def test_attention_is_eager_on_a_cpu_while_it_trains(model, monkeypatch):
     trained = trainer(model)
     calls = []
     monkeypatch.setattr(
-        "spacy_genre.training.cpu._attention",
-        lambda *args, **options: calls.append(1) or _attention(*args, **options),
+        "spacy_genre.training.cpu.eager_attention",
+        lambda *args, **options: calls.append(1) or eager_attention(*args, **options),
     )
     losses, found = [], []
     for longest in (256, 1):
@@ -237,7 +225,7 @@ def test_eager_attention_is_that_of_torch(mask):
         "float": {"attn_mask": torch.zeros(keep.shape).masked_fill(~keep, -1e9)},
         "causal": {"is_causal": True},
     }.get(mask, {})
-    with EagerAttention():
+    with FunctionsReplaced({F.scaled_dot_product_attention: eager_attention}):
         # Almost nothing is dropped.
         found = F.scaled_dot_product_attention(q, k, v, dropout_p=1e-12, scale=0.3, **options)
     expected = F.scaled_dot_product_attention(q, k, v, scale=0.3, **options)
