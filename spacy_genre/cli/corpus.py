@@ -3,7 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Optional
+from typing import Annotated, Any, Dict, List, Optional, Tuple
 
 import typer
 from wasabi import msg
@@ -68,6 +68,20 @@ def build_cli(
     copies: Annotated[
         float, typer.Option(help="Share of mentions to keep whose text is their title, 0 to 1.")
     ] = DEFAULTS.articles.copies,
+    weak_links: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            metavar="SRC=SHARE",
+            help="Share of links to keep, 0 to 1, of those that have this 'src' in a page's JSON.",
+        ),
+    ] = None,
+    max_per_title: Annotated[
+        int,
+        typer.Option(
+            help="The most mentions of one title in OUT/train, those of earlier sources first; "
+            "0 for no limit."
+        ),
+    ] = DEFAULTS.max_per_title,
     openings: Annotated[
         float,
         typer.Option(help="Share of later paragraphs that get the page's beginning, 0 to 1."),
@@ -119,6 +133,7 @@ def build_cli(
                 lists=lists,
                 years=years,
                 copies=copies,
+                weak_links=dict(map(_parse_share, weak_links or [])),
                 openings=openings,
                 seed=seed,
             ),
@@ -126,6 +141,7 @@ def build_cli(
             descriptions=descriptions,
             missing=missing.value,
             exclude=frozenset(_read_lines(exclude_pages) if exclude_pages is not None else []),
+            max_per_title=max_per_title,
             dev=dev,
             shards=shards,
             seed=seed,
@@ -141,6 +157,17 @@ def build_cli(
     except (OSError, ValueError, ImportError) as err:
         msg.fail("No corpus was written", reason_of(err), exits=1)
     _report(manifest, out)
+
+
+def _parse_share(value: str) -> Tuple[str, float]:
+    """Parse the value of --weak-links: SRC=SHARE."""
+    source, _, share = value.rpartition("=")
+    try:
+        return source, float(share)
+    except ValueError as err:
+        allowed = "SRC=SHARE, such as g=0.2"
+        message = Errors.D006.format(key="--weak-links", value=value, allowed=allowed)
+        raise ValueError(message) from err
 
 
 def _read_lines(path: Path) -> List[str]:

@@ -3,13 +3,22 @@
 import re
 import textwrap
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
-from typing import DefaultDict, Dict, Iterator, List, Optional, Set, Tuple
+from typing import DefaultDict, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
 from ..sources.languages import FOREIGN_DATE, FOREIGN_LIST
-from ..sources.pages import Page, Paragraph
-from .texts import LEAD, LINK, OWN_TITLE, REPEAT, SHORT_FORM, GoldMention, GoldText
+from ..sources.pages import Page, Paragraph, TextLink
+from .texts import (
+    LEAD,
+    LINK,
+    OWN_TITLE,
+    REPEAT,
+    SHORT_FORM,
+    WEAK_LINK,
+    GoldMention,
+    GoldText,
+)
 
 PARENTHESES = re.compile(r" \([^()]*\)$")
 # 1984, 44 BC, 1990s, May 5, 5 May, May 2001, 19th century: such links carry little information.
@@ -41,6 +50,8 @@ class ArticleOptions:
         lists, or lead to such pages.
     years (float): Share of links to years, dates and centuries to keep, 0 to 1.
     copies (float): Share of mentions to keep, 0 to 1, if their text is their title.
+    weak_links (Mapping[str, float]): Share of weak links to keep, 0 to 1, by their method
+        (`TextLink.method`). Weak links of other methods are all kept.
     openings (float): Share of the paragraphs after the first that get the beginning of the page as
         their `opening`, 0 to 1.
     seed (int): The random seed. What is drawn for a page depends on its title, not on other pages.
@@ -53,6 +64,7 @@ class ArticleOptions:
     lists: float = 0.25
     years: float = 0.05
     copies: float = 1.0
+    weak_links: Mapping[str, float] = field(default_factory=dict)
     openings: float = 0.75
     seed: int = 0
 
@@ -68,10 +80,14 @@ def page_texts(page: Page, options: ArticleOptions) -> List[GoldText]:
     pattern = _pattern_of(surfaces)
     texts = []
     for i, paragraph in enumerate(page.paragraphs):
-        mentions = [GoldMention(k.start, k.end, k.title) for k in paragraph.links]
+        mentions = [(_link_mention(link), link.method) for link in paragraph.links]
         if pattern is not None:
-            mentions += _unlinked_mentions(paragraph, pattern, surfaces)
-        kept = [m for m in mentions if rng.random() < _keep_share(m, paragraph, page, options)]
+            mentions += [(m, "") for m in _unlinked_mentions(paragraph, pattern, surfaces)]
+        kept = [
+            mention
+            for mention, method in mentions
+            if rng.random() < _keep_share(mention, method, paragraph, page, options)
+        ]
         title = page.title if options.leads and _is_lead(page, i) else ""
         if kept or title:
             kept.sort(key=lambda m: m.start)
@@ -83,16 +99,21 @@ def page_texts(page: Page, options: ArticleOptions) -> List[GoldText]:
     return texts
 
 
+def _link_mention(link: TextLink) -> GoldMention:
+    kind = WEAK_LINK if link.method else LINK
+    return GoldMention(link.start, link.end, link.title, kind=kind)
+
+
 def _is_lead(page: Page, i: int) -> bool:
     """Whether paragraph `i` is the first one that is not a list item."""
     return not page.paragraphs[i].is_list and all(p.is_list for p in page.paragraphs[:i])
 
 
 def _keep_share(
-    mention: GoldMention, paragraph: Paragraph, page: Page, options: ArticleOptions
+    mention: GoldMention, method: str, paragraph: Paragraph, page: Page, options: ArticleOptions
 ) -> float:
     """The probability that a mention is kept."""
-    share = 1.0
+    share = options.weak_links.get(method, 1.0)
     titles = (mention.title, page.title)
     if paragraph.is_list or any(map(_is_list, titles)):
         share *= options.lists

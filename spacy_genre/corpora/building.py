@@ -43,6 +43,8 @@ class CorpusOptions:
     missing (str): What to do with mentions whose title or id is not in the title set: "skip",
         "keep" or "fail".
     exclude (FrozenSet[str]): Titles of pages to leave out, such as those of a benchmark.
+    max_per_title (int): The most mentions of one title in `train`; 0 for no limit. The mentions of
+        earlier sources are kept, so put the most reliable sources first.
     dev (float): Share of pages that go to `dev` instead of `train`, 0 to 1. Of their mentions only
         links are kept.
     shards (int): Number of files of `train`, at least 1. Each shard must fit into memory.
@@ -54,6 +56,7 @@ class CorpusOptions:
     descriptions: bool = False
     missing: str = "skip"
     exclude: FrozenSet[str] = frozenset()
+    max_per_title: int = 0
     dev: float = 0.0
     shards: int = 16
     seed: int = 0
@@ -63,6 +66,7 @@ class CorpusOptions:
         shares = {"dev": self.dev}
         for key in ("lists", "years", "copies", "openings"):
             shares[key] = getattr(self.articles, key)
+        shares.update({f"weak_links[{k}]": v for k, v in self.articles.weak_links.items()})
         for key, value in shares.items():
             if not 0 <= value <= 1:
                 raise ValueError(Errors.D006.format(key=key, value=value, allowed="from 0 to 1"))
@@ -70,9 +74,10 @@ class CorpusOptions:
         if self.missing not in choices:
             allowed = f"one of {', '.join(choices)}"
             raise ValueError(Errors.D006.format(key="missing", value=self.missing, allowed=allowed))
-        if self.shards < 1:
-            message = Errors.D006.format(key="shards", value=self.shards, allowed="1 or more")
-            raise ValueError(message)
+        for key, lowest in (("shards", 1), ("max_per_title", 0)):
+            if (number := getattr(self, key)) < lowest:
+                message = Errors.D006.format(key=key, value=number, allowed=f"{lowest} or more")
+                raise ValueError(message)
 
 
 def build_corpus(
@@ -203,6 +208,8 @@ def _add_text(build: "_UnfinishedBuild", text: GoldText, options: CorpusOptions)
         part = "dev"
         links = [mention for mention in text.mentions if mention.kind == LINK]
         text = replace(text, mentions=tuple(links), title="")
+    elif options.max_per_title:
+        text = text.with_mentions(build.limit_titles(text.mentions, options.max_per_title))
     if not text.mentions and not text.title:
         build.counts["texts without mentions"] += 1
         return
@@ -231,6 +238,7 @@ class _UnfinishedBuild:
     counts (Counter[str]): Number of texts and mentions by kind.
     missing_titles (Counter[str]): The titles that are not in the title set.
     dropped (Counter[str]): Number of things left out of articles, by reason.
+    per_title (Counter[str]): Number of mentions of each title or id in `train`, if it is limited.
     digests (List[str]): The SHA-256 of each finished source.
     """
 
@@ -253,9 +261,22 @@ class _UnfinishedBuild:
         self.counts: Counter[str] = Counter(state.get("counts"))
         self.missing_titles: Counter[str] = Counter(state.get("missing_titles"))
         self.dropped: Counter[str] = Counter(state.get("dropped"))
+        self.per_title: Counter[str] = Counter(state.get("per_title"))
         self.sizes: Dict[str, int] = state.get("sizes", {})
         self.pending: Dict[str, List[bytes]] = {}
         self.last_checkpoint = time.monotonic()
+
+    def limit_titles(self, mentions: Sequence[GoldMention], limit: int) -> List[GoldMention]:
+        """Count mentions by title, and return those that are within the limit."""
+        kept = []
+        for mention in mentions:
+            key = mention.title or mention.id
+            if self.per_title[key] < limit:
+                self.per_title[key] += 1
+                kept.append(mention)
+            else:
+                self.counts["above the limit per title"] += 1
+        return kept
 
     def write(self, name: str, text: GoldText) -> None:
         """Add a text to a file; it is written at the next checkpoint.
@@ -289,7 +310,7 @@ class _UnfinishedBuild:
                 self.sizes[name] = file.tell()
         self.pending.clear()
         keys = ("signature", "n_sources", "n_items", "digests", "counts", "missing_titles")
-        state = {key: getattr(self, key) for key in (*keys, "dropped", "sizes")}
+        state = {key: getattr(self, key) for key in (*keys, "dropped", "per_title", "sizes")}
         write_atomically(self.state_path, srsly.json_dumps(state).encode("utf8", "surrogatepass"))
         self.last_checkpoint = time.monotonic()
 

@@ -14,13 +14,14 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 # Where a training pair comes from.
 LINK = "link"
+WEAK_LINK = "weak link"
 OWN_TITLE = "own title"
 REPEAT = "repeat"
 SHORT_FORM = "short form"
 ALIAS = "alias"
 LEAD = "lead"
 DESCRIPTION = "description"
-KINDS = (LINK, OWN_TITLE, REPEAT, SHORT_FORM, ALIAS, LEAD, DESCRIPTION)
+KINDS = (LINK, WEAK_LINK, OWN_TITLE, REPEAT, SHORT_FORM, ALIAS, LEAD, DESCRIPTION)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class GoldText:
         """
         text = text_of(row, "text", required=True)
         rows = list_of(row, "mentions")
-        mentions = tuple(_mention_from_row(row, text) for row in rows if not _is_unlinked(row))
+        mentions = tuple(_mention_from_row(row, text) for row in rows if not is_unlinked(row))
         return cls(
             text,
             mentions,
@@ -105,7 +106,7 @@ def _mention_to_row(mention: GoldMention) -> Dict[str, Any]:
     return row
 
 
-def _is_unlinked(row: Any) -> bool:
+def is_unlinked(row: Any) -> bool:
     """Whether a mention's title or id is given as null or empty."""
     keys = {"title", "id"}.intersection(row) if isinstance(row, Mapping) else ()
     return bool(keys) and not any(row[key] for key in keys)

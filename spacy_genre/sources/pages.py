@@ -11,11 +11,14 @@ class TextLink:
 
     start, end (int): Character offsets of the link's text.
     title (str): The title of the linked article; redirects are not resolved.
+    method (str): How the link was found, if it was not set by the authors of the article (a weak
+        link), or "".
     """
 
     start: int
     end: int
     title: str
+    method: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -301,3 +302,52 @@ def test_nothing_to_read(tmp_path):
     (tmp_path / "1.jsonl.gz").write_bytes(b"")
     with pytest.raises(ValueError, match=r"1.jsonl.gz can't be read: there is no text"):
         read(tmp_path)
+
+
+def test_weak_links_are_kept_by_method(tmp_path):
+    text = "Alpha, beta and gamma."
+    links = [
+        {"start": 0, "end": 5, "title": "A"},
+        {"start": 7, "end": 11, "title": "B", "src": "g"},
+        {"start": 16, "end": 21, "title": "C", "src": "l"},
+    ]
+    rows = [
+        {"title": f"Page {i}", "paragraphs": [{"text": text, "links": links}]} for i in range(200)
+    ]
+    source = tmp_path / "pages.jsonl"
+    srsly.write_jsonl(source, rows)
+    options = replace(OPTIONS, articles=ArticleOptions(weak_links={"g": 0.25}), dev=0.5)
+    counts = build_corpus([source], tmp_path / "corpus", None, options)["counts"]
+    n_train, n_dev = counts["train"], counts["dev"]
+    # Links that nobody has set are no gold for an evaluation.
+    assert counts["link"] == n_train + n_dev == 200
+    assert n_train < counts["weak link"] < 1.5 * n_train
+    dev = rows_of(tmp_path / "corpus" / "dev")
+    assert {m["title"] for row in dev for m in row["mentions"]} == {"A"}
+
+
+def test_the_first_mentions_of_a_title_are_kept(tmp_path, source):
+    options = replace(OPTIONS, max_per_title=5)
+    reliable = tmp_path / "reliable.jsonl"
+    mention = {"start": 0, "end": 5, "title": "Einstein"}
+    srsly.write_jsonl(reliable, [{"text": f"Alpha {i}", "mentions": [mention]} for i in range(3)])
+    manifest = build_corpus([reliable, source], tmp_path / "corpus", None, options)
+    mentions = [m for row in rows_of(tmp_path / "corpus" / "train") for m in row["mentions"]]
+    titles = [m.get("title", m.get("id")) for m in mentions]
+    assert {title: titles.count(title) for title in titles} == {
+        "Einstein": 5,
+        "Q6": 5,
+        "Lutetia": 5,
+    }
+    assert manifest["counts"]["above the limit per title"] == 3 * 200 - 12
+    texts = [row["text"] for row in rows_of(tmp_path / "corpus" / "train")]
+    assert {f"Alpha {i}" for i in range(3)} <= set(texts)
+
+
+@pytest.mark.parametrize("value", ["g", "g=much", "g=2"])
+def test_a_share_that_is_none(tmp_path, source, value):
+    command = ["corpus", "build", f"{source}", f"{tmp_path}/corpus", "--weak-links", value]
+    found = CliRunner().invoke(genre_cli, command)
+    assert found.exit_code == 1
+    assert "[D006]" in found.output
+    assert not (tmp_path / "corpus").exists()

@@ -10,7 +10,7 @@ from ...errors import Errors, Warnings
 from ...sources.mediawiki import NotAnArticle, Wiki
 from ...sources.pages import Page, Paragraph, TextLink
 from ..articles import ArticleOptions, page_texts
-from ..texts import GoldText, text_of
+from ..texts import GoldText, is_unlinked, text_of
 from . import blink, doccano, kilt, prodigy, spacy_links
 
 # Keys that hold annotations in one of the formats.
@@ -93,12 +93,20 @@ def _page_of_row(row: Dict[str, Any]) -> Page:
         if not paragraph["text"].strip():
             continue
         text = GoldText.from_row({"text": paragraph["text"], "mentions": paragraph.get("links")})
-        links = [TextLink(m.start, m.end, _article_title(m.title)) for m in text.mentions]
+        links = [
+            TextLink(m.start, m.end, _article_title(m.title), text_of(link, "src"))
+            for m, link in zip(text.mentions, _linked(paragraph), strict=True)
+        ]
         # Such data has no wikitext any more, but often the names of HTML tags.
         is_list = paragraph.get("tag") in ("li", "dd", "dt")
         article_links = tuple(link for link in links if link.title)
         paragraphs.append(Paragraph(text.text, article_links, is_list))
     return Page(text_of(row, "title"), paragraphs)
+
+
+def _linked(paragraph: Dict[str, Any]) -> List[Any]:
+    """The links of a paragraph that `GoldText.from_row` keeps."""
+    return [link for link in paragraph.get("links") or [] if not is_unlinked(link)]
 
 
 def _article_title(title: str) -> str:
