@@ -257,8 +257,8 @@ class Errors:
     )
     N006 = (
         "[N006] {url} is not the file that the dump describes: its {what} is {found}, and "
-        "{expected} is right. The downloaded file was deleted. Try again later, or another mirror "
-        "(--mirror URL)."
+        "{expected} is right. Nothing of it is used. Try again later, or another mirror (--mirror "
+        "URL)."
     )
     N007 = (
         "[N007] There is not enough space in {folder}: {needed} are needed, and {free} are free. "

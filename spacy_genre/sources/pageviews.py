@@ -7,7 +7,7 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 
 from ..errors import Errors
 from .files import SourceFile
-from .languages import SAME_LANGUAGE
+from .languages import EARLIER_CODES, SAME_LANGUAGE
 from .mediawiki import title_of_key
 from .source_data import SourceData
 
@@ -35,8 +35,8 @@ def read_pageviews(source: SourceFile, data: SourceData, *, language: str) -> No
     """
     if not language:
         raise ValueError(Errors.F017.format(path=source.path))
-    # The files have the wiki's address, but a code of the database may be given.
-    codes = {language, SAME_LANGUAGE.get(language, language)}
+    # The files have the code of the wiki's address; the given one may be that of the database.
+    codes = {codes.get(language, language) for codes in ({}, SAME_LANGUAGE, EARLIER_CODES)}
     prefixes = tuple(f"{code}{site} ".encode() for code in codes for site in SITES)
     known = (data.titles, data.redirects, data.listed, data.listed_redirects)
     for line in source.stream:

@@ -36,9 +36,7 @@ class TitleSetFile:
         return Errors.T028.format(name=self.name, folder=folder, names=names)
 
 
-def TitleSet_v1(
-    path: Optional[str] = None, name: Optional[str] = None
-) -> Callable[[], TitleSet]:
+def TitleSet_v1(path: Optional[str] = None, name: Optional[str] = None) -> Callable[[], TitleSet]:
     """Load a title set from a file. Registered as `spacy_genre.TitleSet.v1` in `misc`.
 
     path (Optional[str]): A file written by `TitleSet.save` or `spacy genre titles build`.
