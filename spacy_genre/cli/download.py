@@ -8,6 +8,7 @@ import typer
 from wasabi import msg
 
 from ..sources import Options
+from ..sources.download import download_title_set
 from ..sources.dumps import MIRROR
 from ..user_data import DATA_VARIABLE, title_set_path
 from .build_titles import GeneratedNames, ModelOption, name_tokenizer, report_titles, show_warnings
@@ -95,9 +96,6 @@ def download_cli(
     Use it with: nlp.add_pipe("genre_linker", config={"titles":
     {"@misc": "spacy_genre.TitleSet.v1", "name": "en"}})
     """
-    # Imported lazily, since requests takes a while to import.
-    from ..sources.download import download_title_set
-
     try:
         with show_warnings():
             titles, path = download_title_set(

@@ -19,11 +19,12 @@ from ..tokenization import NameTokenizer
 from ..user_data import data_folder, title_set_path
 from .build import Options, build_from_sources
 from .dumps import ARTICLES, DATE, MIRROR, TABLES, Dump, find_dump, find_pageviews, wiki_of
-from .transfer import RemoteFile, check_free_space, fetch, format_size, make_session
+from .transfer import RemoteFile, check_free_space, fetch, format_size, make_session, missing_bytes
 
-# An upper limit of the size of a title set, as a share of the size of the compressed tables. (That of
-# English Wikipedia is a quarter.)
+# An upper limit of the size of a title set, as a share of the size of the compressed tables. For
+# English Wikipedia it is about a quarter.
 SET_SHARE = 0.5
+OPTIONS = Options(exclude_disambiguation=True)
 # In the folder of a dump as long as no title set was built from it.
 MARKER = ".unfinished"
 
@@ -38,7 +39,7 @@ def download_title_set(
     pageviews_url: Optional[str] = None,
     date: Optional[str] = None,
     aliases: bool = False,
-    options: Options = Options(exclude_disambiguation=True),
+    options: Options = OPTIONS,
     trie: str = "titles",
     n_process: int = 1,
     keep_files: bool = False,
@@ -166,8 +167,7 @@ def _fetch_all(
     target.mkdir(exist_ok=True)
     (target / MARKER).touch()
     tables = sum(file.size or 0 for file in files if file.name.endswith(".sql.gz"))
-    present = sum(file.stat().st_size for file in target.iterdir())
-    missing = max(sum(file.size or 0 for file in files) - present, 0)
+    missing = sum(missing_bytes(file, target) for file in files)
     check_free_space(target, missing + int(SET_SHARE * tables))
     return [fetch(session, file, target, progress=progress) for file in files]
 

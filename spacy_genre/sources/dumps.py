@@ -89,17 +89,17 @@ def find_dump(
         try:
             return _read_dump(session, url, wiki, date, jobs)
         except IncompleteDump as err:
-            reasons = f"{date}: {err}"
-            raise ValueError(Errors.N004.format(wiki=wiki, url=url, reasons=reasons)) from err
-    reasons = []
-    for date in _list_dates(session, f"{url}/", language)[:N_DUMPS]:
+            reason = f"{date}: {err}"
+            raise ValueError(Errors.N004.format(wiki=wiki, url=url, reasons=reason)) from err
+    problems = []
+    for listed in _list_dates(session, f"{url}/", language)[:N_DUMPS]:
         try:
-            return _read_dump(session, url, wiki, date, jobs)
+            return _read_dump(session, url, wiki, listed, jobs)
         except FileNotFoundError:
-            reasons.append(f"{date}: it has no dumpstatus.json")
+            problems.append(f"{listed}: it has no dumpstatus.json")
         except IncompleteDump as err:
-            reasons.append(f"{date}: {err}")
-    raise ValueError(Errors.N004.format(wiki=wiki, url=url, reasons="; ".join(reasons)))
+            problems.append(f"{listed}: {err}")
+    raise ValueError(Errors.N004.format(wiki=wiki, url=url, reasons="; ".join(problems)))
 
 
 def find_pageviews(session: requests.Session, url: str, date: str) -> Tuple[List[RemoteFile], int]:
@@ -155,8 +155,8 @@ def _read_dump(
     entries: Dict[str, Dict[str, Any]] = {}
     for name in jobs:
         job = all_jobs.get(name) if isinstance(all_jobs, dict) else None
-        state = job.get("status", "unknown") if isinstance(job, dict) else "missing"
-        if state != "done" or not job.get("files"):
+        if not isinstance(job, dict) or job.get("status") != "done" or not job.get("files"):
+            state = job.get("status") if isinstance(job, dict) else "missing"
             raise IncompleteDump(f"the state of the job {name} is {state!r}")
         entries.update(job["files"])
     if all(entry.get("sha1") or entry.get("md5") for entry in entries.values()):

@@ -1,7 +1,7 @@
 """Downloads over HTTP that continue where they were interrupted.
 
-The retries of requests, and tqdm's progress bars, are used. What they lack is here: a partial file that
-a later call continues, if the server still has the same file, and the verification of the whole.
+The package requests repeats requests. What it lacks is here: a partial file that a later call
+continues if the server still has the same file, and the verification of the whole file.
 """
 
 import errno
@@ -24,8 +24,8 @@ from urllib3.util import Retry
 from ..errors import Errors
 from .files import BLOCK, open_source
 
-# The number of retries without any progress, and the seconds before the second one. The time doubles
-# with each further one, or is what the server says in Retry-After.
+# The number of retries without progress, and the seconds before the second one. The time doubles
+# each time, or is what the server says in Retry-After.
 N_RETRIES = 4
 BACKOFF = 1.0
 TIMEOUT = (20, 60)  # seconds to connect, and between two blocks of data
@@ -131,6 +131,13 @@ def fetch(
     part.path.replace(path)
     part.delete()
     return path
+
+
+def missing_bytes(file: RemoteFile, folder: Path) -> int:
+    """RETURNS (int): The bytes of a file that `fetch` has yet to download, 0 if that is unknown."""
+    if (folder / file.name).exists():
+        return 0
+    return _PartialFile(folder / f"{file.name}.part", file).n_missing
 
 
 def check_free_space(folder: Path, n_bytes: int) -> None:
