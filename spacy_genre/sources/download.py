@@ -21,9 +21,6 @@ from .build import Options, build_from_sources
 from .dumps import ARTICLES, DATE, MIRROR, TABLES, Dump, find_dump, find_pageviews, wiki_of
 from .transfer import RemoteFile, check_free_space, fetch, format_size, make_session, missing_bytes
 
-# An upper limit of the size of a title set, as a share of the size of the compressed tables. For
-# English Wikipedia it is about a quarter.
-SET_SHARE = 0.5
 OPTIONS = Options(exclude_disambiguation=True)
 # In the folder of a dump as long as no title set was built from it.
 MARKER = ".unfinished"
@@ -91,6 +88,7 @@ def download_title_set(
             options = replace(options, pageviews_of=language)
         target = downloads / f"{wiki}-{dump.date}"
         report(_describe(dump, files, target))
+        _make_room(files, target)
         paths = _fetch_all(session, files, target, progress=progress)
         report(f"Building the title set {path.name.removesuffix(path.suffix)!r}")
         titles = build_from_sources(
@@ -157,18 +155,27 @@ def _find_views(session: requests.Session, url: str, dump: Dump) -> List[RemoteF
 
 def _describe(dump: Dump, files: Sequence[RemoteFile], target: Path) -> str:
     size = format_size(sum(file.size or 0 for file in files))
-    return f"Downloading {len(files)} files of {dump.wiki}, {dump.date} ({size}), to {target}"
+    missing = format_size(sum(missing_bytes(file, target) for file in files))
+    what = f"{len(files)} files of {dump.wiki}, {dump.date}"
+    return f"Downloading {what} ({missing} of {size}) to {target}"
+
+
+def _make_room(files: Sequence[RemoteFile], target: Path) -> None:
+    """Create the folder of a download.
+
+    RAISES (OSError): If there is not enough space for the files and the title set. The title set is
+        smaller than the compressed tables: for English Wikipedia, about a quarter of their size.
+    """
+    target.mkdir(exist_ok=True)
+    (target / MARKER).touch()
+    tables = sum(file.size or 0 for file in files if file.name.endswith(".sql.gz"))
+    check_free_space(target, sum(missing_bytes(file, target) for file in files) + tables)
 
 
 def _fetch_all(
     session: requests.Session, files: Sequence[RemoteFile], target: Path, *, progress: bool
 ) -> List[Path]:
     """Download the files one after the other, as Wikimedia asks for."""
-    target.mkdir(exist_ok=True)
-    (target / MARKER).touch()
-    tables = sum(file.size or 0 for file in files if file.name.endswith(".sql.gz"))
-    missing = sum(missing_bytes(file, target) for file in files)
-    check_free_space(target, missing + int(SET_SHARE * tables))
     return [fetch(session, file, target, progress=progress) for file in files]
 
 
