@@ -1,5 +1,5 @@
-"""A mirror of Wikimedia's dumps on this machine, with the true layout and formats, which can fail in
-the ways that real ones do."""
+"""A mirror of Wikimedia's dumps on this machine, with the true layout and formats, which can fail as
+real ones do."""
 
 import gzip
 import hashlib
@@ -15,6 +15,7 @@ from typing import Dict, Iterable, List, Optional, Tuple
 from .wikimedia import articles_xml, page_row, redirect_row, write_table
 
 DATE = "20260101"
+PAGE = {"Content-Type": "text/html"}
 JOBS = {"page": "pagetable", "redirect": "redirecttable", "page_props": "pagepropstable"}
 
 
@@ -87,13 +88,10 @@ def make_handler(mirror: Mirror) -> type:
                 mirror.busy -= 1
                 return self.send(503, b"busy", {"Retry-After": "0"}, body)
             if mirror.web_page is not None:
-                return self.send(200, mirror.web_page, {"Content-Type": "text/html"}, body)
+                return self.send(200, mirror.web_page, PAGE, body)
             if content is None:
-                return self.send(
-                    404, b"<html>Not Found</html>", {"Content-Type": "text/html"}, body
-                )
-            kind = "text/html" if is_page else "application/octet-stream"
-            headers = {"Content-Type": kind}
+                return self.send(404, b"<html>Not Found</html>", PAGE, body)
+            headers = dict(PAGE) if is_page else {"Content-Type": "application/octet-stream"}
             if mirror.encoding and self.path.endswith(".gz"):
                 headers["Content-Encoding"] = mirror.encoding
             etag = f'"{hashlib.md5(content).hexdigest()}"'
@@ -146,16 +144,13 @@ def add_dump(
     pages: Title, the target if it is a redirect, and the Wikidata id of each page.
     articles: As for `articles_xml`, in two files.
     """
-    pages = list(enumerate(pages, start=1))
-    rows = {
-        "page": [
-            page_row(i, title, redirect=target is not None) for i, (title, target, _) in pages
-        ],
-        "redirect": [redirect_row(i, target) for i, (_, target, _) in pages if target],
-        "page_props": [
-            (i, b"wikibase_item", kb_id.encode(), None) for i, (_, _, kb_id) in pages if kb_id
-        ],
-    }
+    rows: Dict[str, List] = {"page": [], "redirect": [], "page_props": []}
+    for i, (title, target, kb_id) in enumerate(pages, start=1):
+        rows["page"].append(page_row(i, title, redirect=target is not None))
+        if target:
+            rows["redirect"].append(redirect_row(i, target))
+        if kb_id:
+            rows["page_props"].append((i, b"wikibase_item", kb_id.encode(), None))
     files: Dict[str, Dict[str, bytes]] = {}
     for table, job in JOBS.items():
         write_table(folder / "table", table, rows[table])

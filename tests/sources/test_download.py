@@ -1,4 +1,4 @@
-"""From a language to a title set that a component uses, by a mirror of Wikimedia on this machine."""
+"""From a language to a title set that a component uses, by a mirror on this machine."""
 
 import os
 import shutil
@@ -278,6 +278,10 @@ def test_too_little_space(mirror, data, monkeypatch):
     output = fail(mirror)
     assert "N007" in output
     assert "1 kB are free" in output
+    # There is space for the tables, but not for the title set.
+    sizes = [len(content) for path, content in mirror.files.items() if path.endswith(".sql.gz")]
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SIZE(10**12, 10**12, sum(sizes) + 9))
+    assert "N007" in fail(mirror)
     assert [path for path, _ in mirror.requests if path.endswith(".gz")] == []
     monkeypatch.undo()
 
