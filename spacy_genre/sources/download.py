@@ -89,7 +89,8 @@ def download_title_set(
         target = downloads / f"{wiki}-{dump.date}"
         report(_describe(dump, files, target))
         _make_room(files, target)
-        paths = _fetch_all(session, files, target, progress=progress)
+        # One after the other, since Wikimedia limits the number of connections.
+        paths = [fetch(session, file, target, progress=progress) for file in files]
         report(f"Building the title set {path.name.removesuffix(path.suffix)!r}")
         titles = build_from_sources(
             paths, tokenizer, options, trie=trie, n_process=n_process, progress=progress
@@ -166,17 +167,11 @@ def _make_room(files: Sequence[RemoteFile], target: Path) -> None:
     RAISES (OSError): If there is not enough space for the files and the title set. The title set is
         smaller than the compressed tables: for English Wikipedia, about a quarter of their size.
     """
+    tables = sum(file.size or 0 for file in files if file.name.endswith(".sql.gz"))
+    missing = sum(missing_bytes(file, target) for file in files)
+    check_free_space(target.parent, missing + tables)
     target.mkdir(exist_ok=True)
     (target / MARKER).touch()
-    tables = sum(file.size or 0 for file in files if file.name.endswith(".sql.gz"))
-    check_free_space(target, sum(missing_bytes(file, target) for file in files) + tables)
-
-
-def _fetch_all(
-    session: requests.Session, files: Sequence[RemoteFile], target: Path, *, progress: bool
-) -> List[Path]:
-    """Download the files one after the other, as Wikimedia asks for."""
-    return [fetch(session, file, target, progress=progress) for file in files]
 
 
 def _clean_up(downloads: Path, wiki: str, target: Path, keep_files: bool) -> None:

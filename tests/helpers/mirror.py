@@ -1,6 +1,7 @@
-"""A mirror of Wikimedia's dumps on this machine, with the true layout and formats, which can fail as
-real ones do."""
+"""A mirror of Wikimedia's dumps on this machine, with the true layout and formats, that can fail
+as real ones do."""
 
+import bz2
 import gzip
 import hashlib
 import json
@@ -157,7 +158,7 @@ def add_dump(
         files[job] = {f"{table}.sql.gz": (folder / "table").read_bytes()}
     if parts := list(articles):
         files["articlesdump"] = {
-            f"pages-articles{i}.xml-p{i}p{i}.bz2": articles_xml([part])
+            f"pages-articles{i}.xml-p{i}p{i}.bz2": bz2.compress(articles_xml([part]))
             for i, part in enumerate(parts, start=1)
         }
     jobs = {}
