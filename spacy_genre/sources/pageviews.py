@@ -69,7 +69,7 @@ def keep_most_read(
         their redirects.
     RAISES (ValueError): If no title has any views.
     """
-    if not data.views:
+    if not any(data.views.values()):
         raise ValueError(Errors.F018)
     n_redirects = Counter(redirects.values())
     titles = [name for name in names if name not in data.listed]
