@@ -59,16 +59,18 @@ def _write_and_replace(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, timeout: float = -1) -> Iterator[None]:
     """Hold an exclusive lock on a file, to read it and write it again. Other processes and threads
     that lock the same file wait. The lock is an empty file `.NAME.lock` in the same folder. It is
     not removed, since others may be waiting for it.
 
     path (Path): The file to lock.
+    timeout (float): The maximum number of seconds to wait. -1 for no maximum.
     RAISES (OSError): If the lock file can't be written.
+    RAISES (filelock.Timeout): If others hold the lock for longer.
     """
     target = path.resolve()
-    with FileLock(target.with_name(f".{target.name}.lock")):
+    with FileLock(target.with_name(f".{target.name}.lock"), timeout=timeout):
         yield
 
 

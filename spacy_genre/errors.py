@@ -94,6 +94,19 @@ class Errors:
         "titles = TitleSet.open(path). Write a new file under another name and rename it "
         "('mv NEW {path}'), as TitleSet.save does: then the set in use keeps the old file."
     )
+    T028 = (
+        "[T028] There is no title set {name!r} in {folder}; there are: {names}. Download one with "
+        "'python -m spacy genre download LANGUAGE', give the file of a set as 'path' instead of "
+        "'name', or set the environment variable SPACY_GENRE_DATA to the folder that has it."
+    )
+    T029 = (
+        "[T029] {name!r} can't be the name of a downloaded title set: a name has ASCII letters, "
+        "digits, '-', '_' and '.', and begins with a letter or a digit. Give a file as 'path'."
+    )
+    T030 = (
+        "[T030] The title set has both a path ({path!r}) and a name ({name!r}). Set one of them "
+        "to null."
+    )
 
     # Models
     M001 = (
@@ -206,6 +219,65 @@ class Errors:
     F015 = (
         "[F015] The package 'matplotlib' is missing, and without it plots can't be drawn. Install "
         'it: pip install "spacy_genre[evaluation]", or use --html, which needs nothing.'
+    )
+    F017 = (
+        "[F017] {path} is a file of pageviews of all wikis, so the wiki must be named: "
+        "--pageviews-of LANGUAGE, as in the address of the Wikipedia (en for en.wikipedia.org)."
+    )
+    F018 = (
+        "[F018] The most read titles are wanted, but the sources have no views of any title. "
+        "Nothing was written. Give hourly files of pageviews (pageviews-*.gz) with views of this "
+        "wiki, and --pageviews-of LANGUAGE, or leave out --most-read."
+    )
+
+    # Downloads
+    N001 = (
+        "[N001] {url} can't be read: {reason}. Nothing that was downloaded before is lost: the "
+        "same command continues. If it fails again, try another mirror (--mirror URL)."
+    )
+    N002 = (
+        "[N002] {url} does not exist: the mirror has no Wikipedia {language!r}. Give the language "
+        "as in the address of the Wikipedia: 'de' for de.wikipedia.org, 'simple' for "
+        "simple.wikipedia.org. A mirror (--mirror URL) is the address of the folder that has the "
+        "folders of the wikis, such as https://dumps.wikimedia.org."
+    )
+    N003 = (
+        "[N003] {url} is a web page, not {expected}: perhaps that of a proxy or of a login to the "
+        "network, or the address of the mirror is wrong. Open it in a browser, or try another "
+        "mirror (--mirror URL). Nothing that was downloaded before is lost."
+    )
+    N004 = (
+        "[N004] No dump of {wiki} at {url} has all files that are needed: {reasons}. Try a date "
+        "before (--date YYYYMMDD), another mirror (--mirror URL), or wait until the dump is "
+        "finished."
+    )
+    N005 = (
+        "[N005] {url} does not exist. The mirror may not have this file (yet): try another one "
+        "(--mirror URL) or another date (--date YYYYMMDD)."
+    )
+    N006 = (
+        "[N006] {url} is not the file that the dump describes: its {what} is {found}, and "
+        "{expected} is right. Nothing of it is used. Try again later, or another mirror (--mirror "
+        "URL)."
+    )
+    N007 = (
+        "[N007] There is not enough space in {folder}: {needed} are needed, and {free} are free. "
+        "Make space, or give a folder on another disk (--data-dir FOLDER, or the environment "
+        "variable SPACY_GENRE_DATA). Nothing that was downloaded before is lost."
+    )
+    N008 = (
+        "[N008] The mirror has none of the files of pageviews {url}, by which the most read titles "
+        "are found. Give the folder of another mirror (--pageviews-url URL), or leave out "
+        "--most-read."
+    )
+    N009 = "[N009] {option} is {value!r}; it must be {allowed}."
+    N010 = (
+        "[N010] Another process is downloading {wiki} to {folder}. Wait until it has ended, or "
+        "give another folder (--data-dir FOLDER)."
+    )
+    N011 = (
+        "[N011] {path} exists; nothing was downloaded. Replace it with --force, or give the new "
+        "set another name (--name NAME)."
     )
 
     # The search
@@ -441,4 +513,8 @@ class Warnings:
         "missing: the model runs on the CPU, and spacy.prefer_gpu() returns False. Install CuPy "
         'for your version of CUDA (pip install "spacy_genre[cuda12x]"), and call '
         "spacy.prefer_gpu() before the pipeline is created."
+    )
+    W021 = (
+        "[W021] {n} of the {n_all} hourly files of pageviews are missing at {url}, so the titles "
+        "are ranked by the others."
     )

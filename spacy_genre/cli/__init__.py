@@ -4,6 +4,7 @@ import typer
 from spacy.cli._util import app
 
 from .corpus import corpus_cli
+from .download import download_cli
 from .evaluate import evaluate_cli
 from .init_config import init_config_cli
 from .output import escape_unencodable_output
@@ -19,6 +20,7 @@ genre_cli = typer.Typer(
 )
 genre_cli.add_typer(titles_cli, name="titles")
 genre_cli.add_typer(corpus_cli, name="corpus")
+genre_cli.command("download")(download_cli)
 genre_cli.command("init-config")(init_config_cli)
 genre_cli.command(
     "train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}

@@ -1,9 +1,5 @@
 """`python -m spacy genre titles …`: commands for title sets."""
 
-import sys
-import warnings
-from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Dict, Iterator, List, Optional, Tuple
 
@@ -12,35 +8,25 @@ from wasabi import msg
 
 from ..atomic import locked
 from ..errors import Errors
-from ..sources import Options, build_from_sources
 from ..sources.lists import problem_of
 from ..titles import TitleSet
 from ..titles.loaders import EMBEDDED
 from ..titles.merging import merge_titles
-from ..tokenization import NameTokenizer
-from .output import reason_of, show_counts
+from .build_titles import (
+    ForceOption,
+    ModelOption,
+    OutArgument,
+    build_cli,
+    name_tokenizer,
+    warn_of_invalid_names,
+)
+from .output import reason_of
 
 titles_cli = typer.Typer(
     help="Build and edit title sets, the names to link to.", no_args_is_help=True
 )
 
 TitlesArgument = Annotated[Path, typer.Argument(help="The file of a title set.")]
-OutArgument = Annotated[Path, typer.Argument(help="The file to write the title set to.")]
-ModelOption = Annotated[
-    Optional[str],
-    typer.Option(
-        help="The model that generates the names: a folder, or a name on the Hugging Face hub. "
-        "[default: the model inside the package]"
-    ),
-]
-ForceOption = Annotated[bool, typer.Option("--force", "-F", help="Replace OUT if it exists.")]
-
-
-class GeneratedNames(str, Enum):
-    """The choices of --trie: the names that the model generates."""
-
-    titles = "titles"
-    titles_and_redirects = "titles+redirects"
 
 
 @titles_cli.callback()
@@ -48,158 +34,7 @@ def titles() -> None:
     """Build and edit title sets, the names to link to."""
 
 
-@titles_cli.command("build")
-def build_cli(
-    sources: Annotated[
-        List[Path],
-        typer.Argument(help="The files to read names from, in any combination (see above)."),
-    ],
-    out: OutArgument,
-    model: ModelOption = None,
-    trie: Annotated[
-        GeneratedNames,
-        typer.Option(
-            help="The names that the model generates. With 'titles+redirects', a generated "
-            "redirect stands for its title."
-        ),
-    ] = GeneratedNames.titles,
-    links: Annotated[
-        bool,
-        typer.Option(
-            help="Parse the texts of articles (XML) and count their links by target and anchor. "
-            "This takes most of the time."
-        ),
-    ] = True,
-    anchors: Annotated[
-        bool, typer.Option(help="Use the anchors of links as aliases, with counts.")
-    ] = True,
-    linked: Annotated[
-        bool,
-        typer.Option(
-            "--linked",
-            help="Also use targets of links and redirects as names if the sources have no page of "
-            "that title, for a dump of a part of a wiki.",
-        ),
-    ] = False,
-    exclude_disambiguation: Annotated[
-        bool, typer.Option("--exclude-disambiguation", help="Exclude disambiguation pages.")
-    ] = False,
-    exclude_lists: Annotated[
-        bool, typer.Option("--exclude-lists", help="Exclude 'List of ...' and similar pages.")
-    ] = False,
-    exclude_without_id: Annotated[
-        bool, typer.Option("--exclude-without-id", help="Exclude a wiki's titles without an id.")
-    ] = False,
-    shared_ids: Annotated[
-        bool,
-        typer.Option(
-            "--shared-ids", help="Allow several names of your own lists to have the same id."
-        ),
-    ] = False,
-    name_column: Annotated[
-        Optional[str],
-        typer.Option(
-            help="The column (or JSON key) of your own lists that has the names: a name of the "
-            "header, or a number from 1 if there is no header. [default: detected]"
-        ),
-    ] = None,
-    id_column: Annotated[
-        Optional[str],
-        typer.Option(help="The column (or JSON key) that has the ids. [default: detected]"),
-    ] = None,
-    skip_invalid: Annotated[
-        bool,
-        typer.Option(
-            "--skip-invalid", help="Skip invalid names of your own lists instead of failing."
-        ),
-    ] = False,
-    n_process: Annotated[
-        int,
-        typer.Option(
-            "--n-process", "-p", min=1, help="The number of processes that parse articles."
-        ),
-    ] = 1,
-    force: ForceOption = False,
-) -> None:
-    """Build a title set from Wikimedia's files and your own lists.
-
-    The kind of a file is detected by its content. Files may be compressed (.gz, .bz2):
-
-    - *-page.sql.gz: the titles of a wiki. Add *-redirect.sql.gz for the targets of redirects, and
-    *-page_props.sql.gz for Wikidata ids and short descriptions.
-
-    - *-all-titles-in-ns0.gz: all titles of a wiki, including redirects.
-
-    - *-pages-articles*.xml.bz2: titles, redirects, and links with their anchors, counted.
-
-    - your own list: plain text with one name per line; TSV or CSV with the columns name, id,
-    aliases, redirects (separated by |), description, count; or JSONL with the same keys, where
-    aliases and redirects are lists. Common names of columns, such as title, itemLabel and qid, are
-    known, too.
-
-    The English Wikipedia with Wikidata ids:
-
-    python -m spacy genre titles build enwiki-latest-page.sql.gz enwiki-latest-redirect.sql.gz
-    enwiki-latest-page_props.sql.gz enwiki.titles --exclude-disambiguation
-
-    Use it with: nlp.add_pipe("genre_linker", config={"titles":
-    {"@misc": "spacy_genre.TitleSet.v1", "path": "OUT"}})
-    """
-    options = Options(
-        links=links,
-        anchors=anchors,
-        linked=linked,
-        exclude_disambiguation=exclude_disambiguation,
-        exclude_lists=exclude_lists,
-        exclude_without_id=exclude_without_id,
-        shared_ids=shared_ids,
-        name_column=name_column,
-        id_column=id_column,
-    )
-    try:
-        if out.exists() and not force:
-            raise ValueError(Errors.T015.format(path=out))
-        with _show_warnings():
-            titles = build_from_sources(
-                sources,
-                _name_tokenizer(model),
-                options,
-                trie=trie.value,
-                skip_invalid=skip_invalid,
-                n_process=n_process,
-                progress=sys.stderr.isatty(),
-            )
-        titles.save(out)
-    except (OSError, ValueError, ImportError) as err:
-        msg.fail("No title set was written", reason_of(err), exits=1)
-    _report(titles, out)
-
-
-@contextmanager
-def _show_warnings() -> Iterator[None]:
-    """Print the warnings of this package without a line of code."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        if str(warning.message).startswith("[W0"):
-            msg.warn(str(warning.message))
-
-
-def _report(titles: TitleSet, out: Path) -> None:
-    """Print the counts of a new title set and of what was left out."""
-    header = titles.header
-    show_counts("found", {what: n for what, n in header["counts"].items() if n})
-    invalid = {f"invalid {what}": n for what, n in header["dropped"].items()}
-    left_out = {**header["left_out"], **invalid}
-    show_counts("left out", {what: n for what, n in left_out.items() if n})
-    _warn_of_invalid_names(titles)
-    msg.good(f"Wrote {len(titles):,} names to {out} ({out.stat().st_size:,} bytes)")
-
-
-def _warn_of_invalid_names(titles: TitleSet) -> None:
-    if n := titles.header["dropped"]["names"]:
-        msg.warn(f"Left out {n:,} invalid names")
+titles_cli.command("build")(build_cli)
 
 
 @titles_cli.command("info")
@@ -307,7 +142,7 @@ def add_cli(
     try:
         if problem := problem_of({"name": name, "id": kb_id, "aliases": alias}):
             raise ValueError(Errors.T026.format(reason=problem))
-        tokenizer = _name_tokenizer(model)
+        tokenizer = name_tokenizer(model)
         name, kb_id = name.strip(), kb_id and kb_id.strip()
         with locked(titles):
             title_set = TitleSet.open(titles, tokenizer=tokenizer)
@@ -338,11 +173,11 @@ def merge_cli(
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))
-        merged = merge_titles(_open(first), _open(second), _name_tokenizer(model))
+        merged = merge_titles(_open(first), _open(second), name_tokenizer(model))
         merged.save(out)
     except (OSError, ValueError) as err:
         msg.fail("No title set was written", reason_of(err), exits=1)
-    _warn_of_invalid_names(merged)
+    warn_of_invalid_names(merged)
     msg.good(f"Wrote {len(merged):,} names to {out}")
 
 
@@ -365,7 +200,7 @@ def numbers_cli(
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))
-        numbers = with_numerical_identifiers(_open(titles), _name_tokenizer(model), seed=seed)
+        numbers = with_numerical_identifiers(_open(titles), name_tokenizer(model), seed=seed)
         numbers.save(out)
     except (OSError, ValueError) as err:
         msg.fail("No title set was written", reason_of(err), exits=1)
@@ -408,10 +243,3 @@ def _open(path: Path) -> TitleSet:
     except (OSError, ValueError) as err:
         msg.fail("Can't open the title set", reason_of(err), exits=1)
         raise  # not reached: the line above exits
-
-
-def _name_tokenizer(model: Optional[str]) -> NameTokenizer:
-    # Imported lazily, since torch and transformers take seconds to import.
-    from ..model.loading import load_name_tokenizer
-
-    return load_name_tokenizer(model)

@@ -17,6 +17,7 @@ from .files import SourceFile, open_source
 from .formats import detect_kind
 from .languages import DISAMBIGUATION_SUFFIXES, FOREIGN_LIST
 from .lists import find_line, read_jsonl, read_lines
+from .pageviews import keep_most_read, read_pageviews
 from .source_data import SourceData
 from .sql_tables import read_page_props_table, read_page_table, read_redirect_table, read_title_list
 from .tables import read_table
@@ -30,13 +31,15 @@ LISTS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
 }
 # In reading order: files that give page ids and titles, then tables that refer to page ids, then
 # the user's own lists.
-READERS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
+READERS: Dict[str, Callable[..., None]] = {
     "page": read_page_table,
     "articles": lambda source, data: None,  # replaced in `_reader`
     "titles": read_title_list,
     "redirect": read_redirect_table,
     "page_props": read_page_props_table,
     **LISTS,
+    # Last, since only views of known titles are counted.
+    "pageviews": read_pageviews,  # replaced in `_reader`
 }
 
 
@@ -51,6 +54,9 @@ class Options:
     exclude_disambiguation (bool): Whether to exclude disambiguation pages.
     exclude_lists (bool): Whether to exclude Wikipedia's "List of ..." pages and the like.
     exclude_without_id (bool): Whether to exclude a wiki's titles that have no id.
+    most_read (Optional[int]): The number of a wiki's titles to keep, those that are read most by
+        the files of pageviews. None for all.
+    pageviews_of (Optional[str]): The language of the Wikipedia whose views are read.
     shared_ids (bool): Whether two names of the user's own lists may have the same id.
     name_column, id_column (Optional[str]): The columns (or keys) of the user's own lists that have
         the names and the ids: a name of the header, or a number, from 1, if there is no header.
@@ -63,6 +69,8 @@ class Options:
     exclude_disambiguation: bool = False
     exclude_lists: bool = False
     exclude_without_id: bool = False
+    most_read: Optional[int] = None
+    pageviews_of: Optional[str] = None
     shared_ids: bool = False
     name_column: Optional[str] = None
     id_column: Optional[str] = None
@@ -104,12 +112,13 @@ def build_from_sources(
     for message in describe_unusual_names(data.listed):
         warnings.warn(message, stacklevel=2)
     ids = {**data.ids, **data.listed_ids}
+    prior = data.counts or data.views  # views only if there are no counts: their unit differs
     lists = [path for path, source in zip(paths, sources, strict=True) if source["kind"] in LISTS]
     return TitleSet.build(
         names,
         tokenizer,
         ids=[ids.get(name) for name in names] if ids else None,
-        prior=[data.counts.get(name, 0) for name in names] if data.counts else None,
+        prior=[prior.get(name, 0) for name in names] if prior else None,
         descriptions=[data.descriptions.get(name) for name in names] if data.descriptions else None,
         redirects=redirects,
         aliases=data.aliases,
@@ -165,6 +174,8 @@ def _reader(
         return partial(read_table, given=options.columns)
     if kind == "jsonl":
         return partial(read_jsonl, given=options.columns)
+    if kind == "pageviews":
+        return partial(read_pageviews, language=options.pageviews_of or "")
     if kind != "articles":
         return READERS[kind]
     # Imported lazily, since it needs packages of an extra.
@@ -177,7 +188,7 @@ def select_names(data: SourceData, options: Options) -> Tuple[List[str], Dict[st
     """Select the names and resolve the redirects.
 
     data (SourceData): The content of all sources. It is changed: excluded items are counted in
-        `dropped`, and the counts of redirects are added to those of their names.
+        `dropped`, and the counts and views of redirects are added to those of their names.
     options (Options): Which titles to exclude.
     RETURNS (Tuple[List[str], Dict[str, str]]): The names, and redirect -> name. Redirects of the
         user's own lists are returned as they are: an unresolved one is an error, which
@@ -200,10 +211,14 @@ def select_names(data: SourceData, options: Options) -> Tuple[List[str], Dict[st
             continue
         kind = "in a circle" if reason == LEADS_TO_ITSELF else "to no name of the set"
         data.dropped[f"redirects {kind}"] += 1
-    for redirect, name in redirects.items():
-        if count := data.counts.pop(redirect, 0):
-            data.counts[name] += count
-    return list(names), {**redirects, **data.listed_redirects}
+    for counts in (data.counts, data.views):
+        for redirect, name in redirects.items():
+            if count := counts.pop(redirect, 0):
+                counts[name] += count
+    redirects = {**redirects, **data.listed_redirects}
+    if options.most_read is not None:
+        return keep_most_read(list(names), redirects, data, options.most_read)
+    return list(names), redirects
 
 
 def _exclusion_reason(title: str, data: SourceData, options: Options) -> Optional[str]:

@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import List
 
 from ..errors import Errors
 from .columns import DETECTED, GivenColumns, UnclearColumns
 from .files import SourceFile, open_source
 from .layout import N_START_BYTES, find_layout
+from .pageviews import is_pageviews
 from .sql import table_name
 from .sql_tables import TABLES
 from .tables import unclear_table
@@ -28,8 +30,8 @@ def detect_kind(path: Path, given: GivenColumns = DETECTED) -> str:
     path (Path): The file.
     given (GivenColumns): The columns of tables that the user names.
     RETURNS (str): "page", "redirect" or "page_props" (tables of MediaWiki's database), "titles"
-        (its list of all titles), "articles" (its XML), or "jsonl", "tsv", "csv" or "lines" (the
-        user's own lists).
+        (its list of all titles), "articles" (its XML), "pageviews" (hourly views of all wikis), or
+        "jsonl", "tsv", "csv" or "lines" (the user's own lists).
     RAISES (OSError, ValueError): If it can't be read, or is of another kind.
     """
     with open_source(path) as source:
@@ -55,12 +57,20 @@ def _kind(source: SourceFile, start: bytes, given: GivenColumns) -> str:
         raise ValueError(Errors.F004.format(path=path, reason=reason))
     if first in (b"page_title", b"page_namespace\tpage_title"):
         return "titles"
+    if is_pageviews(_complete_lines(start)):
+        return "pageviews"
     if JSON_OBJECT.match(text):
         return "jsonl"
     if JSON_ARRAY.match(text):
         reason = "it is one JSON array; write one object per line (JSONL)"
         raise ValueError(Errors.F004.format(path=path, reason=reason))
     return _kind_of_list(source, start, given)
+
+
+def _complete_lines(start: bytes) -> List[bytes]:
+    """The first lines of a file, without one that may be incomplete."""
+    lines = start.split(b"\n")
+    return lines[:-1] if len(lines) > 1 else lines
 
 
 def _kind_of_list(source: SourceFile, start: bytes, given: GivenColumns) -> str:

@@ -27,6 +27,11 @@ MAX_CORE_NAMESPACE = 15
 FILE, CATEGORY = 6, 14
 # Codes of databases that have another code elsewhere.
 SAME_LANGUAGE = {"be-x-old": "be-tarask", "nb": "no", "lzh": "zh-classical", "yue": "zh-yue"}
+# Languages whose Wikipedia, or its database, has the code that they had before.
+EARLIER_CODES = {
+    **{"be-tarask": "be-x-old", "gsw": "als", "lzh": "zh-classical", "nan": "zh-min-nan"},
+    **{"nb": "no", "rup": "roa-rup", "sgs": "bat-smg", "vro": "fiu-vro", "yue": "zh-yue"},
+}
 # Names of a fallback language that are shorter are abbreviations of one wiki ("T", "BD").
 MIN_FALLBACK_NAME = 4
 # A language is known by so many names of namespaces.

@@ -53,6 +53,7 @@ class SourceData:
     ids, descriptions (Dict[str, str]): Title -> id or description.
     counts (Counter[str]): The number of links to each title (redirects are not resolved), and the
         counts of the user's own lists.
+    views (Counter[str]): The number of views of titles and redirects in files of pageviews.
     aliases (Counter[Tuple[str, str]]): The count of each (alias, title).
     pages (PageTitles): The titles by page id.
     dropped (Counter[str]): The numbers of dropped items, by kind and reason.
@@ -69,6 +70,7 @@ class SourceData:
     ids: Dict[str, str] = field(default_factory=dict)
     descriptions: Dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    views: Counter[str] = field(default_factory=Counter)
     aliases: Counter[Tuple[str, str]] = field(default_factory=Counter)
     pages: PageTitles = field(default_factory=PageTitles)
     dropped: Counter[str] = field(default_factory=Counter)

@@ -6,7 +6,7 @@ from typing import Any, Callable
 from spacy.language import Language
 from thinc.api import Model
 
-from ..errors import Errors, Warnings
+from ..errors import Warnings
 from ..model.loading import find_folder
 from ..titles import TitleSet
 from ..titles.loaders import TitleSetFile
@@ -36,8 +36,7 @@ def warn_of_missing_files(
         except ValueError as err:
             _warn(Warnings.W016.format(component=name, reason=err))
     if isinstance(titles, TitleSetFile) and not titles.path.is_file():
-        reason = Errors.T001.format(path=titles.path)
-        _warn(Warnings.W016.format(component=name, reason=reason))
+        _warn(Warnings.W016.format(component=name, reason=titles.missing_message()))
 
 
 def _is_in_saved_pipeline(nlp: Language, name: str) -> bool:
