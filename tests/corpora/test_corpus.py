@@ -1,7 +1,6 @@
 import gzip
 import json
 import os
-from collections import Counter
 from dataclasses import replace
 
 import pytest
