@@ -30,6 +30,7 @@ def train_cli(
     from spacy.util import load_config
 
     from ..training.checkpoint import CHECKPOINT, LAST, not_in_checkpoints
+    from ..training.cpu import keep_freed_memory
     from ..training.loop import SpacyTraining
 
     import_code(None)
@@ -39,6 +40,7 @@ def train_cli(
         overrides = parse_config_overrides(ctx.args)
         config = load_config(config_path, overrides=overrides, interpolate=False)
         nlp = init_nlp(config, use_gpu=gpu_id)
+        keep_freed_memory()
         training = SpacyTraining(nlp, output, minutes)
         done = training.progress.step
         if others := not_in_checkpoints(nlp):

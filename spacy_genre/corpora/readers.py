@@ -1,11 +1,11 @@
 """spaCy's readers of corpora (`[corpora.train]`): files to a stream of Examples."""
 
-from functools import partial
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Callable, Iterable, Iterator, List, Optional, TypeVar
+from typing import Iterable, Iterator, List, Optional, TypeVar
 
+import srsly
 from spacy.language import Language
 from spacy.training import Example
 
@@ -27,7 +27,7 @@ def Corpus_v1(
     shuffle: int = 0,
     seed: int = 0,
     misaligned: Misaligned = "expand",
-) -> Callable[[Language], Iterator[Example]]:
+) -> "CorpusReader":
     """Registered as `spacy_genre.Corpus.v1` in `readers`: `train` or `dev` of a corpus that
     `spacy genre corpus build` wrote, or one file of any kind that it reads.
 
@@ -40,36 +40,65 @@ def Corpus_v1(
     seed (int): The random seed of the shuffling.
     misaligned (Misaligned): What to do with mentions that do not begin and end at token
         boundaries: "expand", "skip" or "fail"; see `ExampleMaker`.
-    RETURNS (Callable[[Language], Iterator[Example]]): The corpus.
+    RETURNS (CorpusReader): The corpus: a function of the pipeline that gives Examples.
     RAISES (OSError, ValueError): When it is read: if there is no such corpus, it has no gold
         annotations, or a line is not valid.
     """
-    epochs = count()
-    return partial(_read_examples, path, limit, shuffle, seed, misaligned, epochs)
+    return CorpusReader(path, limit, shuffle, seed, misaligned)
 
 
-def _read_examples(
-    path: Optional[Path],
-    limit: int,
-    shuffle: int,
-    seed: int,
-    misaligned: Misaligned,
-    epochs: Iterator[int],
-    nlp: Language,
-) -> Iterator[Example]:
-    if path is None:
-        raise ValueError(Errors.D033)
-    path = Path(path)
-    rng = Random(f"{seed}:{next(epochs)}")
-    texts = _shuffle_stream(texts_in(path, rng if shuffle else None), shuffle, rng)
-    make_example = ExampleMaker(nlp, misaligned)
-    n_examples, has_gold = 0, False
-    for n_examples, text in enumerate(islice(texts, limit or None), start=1):  # noqa: B007
-        has_gold = has_gold or bool(text.mentions or text.title)
-        yield make_example(text)
-    if not has_gold:
-        raise ValueError(Errors.D004.format(path=path, n_texts=n_examples, n_missing=0))
-    make_example.warn(path)
+class CorpusReader:
+    """A corpus as a stream of Examples: see `Corpus_v1`."""
+
+    def __init__(
+        self, path: Optional[Path], limit: int, shuffle: int, seed: int, misaligned: Misaligned
+    ) -> None:
+        self.path = None if path is None else Path(path)
+        self.limit, self.shuffle, self.seed, self.misaligned = limit, shuffle, seed, misaligned
+        self.n_passes = 0
+
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        """YIELDS (Example): The Examples of all texts."""
+        return self.share(nlp, 0, 1)
+
+    def share(self, nlp: Language, index: int, n_shares: int) -> Iterator[Example]:
+        """Every n-th Example, without making the others.
+
+        nlp (Language): The pipeline.
+        index (int): Which share, 0 to below `n_shares`.
+        n_shares (int): The number of shares.
+        YIELDS (Example): The Examples of every n-th text.
+        """
+        if self.path is None:
+            raise ValueError(Errors.D033)
+        rng = Random(f"{self.seed}:{self.n_passes}")
+        self.n_passes += 1
+        texts = _shuffle_stream(
+            texts_in(self.path, rng if self.shuffle else None), self.shuffle, rng
+        )
+        make_example = ExampleMaker(nlp, self.misaligned)
+        n_texts, has_gold = 0, False
+        for n_texts, text in enumerate(islice(texts, self.limit or None), start=1):
+            has_gold = has_gold or bool(text.mentions or text.title)
+            if (n_texts - 1) % n_shares == index:
+                yield make_example(text)
+        if not has_gold:
+            raise ValueError(Errors.D004.format(path=self.path, n_texts=n_texts, n_missing=0))
+        make_example.warn(self.path)
+
+    @property
+    def n_texts(self) -> Optional[int]:
+        """The number of texts, if the manifest of a corpus knows it, else None."""
+        manifest = self.path.parent / MANIFEST if self.path is not None else None
+        if manifest is None or not manifest.is_file():
+            return None
+        shards = srsly.read_json(manifest).get("shards", [])
+        n_texts = sum(shard["texts"] for shard in shards if self._has_file(shard["file"]))
+        return min(n_texts, self.limit or n_texts) or None
+
+    def _has_file(self, name: str) -> bool:
+        assert self.path is not None
+        return (self.path.parent / name).parent == self.path
 
 
 def texts_in(path: Path, rng: Optional[Random] = None) -> Iterator[GoldText]:

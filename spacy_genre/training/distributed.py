@@ -11,11 +11,9 @@ resumes. The steps differ from those of `genre train`: see `loop`.
 """
 
 import shutil
-import sys
 import time
 from datetime import timedelta
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -23,17 +21,17 @@ import srsly
 import torch
 import typer
 from spacy.training.initialize import init_nlp
-from spacy.util import load_config, minibatch
-from tqdm import tqdm
+from spacy.util import load_config
 from wasabi import msg
 
 from ..decoding.devices import autocast, torch_dtype
 from ..errors import Errors
 from ..model.seq2seq import shim_of
 from ..ragged import IntArray
+from .cpu import keep_freed_memory
 from .loop import LogStep, StepInfo, TrainingLoop
+from .pair_encoding import encode_pairs
 from .pairs import (
-    PairWriter,
     StoredPairs,
     finish_pairs,
     has_pairs,
@@ -48,7 +46,6 @@ try:
 except ImportError as err:
     raise ImportError(Errors.F014) from err
 
-EXAMPLES_PER_BATCH = 256  # when pairs are encoded
 STEPS_PER_ROW = 100  # of the log
 # The other processes wait while the main one evaluates.
 TIMEOUT = timedelta(hours=6)
@@ -73,6 +70,7 @@ def main(
     """
     from spacy.cli._util import parse_config_overrides
 
+    keep_freed_memory()
     accelerator = Accelerator(
         log_with=log_with,
         project_dir=str(out),
@@ -175,7 +173,8 @@ class DistributedTraining(TrainingLoop):
         return score, other_scores
 
     def load_pairs(self) -> StoredPairs:
-        """The pairs of the whole corpus. If they are not stored yet, each process encodes a share.
+        """The pairs of the whole corpus. If they are not stored yet, each process encodes a share,
+        on its share of the cores.
 
         RAISES (ValueError): If there are none, or those that are stored have another signature.
         """
@@ -185,18 +184,14 @@ class DistributedTraining(TrainingLoop):
             if self.is_main:  # files of a killed run, perhaps of more processes
                 shutil.rmtree(folder, ignore_errors=True)
             self.accelerator.wait_for_everyone()
-            writer = PairWriter(folder, f"{rank:03}")
-            examples = islice(
-                self.train_corpus(self.nlp), rank, None, self.accelerator.num_processes
+            n_pairs = encode_pairs(
+                self.nlp,
+                self.train_corpus,
+                self.component,
+                folder,
+                rank=rank,
+                n_ranks=self.accelerator.num_processes,
             )
-            bar = tqdm(desc="pairs", disable=not self.is_main or not sys.stderr.isatty())
-            n_pairs = 0
-            for batch in minibatch(examples, EXAMPLES_PER_BATCH):
-                pairs = self.component.make_pairs(batch)
-                writer.write(pairs)
-                n_pairs += len(pairs)
-                bar.update(len(pairs))
-            writer.finish()
             self._check_pairs(n_pairs)
             self.accelerator.wait_for_everyone()
             if self.is_main:

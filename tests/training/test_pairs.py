@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
+import spacy
+import srsly
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_genre.corpora.readers import Corpus_v1
 from spacy_genre.training import pairs as pairs_module
+from spacy_genre.training.pair_encoding import encode_pairs
 from spacy_genre.training.pairs import (
     Pair,
     PairWriter,
@@ -87,3 +91,35 @@ def test_each_pass_has_everything_once(lengths, batch_size, seed):
     # A resumed training gets the batches that would have come.
     again = shuffled_batches(lengths, batch_size, seed, skip=per_pass)
     assert next(again).tolist() == first[per_pass].tolist()
+
+
+def test_several_processes_encode_the_same_pairs(tmp_path):
+    """Each share is encoded by a forked process, and none is lost."""
+    rows = [
+        {
+            "text": f"{n}: Paris.",
+            "mentions": [{"start": len(n) + 2, "end": len(n) + 7, "title": "Paris"}],
+        }
+        for n in map(str, range(25))
+    ]
+    srsly.write_jsonl(tmp_path / "gold.jsonl", rows)
+    nlp = spacy.blank("en")
+    linker = nlp.add_pipe("genre_linker")
+    corpus = Corpus_v1(tmp_path / "gold.jsonl")
+    expected = linker.make_pairs(list(corpus(nlp)))
+
+    def encoded(name, reader, ranks, n_process):
+        folder = tmp_path / name
+        n_pairs = 0
+        for rank in range(ranks):
+            n_pairs += encode_pairs(
+                nlp, reader, linker, folder, rank=rank, n_ranks=ranks, n_process=n_process
+            )
+        finish_pairs(folder, {})
+        assert n_pairs == len(expected)
+        return sorted((pair.input, pair.name) for pair in StoredPairs(folder))
+
+    for n, (ranks, n_process) in enumerate([(1, 1), (1, 3), (2, 2)]):
+        for kind, reader in (("ours", corpus), ("other", lambda nlp: corpus(nlp))):
+            found = encoded(f"{kind}{n}", reader, ranks, n_process)
+            assert found == sorted((pair.input, pair.name) for pair in expected)
