@@ -107,9 +107,9 @@ def cheap_dropout(
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep memory that is freed, instead of returning it to the system: new memory
-    for the next batch costs a page fault for each 4 KB. This saves half of the system time of a
-    step of the embedded model in float32 (0.9 of 27 CPU seconds).
+    """Let the C library keep memory that is freed, instead of returning it to the system: new
+    memory for the next batch costs a page fault for each 4 KB. This saves half of the system time
+    of a step of the embedded model in float32 (0.9 of 27 CPU seconds).
 
     This is for a process that only trains. It has no effect where the C library isn't glibc.
     """
