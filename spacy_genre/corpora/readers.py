@@ -65,7 +65,7 @@ def _read_examples(
     make_example = ExampleMaker(nlp, misaligned)
     n_examples, has_gold = 0, False
     for n_examples, text in enumerate(islice(texts, limit or None), start=1):  # noqa: B007
-        has_gold = has_gold or bool(text.mentions or text.title)
+        has_gold = has_gold or bool(text.mentions or text.evidence)
         yield make_example(text)
     if not has_gold:
         raise ValueError(Errors.D004.format(path=path, n_texts=n_examples, n_missing=0))
