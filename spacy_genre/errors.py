@@ -307,6 +307,10 @@ class Errors:
         "[C004] The function 'get_candidates' returned {found!r} for the entity {ent!r}. It must "
         "return a list of names, or None to search the whole title set."
     )
+    C005 = (
+        '[C005] {component!r} has unit = "sentence", but a Doc has no sentences. Put a component '
+        "that finds them before it, such as 'sentencizer' or 'parser', or set unit = \"doc\"."
+    )
 
     # Data for training and evaluation
     D001 = (
@@ -490,7 +494,7 @@ class Warnings:
         "give --name-column or --id-column."
     )
     W015 = (
-        "[W015] The search gives at most num_beams = {num_beams} candidates, fewer than top_k = "
+        "[W015] The search gives at most num_beams = {num_beams} results, fewer than top_k = "
         "{top_k} of {component!r}. To get all, set num_beams to {top_k}; the search takes longer "
         "then."
     )
@@ -504,9 +508,14 @@ class Warnings:
         "before: 'huggingface-cli download {name}' ('hf download' in newer versions)."
     )
     W014 = (
-        "[W014] {component!r} got a Doc without doc.spans[{key!r}], so there is nothing to link; "
+        "[W014] {component!r} got a Doc without doc.spans[{key!r}], so there is nothing to read; "
         "its groups of spans: {keys}. Put a component that sets this group before it, such as "
         "'spancat' or 'span_ruler', or set spans_key to another group, or to null for doc.ents."
+    )
+    W021 = (
+        "[W021] The model of {component!r} was not trained for {task}, but for {found}, so its "
+        "results are poor. Give a model that was ('tasks' in the 'genre' block of its "
+        "config.json), or train this one: see docs/training.md."
     )
     W020 = (
         "[W020] There is a GPU that torch can use, but spaCy can't, since the package CuPy is "

@@ -118,7 +118,9 @@ def _evidence_from_row(row: Any) -> EvidenceSets:
     title = text_of(row, "title") or text_of(row, "about")
     sets = list_of(row, "evidence")
     if not all(isinstance(titles, list) and titles for titles in sets):
-        raise ValueError(f"'evidence' is {shorten_repr(sets)}; it must be a list of lists of titles")
+        raise ValueError(
+            f"'evidence' is {shorten_repr(sets)}; it must be a list of lists of titles"
+        )
     named = [[text_of({"evidence": t}, "evidence", required=True) for t in s] for s in sets]
     return evidence_sets(named or [[title]])
 

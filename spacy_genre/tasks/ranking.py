@@ -1,9 +1,11 @@
 """From the hypotheses of a search to entities and their probabilities, for all tasks."""
 
 import math
+import warnings
 from typing import Dict, Iterable, List, Optional, Sequence, Union
 
 from ..decoding import Hypothesis
+from ..errors import Warnings
 from ..titles.normal_form import normal_form
 from ..titles.spellings import best_name_at
 from ..titles.subset import SearchableNames
@@ -56,3 +58,25 @@ def share_probability(
     top = max(outcomes)
     weights = [math.exp((score - top) / temperature) for score in outcomes]
     return [weight / sum(weights) for weight in weights[: len(scores)]]
+
+
+def warn_of_few_beams(
+    component: str,
+    top_k: Optional[int],
+    num_beams: int,
+    hypotheses: Sequence[Sequence[Hypothesis]],
+    names: Sequence[SearchableNames],
+) -> None:
+    """Warn if a search had too few beams for `top_k` results.
+
+    component (str): The component's name.
+    top_k, num_beams (Optional[int], int): Its settings.
+    hypotheses (Sequence[Sequence[Hypothesis]]): [N], what was found for each input.
+    names (Sequence[SearchableNames]): [N], the names that were searched.
+    """
+    if (top_k or 0) > num_beams and any(
+        0 < len(found) < min(top_k or 0, len(of.trie))
+        for found, of in zip(hypotheses, names, strict=True)
+    ):
+        message = Warnings.W015.format(component=component, top_k=top_k, num_beams=num_beams)
+        warnings.warn(message, stacklevel=3)

@@ -101,7 +101,9 @@ def test_kilt(tmp_path, row, text):
 def test_kilt_without_a_mention_has_a_title(tmp_path):
     output = [{"answer": "no"}, {"provenance": [{"title": "Apple"}]}]
     row = {"input": "Which fruit?", "output": output}
-    assert read(write_rows(tmp_path / "x.jsonl", row)) == [GoldText("Which fruit?", evidence=(("Apple",),))]
+    assert read(write_rows(tmp_path / "x.jsonl", row)) == [
+        GoldText("Which fruit?", evidence=(("Apple",),))
+    ]
 
 
 def test_docbin(tmp_path):
