@@ -280,6 +280,11 @@ class Errors:
         "set another name (--name NAME)."
     )
 
+    F018 = (
+        "[F018] The package 'bm25s' is missing, and without it pages can't be ranked by BM25. "
+        'Install it: pip install "spacy_genre[bm25]"'
+    )
+
     # The search
     S001 = "[S001] num_beams must be a whole number from 1 to {limit}, not {value!r}."
     S002 = "[S002] length_penalty must be a number from -10 to 10, not {value!r}."

@@ -30,8 +30,9 @@ GOLD_CANDIDATES = "genre_gold_candidates"
 def _key(of: Union[Doc, Span], name: str) -> Any:
     """The key of an attribute in `Doc.user_data`, as spaCy has it: spaCy copies the values of a
     span with it."""
-    is_doc = isinstance(of, Doc)
-    return ("._.", name, None, None) if is_doc else ("._.", name, of.start_char, of.end_char)
+    if isinstance(of, Doc):
+        return ("._.", name, None, None)
+    return ("._.", name, of.start_char, of.end_char)
 
 
 def set_candidates(span: Span, candidates: Iterable[Candidate]) -> None:

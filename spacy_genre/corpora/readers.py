@@ -16,6 +16,7 @@ from .examples import ExampleMaker, Misaligned
 from .reading import read_texts
 from .texts import GoldText
 
+DEFAULT_OPTIONS = ArticleOptions()
 PARTS = ("train", "dev")
 SUFFIXES = (".jsonl.gz", ".jsonl", ".spacy")
 T = TypeVar("T")
@@ -61,7 +62,7 @@ def _read_examples(
         raise ValueError(Errors.D033)
     path = Path(path)
     rng = Random(f"{seed}:{next(epochs)}")
-    texts = _shuffle_stream(texts_in(path, rng if shuffle else None), shuffle, rng)
+    texts = shuffle_stream(texts_in(path, rng if shuffle else None), shuffle, rng)
     make_example = ExampleMaker(nlp, misaligned)
     n_examples, has_gold = 0, False
     for n_examples, text in enumerate(islice(texts, limit or None), start=1):  # noqa: B007
@@ -72,11 +73,14 @@ def _read_examples(
     make_example.warn(path)
 
 
-def texts_in(path: Path, rng: Optional[Random] = None) -> Iterator[GoldText]:
+def texts_in(
+    path: Path, rng: Optional[Random] = None, options: ArticleOptions = DEFAULT_OPTIONS
+) -> Iterator[GoldText]:
     """Read the texts of a file, or of all files in a folder.
 
     path (Path): The file or folder.
     rng (Optional[Random]): Shuffles the files; None to read them in the order of their names.
+    options (ArticleOptions): Which annotations of pages are used.
     YIELDS (GoldText): The texts.
     RAISES (OSError, ValueError): If there is no corpus, or a file can't be read or has no text.
     """
@@ -85,7 +89,7 @@ def texts_in(path: Path, rng: Optional[Random] = None) -> Iterator[GoldText]:
         rng.shuffle(files)
     for file in files:
         text = None
-        for texts in read_texts(file, ArticleOptions()):
+        for texts in read_texts(file, options):
             for text in texts:
                 yield text
         if text is None:  # an empty shard comes from a full disk or an interrupted copy
@@ -109,7 +113,7 @@ def corpus_files(path: Path) -> List[Path]:
     return files
 
 
-def _shuffle_stream(items: Iterable[T], buffer_size: int, rng: Random) -> Iterator[T]:
+def shuffle_stream(items: Iterable[T], buffer_size: int, rng: Random) -> Iterator[T]:
     """Shuffle a stream with a buffer of `buffer_size` items."""
     buffer: List[T] = []
     for item in items:

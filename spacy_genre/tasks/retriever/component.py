@@ -20,6 +20,7 @@ from ..ranking import warn_of_few_beams
 from ..trainable import TrainableGenreComponent
 from .decoding import make_pages, merge_pages
 from .encoding import TextEncoder, get_encoder, unmasked_parts
+from .lexical import Ranker, fuse
 from .settings import RetrieverSettings
 
 
@@ -77,8 +78,9 @@ class GenreRetriever(TrainableGenreComponent):
     ) -> List[List[Hypothesis]]:
         """See `GenreComponent.search_names`. Warns if beams were too few for `top_k`."""
         hypotheses = super().search_names(inputs, names, view)
-        top_k, num_beams = self.settings.top_k, self.settings.num_beams
-        warn_of_few_beams(self.name, top_k, num_beams, hypotheses, names)
+        if self.settings.ranker is None:
+            top_k, num_beams = self.settings.top_k, self.settings.num_beams
+            warn_of_few_beams(self.name, top_k, num_beams, hypotheses, names)
         return hypotheses
 
     # Hypotheses to annotations
@@ -89,9 +91,11 @@ class GenreRetriever(TrainableGenreComponent):
         doc (Doc): The Doc. It is not changed.
         results (Sequence[SearchResult]): The result for each of `get_spans(doc)`.
         RETURNS (DocPages): The pages of the Doc and of each input. A page that several inputs lead
-            to has the highest of its probabilities.
+            to has the highest of its scores.
         """
         found = [self._pages(result) for result in results]
+        if self.settings.ranker is not None:
+            found = self._fuse(found, results, self.settings.ranker)
         pages = self._best(merge_pages(found))
         if self.settings.unit == "doc" and self.settings.spans_key is None:
             return DocPages(pages)
@@ -108,8 +112,21 @@ class GenreRetriever(TrainableGenreComponent):
             settings=self.shim.settings.retrieval,
         )
 
+    def _fuse(
+        self, found: Sequence[Pages], results: Sequence[SearchResult], ranker: Ranker
+    ) -> List[Pages]:
+        """The pages of each input, fused with those of the second ranker."""
+        n_tokens = self._encoder().max_tokens
+        texts = [" ".join(unmasked_parts(result.span, n_tokens)) for result in results]
+        ranked = ranker(self.titles, texts, self._top_k)
+        return [fuse(*both, self.titles) for both in zip(found, ranked, strict=True)]
+
+    @property
+    def _top_k(self) -> int:
+        return self.settings.top_k or self.settings.num_beams
+
     def _best(self, pages: Pages) -> Pages:
-        kept = pages[: self.settings.top_k or self.settings.num_beams]
+        kept = pages[: self._top_k]
         threshold = self.settings.threshold or 0
         return tuple(page for page in kept if page.probability >= threshold)
 

@@ -1,6 +1,7 @@
 """Hypotheses of the search to pages: distinct titles with their probabilities."""
 
-from typing import Dict, Iterable, List, Optional, Sequence
+from itertools import chain
+from typing import Dict, Iterable, Optional, Sequence
 
 from ...decoding import Hypothesis
 from ...model.settings import RetrievalSettings
@@ -46,12 +47,12 @@ def make_pages(
 
 def merge_pages(of_parts: Iterable[Pages]) -> Pages:
     """The pages of several parts of a text in one ranking: each page once, with the values of the
-    part that makes it most probable."""
+    part in which its score is highest. One part keeps its order."""
     merged: Dict[str, Page] = {}
-    for page in sorted(_in_turn(of_parts), key=lambda page: -page.probability):
+    parts = list(of_parts)
+    pages = list(chain.from_iterable(parts))
+    if len(parts) > 1:
+        pages.sort(key=lambda page: -page.score)
+    for page in pages:
         merged.setdefault(page.title, page)
     return tuple(merged.values())
-
-
-def _in_turn(of_parts: Iterable[Pages]) -> List[Page]:
-    return [page for pages in of_parts for page in pages]

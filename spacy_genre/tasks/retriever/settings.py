@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ...decoding.beam_search import MAX_BEAMS
 from ..settings import SearchSettings
+from .lexical import Ranker
 
 
 class RetrieverSettings(SearchSettings):
@@ -36,11 +37,18 @@ class RetrieverSettings(SearchSettings):
         ge=0,
         le=1,
         allow_inf_nan=False,
-        description="Pages with a lower probability are left out.",
+        description="Pages with a lower probability are left out. (With a `ranker`, those that only "
+        "it has found, too: the model gives them no probability.)",
     )
     max_tokens: Optional[int] = Field(
         None,
         ge=8,
         description="Longest input in the model's tokens; the rest of a longer text is not read. "
         "`null`: as much as the model was trained with.",
+    )
+    ranker: Optional[Ranker] = Field(
+        None,
+        exclude=True,  # not a JSON value: config.cfg names the function that makes it
+        description="Function that ranks the pages a second time, `spacy_genre.BM25.v1` or your "
+        "own. Both rankings are fused by reciprocal rank; a page's score is then the sum of these.",
     )
