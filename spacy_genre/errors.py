@@ -280,8 +280,8 @@ class Errors:
         "set another name (--name NAME)."
     )
 
-    F018 = (
-        "[F018] The package 'bm25s' is missing, and without it pages can't be ranked by BM25. "
+    F019 = (
+        "[F019] The package 'bm25s' is missing, and without it pages can't be ranked by BM25. "
         'Install it: pip install "spacy_genre[bm25]"'
     )
 
@@ -446,6 +446,11 @@ class Errors:
         "to evaluate. A higher --limit may reach some; texts that lead to a page as a whole "
         "(document retrieval) have no mentions."
     )
+    D038 = (
+        "[D038] {path} has no text that leads to a page. Such a text has a 'title' or 'evidence' "
+        "(our own format), or provenance with titles (KILT); of a page with paragraphs it is the "
+        "first one. See docs/retriever.md."
+    )
     D036 = "[D036] There is no config {name!r} in the package. Its configs are: {names}."
     D037 = "[D037] {path} exists; nothing was written. Replace it with --force."
     D020 = (
@@ -517,8 +522,8 @@ class Warnings:
         "its groups of spans: {keys}. Put a component that sets this group before it, such as "
         "'spancat' or 'span_ruler', or set spans_key to another group, or to null for doc.ents."
     )
-    W021 = (
-        "[W021] The model of {component!r} was not trained for {task}, but for {found}, so its "
+    W022 = (
+        "[W022] The model of {component!r} was not trained for {task}, but for {found}, so its "
         "results are poor. Give a model that was ('tasks' in the 'genre' block of its "
         "config.json), or train this one: see docs/training.md."
     )

@@ -154,7 +154,7 @@ class GenreComponent(SerializableComponent):
         if self._warned_of is not shim.transformer:
             self._warned_of = shim.transformer
             found = ", ".join(tasks) or "no task"
-            message = Warnings.W021.format(component=self.name, task=self.task, found=found)
+            message = Warnings.W022.format(component=self.name, task=self.task, found=found)
             warnings.warn(message, stacklevel=3)
 
     def search_names(

@@ -10,7 +10,7 @@ from spacy.training import Example
 
 from ...decoding import Hypothesis
 from ...errors import Errors, Warnings
-from ...extensions import MASKED, get_evidence, set_evidence, set_pages
+from ...extensions import get_evidence, set_evidence, set_pages
 from ...model.settings import RETRIEVAL
 from ...titles.subset import SearchableNames
 from ...titles.view import TitleView
@@ -174,14 +174,10 @@ class GenreRetriever(TrainableGenreComponent):
     # Evaluation
 
     def examples_to_score(self, examples: Iterable[Example]) -> List[Example]:
-        """Copies of examples whose gold titles are those of the title set. Texts with masked parts
-        are read again, since the pipeline did not know these parts."""
+        """Copies of examples whose gold titles are those of the title set."""
         copies = [example.copy() for example in examples]
         for copy in copies:
             evidence = get_evidence(copy.reference)
             named = tuple(tuple(map(self.as_written, titles)) for titles in evidence)
             set_evidence(copy.reference, named)
-            copy.predicted._.set(MASKED, copy.reference._.get(MASKED))
-        masked = [copy.predicted for copy in copies if copy.reference._.get(MASKED)]
-        self.set_annotations(masked, self.predict(masked))
         return copies

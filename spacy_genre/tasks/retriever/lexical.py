@@ -33,7 +33,7 @@ def BM25_v1(pages: Optional[Path] = None) -> Ranker:
     RAISES (ImportError): If the package bm25s is missing.
     """
     if find_spec("bm25s") is None:
-        raise ImportError(Errors.F018)
+        raise ImportError(Errors.F019)
     return BM25Ranker(None if pages is None else Path(pages))
 
 

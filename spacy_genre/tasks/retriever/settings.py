@@ -37,8 +37,8 @@ class RetrieverSettings(SearchSettings):
         ge=0,
         le=1,
         allow_inf_nan=False,
-        description="Pages with a lower probability are left out. (With a `ranker`, those that only "
-        "it has found, too: the model gives them no probability.)",
+        description="Pages with a lower probability are left out. (With a `ranker`, also those "
+        "that only it has found: the model gives them no probability.)",
     )
     max_tokens: Optional[int] = Field(
         None,
