@@ -451,6 +451,18 @@ class Errors:
         "(our own format), or provenance with titles (KILT); of a page with paragraphs it is the "
         "first one. See docs/retriever.md."
     )
+    D039 = (
+        "[D039] {path} has titles only, so its pages can't be told by {keys}. Use --rank-key title."
+    )
+    D040 = (
+        "[D040] {path} has no prediction for {n} texts of {gold}, the first one with the id "
+        "{first!r}. Each text needs one, if only with an empty 'provenance'."
+    )
+    D041 = (
+        "[D041] --retrieval can't be combined with {options}. These options are for the evaluation "
+        "of entity linking."
+    )
+    D042 = "[D042] {options} need --retrieval, the evaluation of document retrieval."
     D036 = "[D036] There is no config {name!r} in the package. Its configs are: {names}."
     D037 = "[D037] {path} exists; nothing was written. Replace it with --force."
     D020 = (
