@@ -191,10 +191,8 @@ def _check_options(retrieval: bool, linking: Dict[str, bool], retrieving: Dict[s
     linking, retrieving (Dict[str, bool]): Which options of each task are given.
     RAISES (ValueError): If there is one.
     """
-    options = ", ".join(
-        key for key, given in (linking if retrieval else retrieving).items() if given
-    )
-    if options:
+    others = linking if retrieval else retrieving
+    if options := ", ".join(key for key, is_given in others.items() if is_given):
         raise ValueError((Errors.D041 if retrieval else Errors.D042).format(options=options))
 
 

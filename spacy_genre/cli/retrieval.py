@@ -1,16 +1,13 @@
 """`python -m spacy genre evaluate --retrieval`: evaluation of document retrieval."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from wasabi import msg
 
 from ..atomic import write_atomically
 from ..errors import Errors
 from ..titles import TitleSet
-
-if TYPE_CHECKING:
-    from ..tasks.retriever.component import GenreRetriever
 
 COLUMNS = {
     "texts": "texts",
@@ -69,8 +66,9 @@ def evaluate_retrieval_data(
             keys = rank_keys or default_rank_keys(retriever.titles)
             results[name] = score_predictions(path, guess, retriever.titles, rank_keys=keys)
             continue
-        options = {"rank_keys": rank_keys or None, "limit": limit, "batch_size": batch_size}
-        results[name], rows = evaluate_retrieval(nlp, retriever, path, **options)
+        results[name], rows = evaluate_retrieval(
+            nlp, retriever, path, rank_keys=rank_keys or None, limit=limit, batch_size=batch_size
+        )
         if predictions is not None:
             predictions.mkdir(parents=True, exist_ok=True)
             lines = "".join(f"{srsly.json_dumps(row)}\n" for row in rows)

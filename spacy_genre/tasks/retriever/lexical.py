@@ -4,7 +4,7 @@ import threading
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from ...corpora.articles import ArticleOptions
 from ...corpora.names import find_name
@@ -61,7 +61,7 @@ class BM25Ranker:
         RAISES (OSError, ValueError): If the file of pages can't be read.
         """
         names, bm25 = self.index(titles)
-        if not texts or not names:
+        if bm25 is None or not texts:
             return [[] for _ in texts]
         k = min(top_k, len(names))
         rows, scores = bm25.retrieve(_words(texts), k=k, show_progress=False)
@@ -71,7 +71,7 @@ class BM25Ranker:
         ]
 
     def index(self, titles: TitleSet) -> Tuple[List[str], Any]:
-        """The names, and the `bm25s.BM25` over them."""
+        """The names, and the `bm25s.BM25` over them; None if the names have no words."""
         view = titles.view
         with self._lock:
             if self._index is None or self._index[0] is not view:
@@ -95,11 +95,11 @@ class BM25Ranker:
 def _make_index(names: Sequence[str], texts: Dict[str, str]) -> Any:
     import bm25s
 
+    words = _words([f"{name} {texts.get(name, '')}" for name in names])
+    if not any(words.ids):
+        return None
     bm25 = bm25s.BM25()
-    documents: Iterator[str] = (f"{name} {texts.get(name, '')}" for name in names)
-    words = _words([*documents])
-    if words.vocab:
-        bm25.index(words, show_progress=False)
+    bm25.index(words, show_progress=False)
     return bm25
 
 
