@@ -280,6 +280,11 @@ class Errors:
         "set another name (--name NAME)."
     )
 
+    F019 = (
+        "[F019] The package 'bm25s' is missing, and without it pages can't be ranked by BM25. "
+        'Install it: pip install "spacy_genre[bm25]"'
+    )
+
     # The search
     S001 = "[S001] num_beams must be a whole number from 1 to {limit}, not {value!r}."
     S002 = "[S002] length_penalty must be a number from -10 to 10, not {value!r}."
@@ -306,6 +311,10 @@ class Errors:
     C004 = (
         "[C004] The function 'get_candidates' returned {found!r} for the entity {ent!r}. It must "
         "return a list of names, or None to search the whole title set."
+    )
+    C005 = (
+        '[C005] {component!r} has unit = "sentence", but a Doc has no sentences. Put a component '
+        "that finds them before it, such as 'sentencizer' or 'parser', or set unit = \"doc\"."
     )
 
     # Data for training and evaluation
@@ -437,6 +446,23 @@ class Errors:
         "to evaluate. A higher --limit may reach some; texts that lead to a page as a whole "
         "(document retrieval) have no mentions."
     )
+    D038 = (
+        "[D038] {path} has no text that leads to a page. Such a text has a 'title' or 'evidence' "
+        "(our own format), or provenance with titles (KILT); of a page with paragraphs it is the "
+        "first one. See docs/retriever.md."
+    )
+    D039 = (
+        "[D039] {path} has titles only, so its pages can't be told by {keys}. Use --rank-key title."
+    )
+    D040 = (
+        "[D040] {path} has no prediction for {n} texts of {gold}, the first one with the id "
+        "{first!r}. Each text needs one, if only with an empty 'provenance'."
+    )
+    D041 = (
+        "[D041] --retrieval can't be combined with {options}. These options are for the evaluation "
+        "of entity linking."
+    )
+    D042 = "[D042] {options} need --retrieval, the evaluation of document retrieval."
     D036 = "[D036] There is no config {name!r} in the package. Its configs are: {names}."
     D037 = "[D037] {path} exists; nothing was written. Replace it with --force."
     D020 = (
@@ -490,7 +516,7 @@ class Warnings:
         "give --name-column or --id-column."
     )
     W015 = (
-        "[W015] The search gives at most num_beams = {num_beams} candidates, fewer than top_k = "
+        "[W015] The search gives at most num_beams = {num_beams} results, fewer than top_k = "
         "{top_k} of {component!r}. To get all, set num_beams to {top_k}; the search takes longer "
         "then."
     )
@@ -504,9 +530,14 @@ class Warnings:
         "before: 'huggingface-cli download {name}' ('hf download' in newer versions)."
     )
     W014 = (
-        "[W014] {component!r} got a Doc without doc.spans[{key!r}], so there is nothing to link; "
+        "[W014] {component!r} got a Doc without doc.spans[{key!r}], so there is nothing to read; "
         "its groups of spans: {keys}. Put a component that sets this group before it, such as "
         "'spancat' or 'span_ruler', or set spans_key to another group, or to null for doc.ents."
+    )
+    W022 = (
+        "[W022] The model of {component!r} was not trained for {task}, but for {found}, so its "
+        "results are poor. Give a model that was ('tasks' in the 'genre' block of its "
+        "config.json), or train this one: see docs/training.md."
     )
     W020 = (
         "[W020] There is a GPU that torch can use, but spaCy can't, since the package CuPy is "

@@ -89,6 +89,19 @@ class NameTokenizer:
         ("[SEP]") is split like other text."""
         return list(self._tokenize(texts))
 
+    def delimiter(self, text: str, before: str = " ") -> List[int]:
+        """The token ids of a delimiter: one, if the tokenizer has a token for it, else those of the
+        text.
+
+        text (str): The delimiter, such as "[START_ENT]".
+        before (str): What stands before it, if it is plain text: some tokenizers write a word
+            differently at the beginning of a text.
+        """
+        token = self.hf.convert_tokens_to_ids(text)
+        if token is not None and self.hf.convert_ids_to_tokens(token) == text:
+            return [token]
+        return self.pieces([before + text])[0]
+
     def _tokenize(
         self, texts: Sequence[str], *, special: bool = False, threads: bool = False
     ) -> Iterator[List[int]]:

@@ -51,6 +51,47 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Page:
+    """A page that a text leads to (document retrieval; paper, section 4.3).
+
+    title (str): Its title, as it is written in the title set.
+    id (str): The title set's id of it; "" if it has none.
+    score (float): As in `Candidate`; with a second ranker, the sum of reciprocal ranks.
+    probability (float): The probability that this page is the right one, as in `Candidate`; 0 for a
+        page that only the second ranker has found.
+    """
+
+    title: str
+    id: str
+    score: float
+    probability: float
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The fields as a dict, for JSON."""
+        return asdict(self)
+
+
+Pages = Tuple[Page, ...]
+
+
+@dataclass(frozen=True)
+class DocPages:
+    """The pages of a Doc.
+
+    pages (Pages): The pages of the whole Doc, best first.
+    spans (Tuple[Tuple[int, int, Pages], ...]): First token, token after the last, and pages of each
+        sentence or span that was an input; empty if the whole Doc was.
+    """
+
+    pages: Pages
+    spans: Tuple[Tuple[int, int, Pages], ...] = ()
+
+
+# Of each output that answers a text the titles (or ids) of the pages that prove it, as in KILT.
+EvidenceSets = Tuple[Tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class LinkedSpan:
     """A span of a Doc with the entity that it is linked to.
 

@@ -88,12 +88,12 @@ def page_texts(page: Page, options: ArticleOptions) -> List[GoldText]:
             for mention, method in mentions
             if rng.random() < _keep_share(mention, method, paragraph, page, options)
         ]
-        title = page.title if options.leads and _is_lead(page, i) else ""
-        if kept or title:
+        evidence = ((page.title,),) if options.leads and _is_lead(page, i) else ()
+        if kept or evidence:
             kept.sort(key=lambda m: m.start)
-            kind = LEAD if title else LINK
+            kind = LEAD if evidence else LINK
             opening = page_opening if opening_rng.random() < options.openings else ""
-            texts.append(GoldText(paragraph.text, tuple(kept), page.title, title, kind, opening))
+            texts.append(GoldText(paragraph.text, tuple(kept), page.title, evidence, kind, opening))
         if _is_lead(page, i):
             page_opening = textwrap.shorten(paragraph.text, MAX_OPENING, placeholder="")
     return texts

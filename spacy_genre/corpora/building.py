@@ -46,7 +46,7 @@ class CorpusOptions:
     max_per_title (int): The most mentions of one title in `train`; 0 for no limit. The mentions of
         earlier sources are kept, so put the most reliable sources first.
     dev (float): Share of pages that go to `dev` instead of `train`, 0 to 1. Of their mentions only
-        links are kept.
+        links are kept; the pages that texts lead to are kept, too.
     shards (int): Number of files of `train`, at least 1. Each shard must fit into memory.
     seed (int): The random seed.
     """
@@ -178,7 +178,7 @@ def _title_texts(titles: Optional[TitleSet], options: CorpusOptions) -> Iterator
     if options.descriptions:
         for name in view:
             if description := view.description_at(view.find(name)):
-                yield [GoldText(description, title=name, kind=DESCRIPTION)]
+                yield [GoldText(description, evidence=((name,),), kind=DESCRIPTION)]
 
 
 def _add_items(
@@ -207,10 +207,10 @@ def _add_text(build: "_UnfinishedBuild", text: GoldText, options: CorpusOptions)
     if options.dev and _hash_to_unit(f"{options.seed}:{text.page or text.text}") < options.dev:
         part = "dev"
         links = [mention for mention in text.mentions if mention.kind == LINK]
-        text = replace(text, mentions=tuple(links), title="")
+        text = replace(text, mentions=tuple(links))
     elif options.max_per_title:
         text = text.with_mentions(build.limit_titles(text.mentions, options.max_per_title))
-    if not text.mentions and not text.title:
+    if not text.mentions and not text.evidence:
         build.counts["texts without mentions"] += 1
         return
     shard = 0
@@ -219,7 +219,7 @@ def _add_text(build: "_UnfinishedBuild", text: GoldText, options: CorpusOptions)
         shard = int(_hash_to_unit(f"{options.seed}:{n_texts}") * options.shards)
     build.write(f"{part}/{shard:05}.jsonl", text)
     build.counts[part] += 1
-    for kind in [m.kind for m in text.mentions] + [text.kind] * bool(text.title):
+    for kind in [m.kind for m in text.mentions] + [text.kind] * bool(text.evidence):
         build.counts["mentions"] += 1
         build.counts[kind] += 1
 

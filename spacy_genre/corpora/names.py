@@ -9,7 +9,7 @@ from ..errors import Errors
 from ..sources.mediawiki import NotAnArticle, Wiki
 from ..titles import TitleSet
 from ..types import NIL
-from .texts import GoldText
+from .texts import GoldText, evidence_sets
 
 
 def find_name(titles: TitleSet, title: str, kb_id: str = "") -> str:
@@ -74,8 +74,12 @@ class NameResolver:
             for mention, name in zip(text.mentions, names, strict=True)
             if name
         ]
-        title = self._resolve(text.title, "", source) if text.title else ""
-        return replace(text, mentions=tuple(mentions), title=title)
+        evidence = (
+            [self._resolve(title, "", source) for title in titles] for titles in text.evidence
+        )
+        # Without one of its pages a set proves nothing.
+        complete = evidence_sets(titles for titles in evidence if all(titles))
+        return replace(text, mentions=tuple(mentions), evidence=complete)
 
     def _resolve(self, title: str, kb_id: str, source: str) -> str:
         assert self.titles is not None

@@ -1,9 +1,11 @@
 """What all tasks share: how docs become inputs, the search, how its results become annotations."""
 
+import warnings
 from array import array
 from itertools import chain, islice
 from typing import (
     Any,
+    ClassVar,
     Dict,
     Hashable,
     Iterable,
@@ -20,7 +22,7 @@ from spacy.tokens import Doc, Span
 
 from ..decoding import Constraint, Hypothesis, TrieConstraint, constrained_search, search_candidates
 from ..decoding.devices import torch_dtype
-from ..errors import Errors
+from ..errors import Errors, Warnings
 from ..titles.subset import NameSubset, SearchableNames
 from ..titles.view import TitleView
 from .serializable import SerializableComponent
@@ -49,7 +51,12 @@ class GenreComponent(SerializableComponent):
     2. which constraint the search obeys: `get_names` and `make_constraint`;
     3. how hypotheses become annotations: `decode` and `set_annotations`;
     4. how gold annotations become training pairs: `TrainableGenreComponent.get_targets`.
+
+    task (str): What a model must be trained for, of `GenreSettings.tasks`; "" for any model.
     """
+
+    task: ClassVar[str] = ""
+    _warned_of: Any = None
 
     # The task
 
@@ -125,6 +132,7 @@ class GenreComponent(SerializableComponent):
         if not spans:
             return [self.decode(doc, []) for doc in docs]
         view = self.get_view()
+        self._check_task()
         try:
             inputs = self.encode(spans)
             names = self.get_names(spans, view)
@@ -136,6 +144,18 @@ class GenreComponent(SerializableComponent):
             ]
         finally:
             view.base.check_file()  # rather an error than annotations from two files
+
+    def _check_task(self) -> None:
+        """Warn, once for each model, if it was not trained for the task."""
+        shim = self.shim
+        tasks = shim.settings.tasks
+        if not self.task or tasks is None or self.task in tasks:
+            return
+        if self._warned_of is not shim.transformer:
+            self._warned_of = shim.transformer
+            found = ", ".join(tasks) or "no task"
+            message = Warnings.W022.format(component=self.name, task=self.task, found=found)
+            warnings.warn(message, stacklevel=3)
 
     def search_names(
         self,

@@ -59,6 +59,8 @@ def _clean(block: Dict[str, Any]) -> None:
         is_variable = "$" in model["name"]
         model["name"] = None if is_variable or is_folder(model["name"]) else model["name"]
     for old, new in DEPRECATED_SETTINGS.items():
-        value = block.pop(old, None)
+        if old not in block:  # the component never had it
+            continue
+        value = block.pop(old)
         if new is not None and block.get(new) is None:
             block[new] = value

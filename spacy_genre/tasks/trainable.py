@@ -97,7 +97,7 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         nlp: Optional[Language] = None,
         titles: Optional[Union[TitleSet, Callable[[], TitleSet]]] = None,
     ) -> None:
-        """Load the model and the title set.
+        """Load the model and the title set. From now on, the model counts as trained for the task.
 
         get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples.
         nlp (Optional[Language]): The pipeline.
@@ -110,6 +110,7 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         if titles is not None:
             self.titles = titles() if callable(titles) else titles
         self.get_view()
+        self.shim.add_task(self.task)
         self._trainer = None
         self._reset_pair_counts()
         self._check_gold_names(list(islice(get_examples(), N_INITIALIZE)))

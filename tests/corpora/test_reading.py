@@ -34,7 +34,7 @@ def test_own_format(tmp_path):
     path = write_rows(tmp_path / "x.jsonl", ROW, {"text": "none", "mentions": [unlinked]})
     first, second = read(path)
     assert first.mentions == (GoldMention(3, 8, "", "Q1", "FOOD", candidates=("a",)),)
-    assert (first.page, first.title, first.kind) == ("Page", "Apple", "lead")
+    assert (first.page, first.evidence, first.kind) == ("Page", (("Apple",),), "lead")
     assert first.opening == "Fruit"
     assert second == GoldText("none")
     assert GoldText.from_row(first.to_row()) == first
@@ -60,7 +60,7 @@ def test_a_row_with_paragraphs_is_a_page(tmp_path):
     page = {"title": "P", "text": "A red", "paragraphs": [{"text": "A red"}]}
     page["paragraphs"][0]["links"] = [{"start": 2, "end": 5, "title": "Red"}]
     (text,) = read(write_rows(tmp_path / "x.jsonl", page))
-    assert (text.page, text.title) == ("P", "")
+    assert (text.page, text.evidence) == ("P", ())
     assert text.mentions == (GoldMention(2, 5, "Red"),)
 
 
@@ -101,7 +101,9 @@ def test_kilt(tmp_path, row, text):
 def test_kilt_without_a_mention_has_a_title(tmp_path):
     output = [{"answer": "no"}, {"provenance": [{"title": "Apple"}]}]
     row = {"input": "Which fruit?", "output": output}
-    assert read(write_rows(tmp_path / "x.jsonl", row)) == [GoldText("Which fruit?", title="Apple")]
+    assert read(write_rows(tmp_path / "x.jsonl", row)) == [
+        GoldText("Which fruit?", evidence=(("Apple",),))
+    ]
 
 
 def test_docbin(tmp_path):

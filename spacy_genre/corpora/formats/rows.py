@@ -75,7 +75,7 @@ def has_gold(row: Any, texts: List[GoldText]) -> bool:
     row (Any): The row.
     texts (List[GoldText]): What `texts_of_row` gave for it.
     """
-    if any(text.mentions or text.title for text in texts):
+    if any(text.mentions or text.evidence for text in texts):
         return True
     if not isinstance(row, dict):
         return False
