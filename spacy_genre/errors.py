@@ -220,6 +220,19 @@ class Errors:
         "[S006] {inputs} inputs are too many for one search; the limit is {limit}. Search them in "
         "parts."
     )
+    S007 = (
+        "[S007] A text of {found} tokens, its end token included, is longer than the longest output "
+        "of {limit} tokens. Split it into shorter windows."
+    )
+    S008 = (
+        "[S008] The text contains the token id {token}, which marks mentions, names or the end. "
+        "Replace it in the text, or use markers that no text contains."
+    )
+    S009 = "[S009] {tokens} tokens of text are too many for one search. Search them in parts."
+    S010 = (
+        "[S010] The table of mentions has {found} rows for a text of {tokens} tokens. Give one row "
+        "for each token."
+    )
 
     # The components
     C001 = "[C001] The setting {key!r} of {component!r} is {value!r}; it must be {allowed}."
