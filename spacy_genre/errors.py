@@ -139,6 +139,21 @@ class Errors:
         "[M010] the tokenizer's vocabulary is missing (tokenizer.json, or for example vocab.txt): "
         "copy the files beside config.json."
     )
+    M011 = (
+        "[M011] The tokenizer {tokenizer} does not say which characters its tokens stand for, so "
+        "mentions can't be found in a text. Install the package 'tokenizers' and give a model with "
+        "a fast tokenizer (tokenizer.json)."
+    )
+    M012 = (
+        "[M012] {key} = {value!r} in the 'genre' block of the model's config.json must be one token: "
+        "a token that no text contains, or one of the brackets {{ }} [ ] in plain text."
+    )
+    M013 = (
+        "[M013] {component!r} finds and links mentions in a text, but its model was trained for "
+        "{found}. Give a model that was trained for it, or train this one (see "
+        "docs/annotator.md), and list \"annotation\" under 'tasks' in the 'genre' block of its "
+        "config.json. To link entities that another component finds, use 'genre_linker'."
+    )
 
     # Source files of names
     F001 = "[F001] Can't read {path}: there is no such file. Nothing was written."
@@ -247,6 +262,18 @@ class Errors:
     C004 = (
         "[C004] The function 'get_candidates' returned {found!r} for the entity {ent!r}. It must "
         "return a list of names, or None to search the whole title set."
+    )
+    C006 = (
+        "[C006] {component!r} has windows of {window} tokens that overlap by {overlap}. Set "
+        "overlap_tokens to at most half of window_tokens."
+    )
+    C007 = (
+        "[C007] {component!r} has windows of {window} tokens, but its model can write {limit} tokens, "
+        "of which a mention with the longest name takes {name}. Set window_tokens to at most {room}."
+    )
+    C008 = (
+        '[C008] {component!r} has mentions = "ents", so it links doc.ents, but also spans_key = '
+        "{key!r}. Set spans_key to null, or mentions to \"free\" or \"aliases\"."
     )
 
     # Data for training and evaluation
