@@ -50,13 +50,13 @@ class GenreAnnotator(TrainableGenreComponent):
     def get_spans(self, doc: Doc) -> List[Span]:
         """See `GenreComponent.get_spans`: windows, which cover the whole Doc."""
         n_pieces = self._encoder().n_pieces(doc)
-        size = self.window_tokens
+        size = self.window_size
         overlap = min(self.settings.overlap_tokens, size // 2)
         windows = make_windows(n_pieces, sentence_starts(doc), size, overlap)
         return [doc[start:end] for start, end in windows]
 
     @property
-    def window_tokens(self) -> int:
+    def window_size(self) -> int:
         """The longest part of a text that is read at once, in tokens."""
         trained = self.shim.settings.annotation.window_tokens
         return self.settings.window_tokens or trained or self.max_length // 2
@@ -111,7 +111,7 @@ class GenreAnnotator(TrainableGenreComponent):
             found = " and ".join(tasks or (LINKING,))
             raise ValueError(Errors.M013.format(component=self.name, found=found))
         depth = view.trie.depth
-        check_windows(self.name, self.settings, self.window_tokens, self.max_length, depth)
+        check_windows(self.name, self.settings, self.window_size, self.max_length, depth)
 
     def _search_windows(
         self, windows: Sequence[Window], view: TitleView
