@@ -152,6 +152,21 @@ class Errors:
         "[M010] the tokenizer's vocabulary is missing (tokenizer.json, or for example vocab.txt): "
         "copy the files beside config.json."
     )
+    M011 = (
+        "[M011] The tokenizer {tokenizer} does not say which characters its tokens stand for, so "
+        "mentions can't be found in a text. Install the package 'tokenizers' and give a model with "
+        "a fast tokenizer (tokenizer.json)."
+    )
+    M012 = (
+        "[M012] {key} = {value!r} in the 'genre' block of the model's config.json must be one token: "
+        "a token that no text contains, or one of the brackets {{ }} [ ] in plain text."
+    )
+    M013 = (
+        "[M013] {component!r} finds and links mentions in a text, but its model was trained for "
+        "{found}. Give a model that was trained for it, or train this one (see "
+        "docs/annotator.md), and list \"annotation\" under 'tasks' in the 'genre' block of its "
+        "config.json. To link entities that another component finds, use 'genre_linker'."
+    )
 
     # Source files of names
     F001 = "[F001] Can't read {path}: there is no such file. Nothing was written."
@@ -297,6 +312,19 @@ class Errors:
         "[S006] {inputs} inputs are too many for one search; the limit is {limit}. Search them in "
         "parts."
     )
+    S007 = (
+        "[S007] A text of {found} tokens, its end token included, is longer than the longest output "
+        "of {limit} tokens. Split it into shorter windows."
+    )
+    S008 = (
+        "[S008] The text contains the token id {token}, which marks mentions, names or the end. "
+        "Replace it in the text, or use markers that no text contains."
+    )
+    S009 = "[S009] {tokens} tokens of text are too many for one search. Search them in parts."
+    S010 = (
+        "[S010] The table of mentions has {found} rows for a text of {tokens} tokens. Give one row "
+        "for each token."
+    )
 
     # The components
     C001 = "[C001] The setting {key!r} of {component!r} is {value!r}; it must be {allowed}."
@@ -315,6 +343,18 @@ class Errors:
     C005 = (
         '[C005] {component!r} has unit = "sentence", but a Doc has no sentences. Put a component '
         "that finds them before it, such as 'sentencizer' or 'parser', or set unit = \"doc\"."
+    )
+    C006 = (
+        "[C006] {component!r} has windows of {window} tokens that overlap by {overlap}. Set "
+        "overlap_tokens to at most half of window_tokens."
+    )
+    C007 = (
+        "[C007] {component!r} has windows of {window} tokens, but its model can write {limit} tokens, "
+        "of which a mention with the longest name takes {name}. Set window_tokens to at most {room}."
+    )
+    C008 = (
+        '[C008] {component!r} has mentions = "ents", so it links doc.ents, but also spans_key = '
+        '{key!r}. Set spans_key to null, or mentions to "free" or "aliases".'
     )
 
     # Data for training and evaluation

@@ -177,7 +177,8 @@ _warned_of_gpu = False
 
 def _load_tokenizer(folder: Path) -> NameTokenizer:
     settings = GenreSettings.from_config(_load_config(folder, None))
-    return NameTokenizer(_load(load_tokenizer, folder, None), bos=settings.name_bos)
+    tokenizer = _load(load_tokenizer, folder, None)
+    return NameTokenizer(tokenizer, bos=settings.name_bos, space=settings.name_space)
 
 
 def is_folder(name: str) -> bool:

@@ -13,7 +13,8 @@ PUBLISHED: Dict[str, Dict[str, Any]] = {
 
 
 # The tasks that a model can be trained for, by component.
-LINKING, RETRIEVAL = "linking", "retrieval"
+LINKING, RETRIEVAL, ANNOTATION = "linking", "retrieval", "annotation"
+TASKS = (LINKING, RETRIEVAL, ANNOTATION)
 Tasks = Tuple[str, ...]
 
 
@@ -36,6 +37,32 @@ class RetrievalSettings:
 
 
 @dataclass(frozen=True)
+class AnnotationSettings:
+    """The format of texts in which mentions and names are marked, and the calibration of names'
+    probabilities.
+
+    marker (Optional[str]): What stands before the text: a token, if the tokenizer has it, else
+        plain text; None for nothing, as in the published checkpoints.
+    open_mention, close_mention, open_name, close_name (str): What marks a mention and its name.
+        Each is one token: one that no text contains, or a bracket in plain text, as in the
+        published checkpoints. In the latter case the brackets of a text are read as parentheses.
+    window_tokens (int): The longest text in the training data, in tokens; 0 for half of the longest
+        one that the model can read.
+    temperature (float): As in `GenreSettings`.
+    nil_score (Optional[float]): As in `GenreSettings`.
+    """
+
+    marker: Optional[str] = None
+    open_mention: str = " {"
+    close_mention: str = " }"
+    open_name: str = " ["
+    close_name: str = " ]"
+    window_tokens: int = 0
+    temperature: float = 1.0
+    nil_score: Optional[float] = None
+
+
+@dataclass(frozen=True)
 class GenreSettings:
     """The format of a model's inputs and names, and the calibration of its probabilities.
 
@@ -43,6 +70,8 @@ class GenreSettings:
         plain text, as in the published GENRE checkpoints.
     end_delimiter (str): The text after a mention, likewise.
     name_bos (bool): Whether a name begins with the tokenizer's start token.
+    name_space (bool): Whether there is a space before a name, as in the published checkpoints that
+        annotate texts; it matters for byte-level tokenizers.
     context_tokens (int): The context on each side of a mention in the training data, in tokens.
     opening_tokens (int): How many of the document's first tokens stand before the context, if it
         does not contain them; 0 for none, as in the published checkpoints.
@@ -50,20 +79,23 @@ class GenreSettings:
         fitted so that the first candidate's probability is how often it is right.
     nil_score (Optional[float]): The score of the answer "none of these names" in that softmax; None
         for no such answer, as in the published checkpoints.
-    tasks (Optional[Tasks]): The tasks that the model was trained for, `LINKING` and `RETRIEVAL`;
-        None if that is not known, as for the published checkpoints.
+    tasks (Optional[Tasks]): The tasks that the model was trained for, of `TASKS`; None if that is
+        not known, as for the published checkpoints.
     retrieval (RetrievalSettings): The settings of document retrieval.
+    annotation (AnnotationSettings): The settings of end-to-end linking.
     """
 
     start_delimiter: str = "[START_ENT]"
     end_delimiter: str = "[END_ENT]"
     name_bos: bool = True
+    name_space: bool = False
     context_tokens: int = 128
     opening_tokens: int = 0
     temperature: float = 1.0
     nil_score: Optional[float] = None
     tasks: Optional[Tasks] = None
     retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
+    annotation: AnnotationSettings = field(default_factory=AnnotationSettings)
 
     @classmethod
     def from_config(cls, config: Any) -> "GenreSettings":
@@ -79,12 +111,15 @@ class GenreSettings:
         values = {**PUBLISHED.get(config.model_type, {}), **(block or {})}
         if isinstance(values.get("tasks"), list):
             values["tasks"] = tuple(values["tasks"])
-        if isinstance(values.get("retrieval"), dict):
-            values["retrieval"] = _read(RetrievalSettings, values["retrieval"], "retrieval.")
+        for key, kind in BLOCKS.items():
+            if isinstance(values.get(key), dict):
+                values[key] = _read(kind, values[key], f"{key}.")
         return _read(cls, values)
 
 
-SettingsT = TypeVar("SettingsT", GenreSettings, RetrievalSettings)
+# The settings of a task have a table of their own in the config.
+BLOCKS: Dict[str, Any] = {"retrieval": RetrievalSettings, "annotation": AnnotationSettings}
+SettingsT = TypeVar("SettingsT", GenreSettings, RetrievalSettings, AnnotationSettings)
 
 
 def _read(kind: Type[SettingsT], values: Mapping[str, Any], where: str = "") -> SettingsT:
@@ -122,6 +157,6 @@ def _allowed(kind: Any, value: Any) -> Optional[str]:
         good = value is None or (is_number and math.isfinite(value))
         return None if good else "null, or a finite number"
     if kind == Optional[Tasks]:
-        good = value is None or (isinstance(value, tuple) and {*value} <= {LINKING, RETRIEVAL})
-        return None if good else f'null, or a list of "{LINKING}" and "{RETRIEVAL}"'
-    return None if isinstance(value, RetrievalSettings) else "a table"
+        good = value is None or (isinstance(value, tuple) and {*value} <= {*TASKS})
+        return None if good else f"null, or a list of {', '.join(TASKS)}"
+    return None if isinstance(value, (RetrievalSettings, AnnotationSettings)) else "a table"

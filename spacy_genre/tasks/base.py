@@ -134,10 +134,7 @@ class GenreComponent(SerializableComponent):
         view = self.get_view()
         self._check_task()
         try:
-            inputs = self.encode(spans)
-            names = self.get_names(spans, view)
-            hypotheses = self.search_names(inputs, names, view)
-            results = map(SearchResult, spans, names, hypotheses)
+            results = iter(self.search(spans, self.encode(spans), view))
             return [
                 self.decode(doc, list(islice(results, len(spans_of_doc))))
                 for doc, spans_of_doc in zip(docs, spans_of_docs, strict=True)
@@ -156,6 +153,20 @@ class GenreComponent(SerializableComponent):
             found = ", ".join(tasks) or "no task"
             message = Warnings.W022.format(component=self.name, task=self.task, found=found)
             warnings.warn(message, stacklevel=3)
+
+    def search(
+        self, spans: Sequence[Span], inputs: Sequence[Optional[List[int]]], view: TitleView
+    ) -> Sequence[Any]:
+        """Search for N spans.
+
+        spans (Sequence[Span]): [N].
+        inputs (Sequence[Optional[List[int]]]): [N], what `encode` gave for them.
+        view (TitleView): The title set.
+        RETURNS (Sequence[Any]): [N], what `decode` gets; by default, `SearchResult`.
+        """
+        names = self.get_names(spans, view)
+        hypotheses = self.search_names(inputs, names, view)
+        return [*map(SearchResult, spans, names, hypotheses)]
 
     def search_names(
         self,
@@ -181,14 +192,7 @@ class GenreComponent(SerializableComponent):
         self, inputs: Sequence[Tuple[List[int], SearchableNames]], view: TitleView
     ) -> List[List[Hypothesis]]:
         """Search all names for some inputs, and only candidates for others."""
-        module, settings = self.shim.transformer.eval(), self.settings
-        options: Dict[str, Any] = {
-            "num_beams": settings.num_beams,
-            "length_penalty": settings.length_penalty,
-            "early_stopping": settings.early_stopping,
-            "batch_tokens": settings.batch_tokens,
-            "dtype": torch_dtype(settings.dtype, self.shim.device),
-        }
+        module, options = self.shim.transformer.eval(), self.search_options()
         of_all = [ids for ids, names in inputs if names is view]
         subsets = [(ids, names) for ids, names in inputs if isinstance(names, NameSubset)]
         from_all: Iterator[List[Hypothesis]] = iter(())
@@ -200,6 +204,17 @@ class GenreComponent(SerializableComponent):
             of_subsets, tries = [ids for ids, _ in subsets], [names.trie for _, names in subsets]
             from_subsets = iter(search_candidates(module, of_subsets, tries, **options))
         return [next(from_all if names is view else from_subsets) for _, names in inputs]
+
+    def search_options(self) -> Dict[str, Any]:
+        """The options of `constrained_search`, from the settings."""
+        settings = self.settings
+        return {
+            "num_beams": settings.num_beams,
+            "length_penalty": settings.length_penalty,
+            "early_stopping": settings.early_stopping,
+            "batch_tokens": settings.batch_tokens,
+            "dtype": torch_dtype(settings.dtype, self.shim.device),
+        }
 
     def get_view(self) -> TitleView:
         """The title set as it is now.
