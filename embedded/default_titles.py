@@ -34,7 +34,7 @@ import typer
 import word_lists
 from capitals import Capitals, WordForms
 from packages import Source, download, read_member
-from short_names import ShortNames
+from short_names import ShortNames, other_titles
 from title_lists import Article
 
 from spacy_genre.atomic import write_atomically
@@ -57,7 +57,7 @@ VITAL_COUNT = 1000
 MOST_READ_COUNT = 100
 # Titles whose capitals are less certain are left out: 9 % of the most read ones. See
 # benchmarks/capitals.py.
-MIN_CONFIDENCE = 1.5
+MIN_CONFIDENCE = 1.3
 
 
 class Lists(NamedTuple):
@@ -159,9 +159,11 @@ def make_rows(lists: Lists, most_read: List[str], dump: str) -> List[Dict[str, A
     articles = [*lists.brands, *lists.airports, *lists.clubs]
     counts = {article.title: 0 for article in articles} | dict.fromkeys(lists.companies, 0)
     counts |= dict.fromkeys(most_read, MOST_READ_COUNT) | dict.fromkeys(lists.vital, VITAL_COUNT)
+    for name in other_titles(counts, lists.synsets):
+        del counts[name]
     titles = sorted(title for title in counts if not is_left_out(title))
     ids = find_ids(titles, lists)
-    redirects = find_redirects(titles, lists, dump)
+    redirects = find_redirects({title: counts[title] for title in titles}, lists, dump)
     rows = []
     for title in titles:
         row: Dict[str, Any] = {"name": title}
@@ -202,15 +204,15 @@ def find_ids(titles: List[str], lists: Lists) -> Dict[str, str]:
     return ids
 
 
-def find_redirects(titles: List[str], lists: Lists, dump: str) -> Mapping[str, List[str]]:
+def find_redirects(counts: Mapping[str, int], lists: Lists, dump: str) -> Mapping[str, List[str]]:
     """Find other names of titles."""
-    short_names = ShortNames(titles)
+    short_names = ShortNames(counts)
     short_names.add_synonyms(lists.synsets)
     words = dictionary(lists.synsets)
     short_names.add_brands([*lists.brands, *lists.airports, *lists.clubs], words)
     short_names.add_without_suffix(words)
     redirects = {title: list(names) for title, names in short_names.redirects().items()}
-    for title, spellings in find_spellings(set(titles), dump).items():
+    for title, spellings in find_spellings(set(counts), dump).items():
         known = redirects.setdefault(title, [])
         known += [spelling for spelling in spellings if spelling not in known]
     return redirects

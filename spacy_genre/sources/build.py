@@ -27,11 +27,8 @@ LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
 MONTHS = (
     "January|February|March|April|May|June|July|August|September|October|November|December"
 )
-# Titles of years, decades, days and centuries: "1984", "44 BC", "1980s", "July 4", "2008 in film".
-DATE = re.compile(
-    rf"(?:AD )?\d{{1,4}}(?:s|s? BCE?)?(?: in .+)?|(?:{MONTHS})(?: \d{{1,2}})?(?: \d{{4}})?"
-    r"|\d{1,2}(?:st|nd|rd|th) (?:century|millennium)(?: BCE?)?(?: in .+)?"
-)
+# Titles of years and days: "1984", "44 BC", "July 4", "2008 in film". Decades and months stay.
+DATE = re.compile(rf"(?:AD )?\d{{1,4}}(?: BCE?)?(?: in .+)?|(?:{MONTHS}) \d{{1,4}}(?:, \d{{4}})?")
 LISTS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
     "lines": read_lines,
     "tsv": read_table,
@@ -62,7 +59,7 @@ class Options:
         page of that title, for a dump of a part of a wiki.
     exclude_disambiguation (bool): Whether to exclude disambiguation pages.
     exclude_lists (bool): Whether to exclude Wikipedia's "List of ..." pages and the like.
-    exclude_dates (bool): Whether to exclude English Wikipedia's pages of years, days and the like.
+    exclude_dates (bool): Whether to exclude English Wikipedia's pages of years and days.
     exclude_without_id (bool): Whether to exclude a wiki's titles that have no id.
     most_read (Optional[int]): The number of a wiki's titles to keep, those that are read most by
         the files of pageviews. None for all.
