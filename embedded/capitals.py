@@ -162,7 +162,7 @@ class Capitals:
         at = [i for i, part in enumerate(parts) if not part.startswith(SEPARATORS)]
         log_odds = CERTAIN
         if any(self._is_open(parts[i]) for i in at[1:]):
-            log_odds = sum(self._weights.get(f, 0.0) for f in self._features(title))
+            log_odds = math.fsum(self._weights.get(f, 0.0) for f in self._features(title))
         elif self.words.is_common(parts[at[0]]):
             log_odds = -CERTAIN
         certain = True

@@ -96,7 +96,8 @@ def read_brands(content: bytes) -> List[Article]:
         tags = item.get("tags", {})
         for kind in ("brand", "operator", "network"):
             language, _, title = tags.get(f"{kind}:wikipedia", "").partition(":")
-            if language == "en" and "#" not in title and not NOT_IN_TITLES.search(title):
+            is_title = not NOT_IN_TITLES.search(title) and re.search("[A-Za-z0-9]", title)
+            if language == "en" and "#" not in title and is_title:
                 names = [tags.get("brand"), tags.get("name")] if kind == "brand" else []
                 kb_id = tags.get(f"{kind}:wikidata", "")
                 articles.append(
