@@ -72,6 +72,9 @@ def build_cli(
     exclude_lists: Annotated[
         bool, typer.Option("--exclude-lists", help="Exclude 'List of ...' and similar pages.")
     ] = False,
+    exclude_dates: Annotated[
+        bool, typer.Option("--exclude-dates", help="Exclude English pages of years and days.")
+    ] = False,
     exclude_without_id: Annotated[
         bool, typer.Option("--exclude-without-id", help="Exclude a wiki's titles without an id.")
     ] = False,
@@ -153,6 +156,7 @@ def build_cli(
         linked=linked,
         exclude_disambiguation=exclude_disambiguation,
         exclude_lists=exclude_lists,
+        exclude_dates=exclude_dates,
         exclude_without_id=exclude_without_id,
         most_read=most_read,
         pageviews_of=pageviews_of,
