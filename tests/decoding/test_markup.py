@@ -20,7 +20,6 @@ from spacy_genre.decoding.markup import (
 
 V, BOS, EOS, PAD = 40, 0, 2, 1
 MARKERS = Markers(30, 31, 32, 33)
-SHARP, FLAT = 8, 0.5
 
 
 @dataclass
@@ -163,7 +162,7 @@ def check_mentions(constraint, i, case, tokens):
 
 @pytest.mark.parametrize("part", range(4))
 def test_equal_to_generate(part):
-    for seed in range(part * 6, part * 6 + 6):
+    for seed in range(part * 3, part * 3 + 3):
         check(seed)
 
 
