@@ -18,7 +18,7 @@ def init_config_cli(
         str,
         typer.Argument(
             help="finetune: the model that comes with the package, on your own texts. small: a "
-            "model of your own, on a large corpus."
+            "model of your own, on a large corpus. retriever: finetune for document retrieval."
         ),
     ],
     out: Annotated[Path, typer.Argument(help="The file to write.")] = Path("config.cfg"),

@@ -12,7 +12,7 @@ of `title`, if several pages are needed or right, `evidence`: `[["Page A", "Page
 
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, Dict, Iterable, List, Mapping, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Tuple
 
 from ..types import EvidenceSets
 
@@ -128,8 +128,11 @@ def _evidence_from_row(row: Any) -> EvidenceSets:
 def evidence_sets(sets: Iterable[Iterable[str]]) -> EvidenceSets:
     """RETURNS (EvidenceSets): The sets without empty and repeated titles, and without empty and
     repeated sets."""
-    unique = (tuple(dict.fromkeys(filter(None, titles))) for titles in sets)
-    return tuple({frozenset(titles): titles for titles in unique if titles}.values())
+    unique: Dict[FrozenSet[str], Tuple[str, ...]] = {}
+    for titles in (tuple(dict.fromkeys(filter(None, titles))) for titles in sets):
+        if titles:
+            unique.setdefault(frozenset(titles), titles)
+    return tuple(unique.values())
 
 
 def _mention_to_row(mention: GoldMention) -> Dict[str, Any]:

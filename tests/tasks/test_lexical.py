@@ -57,7 +57,7 @@ def test_without_the_package(monkeypatch):
 
 
 def test_a_file_that_is_missing(titles, tmp_path):
-    with pytest.raises(OSError, match="none.jsonl"):
+    with pytest.raises(OSError, match=r"none\.jsonl"):
         BM25_v1(tmp_path / "none.jsonl")(titles, ["x"], 1)
 
 
