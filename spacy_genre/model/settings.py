@@ -157,6 +157,7 @@ def _allowed(kind: Any, value: Any) -> Optional[str]:
         good = value is None or (is_number and math.isfinite(value))
         return None if good else "null, or a finite number"
     if kind == Optional[Tasks]:
-        good = value is None or (isinstance(value, tuple) and {*value} <= {*TASKS})
+        is_list = isinstance(value, tuple) and all(task in TASKS for task in value)
+        good = value is None or is_list
         return None if good else f"null, or a list of {', '.join(TASKS)}"
     return None if isinstance(value, (RetrievalSettings, AnnotationSettings)) else "a table"
