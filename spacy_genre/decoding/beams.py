@@ -208,8 +208,8 @@ class _History:
         while (place >= 0).any():
             columns.append(place)
             place = np.where(place >= 0, previous[place], -1)
-        paths = np.stack(columns[::-1], axis=1) if columns else np.zeros((len(last), 0), np.int64)
-        paths = [row[row >= 0] for row in paths]
+        rows = np.stack(columns[::-1], axis=1) if columns else np.zeros((len(last), 0), np.int64)
+        paths = [row[row >= 0] for row in rows]
         return (
             [tuple(tokens[path].tolist()) for path in paths],
             [tuple(logprobs[path].tolist()) for path in paths],

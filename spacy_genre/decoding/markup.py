@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import Errors
 from ..ragged import IntArray
-from ..titles.overlay import AnyTrie
+from ..titles.overlay import AnyTrie, OverlayTrie
 from .constraint import Continuations
 
 # The kinds of states.
@@ -59,11 +59,11 @@ class MarkedMention(NamedTuple):
 class MarkupConstraint:
     """Copies of texts in which mentions and their names are marked.
 
-    Outside of a mention, the next token of the source follows, or the opening marker where a mention
-    may begin; in a mention, the next token while a longer mention is allowed, or the closing marker
-    where a mention may end. Then follow the tokens of a name and its closing marker. At the end of
-    the source only the end token follows. A mention is only opened where its longest name fits, so
-    that every state has a continuation.
+    Outside of a mention, the next token of the source follows, or the opening marker where a
+    mention may begin; in a mention, the next token while a longer mention is allowed, or the
+    closing marker where a mention may end. Then follow the tokens of a name and its closing marker.
+    At the end of the source only the end token follows. A mention is only opened where the longest
+    name fits, so that every state has a continuation.
 
     A state is the number of (position in the sources, tokens that are not copied, slot). The slot
     is the kind of state with the length of the mention so far, or the node of the trie.
@@ -278,8 +278,9 @@ def _join(parts: Sequence[_Columns], eos: int) -> Continuations:
 
 
 def _n_nodes(trie: AnyTrie) -> int:
-    base = getattr(trie, "base", trie)
-    return base.n_nodes + (0 if base is trie else len(trie.new_tokens))
+    if isinstance(trie, OverlayTrie):
+        return trie.base.n_nodes + len(trie.new_tokens)
+    return trie.n_nodes
 
 
 def _stack(names: Sequence[IntArray], lengths: IntArray) -> IntArray:

@@ -83,11 +83,12 @@ class GenreComponent(SerializableComponent):
         end = self.shim.transformer.config.eos_token_id
         return TrieConstraint(view.trie, len(inputs), end)
 
-    def decode(self, doc: Doc, results: Sequence[SearchResult]) -> Any:
+    def decode(self, doc: Doc, results: Sequence[Any]) -> Any:
         """The annotations of a Doc.
 
         doc (Doc): The Doc. It is not changed.
-        results (Sequence[SearchResult]): The result for each of its spans.
+        results (Sequence[Any]): What `search` gave for each of its spans; by default,
+            `SearchResult`.
         """
         raise NotImplementedError
 

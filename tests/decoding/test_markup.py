@@ -1,5 +1,5 @@
-"""The markup of end-to-end linking: equal to `generate` with a plain function that looks at the whole
-prefix, whatever may be a mention and a name of it."""
+"""The markup of end-to-end linking: equal to `generate` with a plain function that reads the whole
+prefix again, whatever may be a mention and a name of it."""
 
 from dataclasses import dataclass
 
@@ -37,14 +37,13 @@ class Case:
 
     def allowed(self, sent):
         """The tokens that may follow a sequence: the whole of it is read again, step by step."""
-        tokens, position, i, extra = sent[1:], 0, 0, 0
+        tokens, position, i = sent[1:], 0, 0
         if EOS in tokens:
             return set()
         while i < len(tokens):
             if tokens[i] != MARKERS.open_mention:
                 position, i = position + 1, i + 1
                 continue
-            extra = i - position
             rest = tokens[i + 1 :]
             if MARKERS.close_mention not in rest:
                 return self._in_mention(position, len(rest))
@@ -114,9 +113,9 @@ def random_case(rng):
             table = np.where(table >= 0, rng.choice(roots, table.shape), -1)
         tables.append(table)
         names = {
-            (s, s + l + 1): name_sets[roots.index(table[s, l])]
-            for s, l in np.argwhere(table >= 0).tolist()
-            if s + l < len(source)
+            (start, start + n + 1): name_sets[roots.index(table[start, n])]
+            for start, n in np.argwhere(table >= 0).tolist()
+            if start + n < len(source)
         }
         cases.append(Case(source, names, max_length, trie.depth, required))
     constraint = MarkupConstraint(

@@ -1,7 +1,8 @@
-"""`genre_annotator` with a random model: what it writes, where, and what it says about wrong input."""
+"""`genre_annotator` with a random model: what it writes and where, and wrong input."""
 
 import json
 import shutil
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
 from spacy.training import Example
-from transformers import BartForConditionalGeneration
 
 from spacy_genre import TitleSet
 from spacy_genre.decoding.markup import MarkupConstraint
@@ -90,7 +90,8 @@ def test_entities_of_any_text(make):
     for doc, text in zip(docs, [TEXT, *ODD_TEXTS], strict=True):
         check_doc(doc, text)
         assert links(nlp(text)) == links(doc)  # whatever else is in the batch
-    assert docs[0].ents and {ent.label_ for doc in docs for ent in doc.ents} == {"ENTITY"}
+    assert docs[0].ents
+    assert {ent.label_ for doc in docs for ent in doc.ents} == {"ENTITY"}
 
 
 CHARACTERS = st.sampled_from(
@@ -149,7 +150,8 @@ def test_two_megabytes_in_a_line(make):
     nlp = make(num_beams=1, mentions="aliases", window_tokens=100)
     nlp.max_length = 3_000_000
     doc = nlp(text)
-    assert len(doc.text) > 2_000_000 and doc.text == text
+    assert len(text) > 2_000_000
+    check_doc(doc, text)
 
 
 def test_plain_brackets_as_markers(folder, tokenizer, tmp_path):
@@ -212,7 +214,7 @@ def test_entities_that_are_there(make):
     kept = annotated(False, first.start, first.end, kb_id="Q1")
     assert kept.ents[0].kb_id_ == "Q1"
     longer = annotated(False, 0, len(make().make_doc(TEXT)))
-    assert [ent.label_ for ent in longer.ents] == ["OLD"] and not longer.ents[0].kb_id_
+    assert [(ent.label_, ent.kb_id_) for ent in longer.ents] == [("OLD", "")]
     replaced = annotated(True, 0, len(make().make_doc(TEXT)))
     assert "OLD" not in {ent.label_ for ent in replaced.ents}
 
@@ -240,9 +242,10 @@ def test_scores(make):
     gold.ents = doc.ents[1:]
     scores = nlp.evaluate([Example(nlp.make_doc(TEXT), gold)])
     n = len(doc.ents)
-    assert scores["nel_micro_r"] == 1 and np.isclose(scores["nel_micro_p"], (n - 1) / n)
+    assert scores["nel_micro_r"] == 1
+    assert np.isclose(scores["nel_micro_p"], (n - 1) / n)
     assert np.isclose(scores["mentions_p"], (n - 1) / n)
-    assert make()("").ents == () and nlp.evaluate([])["nel_micro_f"] is None
+    assert nlp.evaluate([])["nel_micro_f"] is None
 
 
 def test_what_the_model_learns_to_write(make):
@@ -253,8 +256,8 @@ def test_what_the_model_learns_to_write(make):
     doc.ents = [Span(doc, s, e, label="X", kb_id=name) for s, e, name in ents]
     (pair,) = pipe.make_pairs([Example(nlp.make_doc(TEXT), doc)])
     assert pipe.tokenizer.decode(pair.name) == (
-        "[unused3] einstein [unused4] [unused5] albert einstein [unused6] was a german physicist who "
-        "received the [unused3] nobel prize [unused4] [unused5] nobel prize [unused6]."
+        "[unused3] einstein [unused4] [unused5] albert einstein [unused6] was a german physicist "
+        "who received the [unused3] nobel prize [unused4] [unused5] nobel prize [unused6]."
     )
     # The constraint allows it, and reads the same mentions from it.
     (window,) = pipe._encoder().encode([doc[:]])
@@ -267,12 +270,12 @@ def test_what_the_model_learns_to_write(make):
     found = [(m.start, m.end) for m in constraint.mentions(0, tuple(pair.name))]
     assert found == [(0, 1), (8, 10)]
     losses = nlp.update([Example(nlp.make_doc(TEXT), doc)], sgd=nlp.initialize())
-    assert np.isfinite(losses["genre_annotator"]) and losses["genre_annotator"] > 0
+    assert 0 < losses["genre_annotator"] < np.inf
 
 
 def test_a_model_for_linking_only(tiny_folder, tokenizer):
     nlp = make_nlp(tiny_folder, tokenizer)
-    with pytest.raises(ValueError, match="trained for linking.*genre_linker"):
+    with pytest.raises(ValueError, match=r"trained for linking.*genre_linker"):
         nlp("Paris")
 
 
@@ -288,11 +291,13 @@ def test_a_model_for_linking_only(tiny_folder, tokenizer):
     ],
 )
 def test_settings_that_contradict(make, config, message, tokenizer):
-    with pytest.raises(ValueError, match=message):
+    def run():
         nlp = make(**config)
-        if "kb_id" in config:
-            nlp.get_pipe("genre_annotator").titles = TitleSet.build(NAMES, tokenizer)
+        nlp.get_pipe("genre_annotator").titles = TitleSet.build(NAMES, tokenizer)  # no ids
         nlp("Paris")
+
+    with pytest.raises(ValueError, match=message):
+        run()
 
 
 @pytest.mark.parametrize("marker", ["two words", "a", "[unused99999]"])
@@ -300,7 +305,7 @@ def test_markers_that_texts_contain(folder, tokenizer, tmp_path, marker):
     path = shutil.copytree(folder, tmp_path / "wrong")
     block = {"tasks": ["annotation"], "annotation": {**ANNOTATION, "open_name": marker}}
     set_genre_block(path, block)
-    with pytest.raises(ValueError, match="M012.*open_name"):
+    with pytest.raises(ValueError, match=r"M012.*open_name"):
         make_nlp(path, tokenizer)("Paris")
 
 
@@ -317,8 +322,9 @@ def test_windows_cover_everything(tokens, size, overlap):
     windows = make_windows(n_pieces, is_start, size, overlap)
     assert {i for start, end in windows for i in range(start, end)} == {*range(len(tokens))}
     for start, end in windows:
-        assert start < end and (n_pieces[start:end].sum() <= size or end - start == 1)
-    for (start, end), (next_start, next_end) in zip(windows, windows[1:], strict=False):
+        assert start < end
+        assert n_pieces[start:end].sum() <= size or end - start == 1
+    for (start, end), (next_start, next_end) in pairwise(windows):
         assert start < next_start <= end < next_end
         assert n_pieces[next_start:end].sum() <= overlap
         inside = np.flatnonzero(is_start[start + 1 : end + 1]) + start + 1
@@ -337,9 +343,3 @@ def test_what_two_windows_say():
     # A mention across the middle of what they share, and a more probable one.
     assert merge_windows(windows, [[link(7, 9, 0.4)], [second]]) == [second]
     assert merge_windows([], []) == []
-
-
-def test_the_model_is_a_bart(folder):
-    assert BartForConditionalGeneration.from_pretrained(folder).config.genre["tasks"] == [
-        "annotation"
-    ]

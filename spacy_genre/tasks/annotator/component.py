@@ -68,7 +68,8 @@ class GenreAnnotator(TrainableGenreComponent):
         RETURNS (List[Optional[List[int]]]): [N], token ids; None for a window that has no tokens,
             or is a single token that is too long.
         """
-        return [window and window.input for window in self._encoder().encode(spans)]
+        windows = self._encoder().encode(spans)
+        return [None if window is None else window.input for window in windows]
 
     def _encoder(self) -> WindowEncoder:
         shim = self.shim
@@ -226,8 +227,8 @@ class GenreAnnotator(TrainableGenreComponent):
         return [(ent, name) for ent, name in named if name is not None]
 
     def make_pairs(self, examples: Iterable[Example]) -> List[Pair]:
-        """The training pairs of some examples: windows and marked texts. All entities with a name in
-        the title set are marked, so the annotation of the texts should be complete. Windows without
+        """The training pairs of some examples: windows and marked texts. All entities with a name
+        in the title set are marked, so the annotation of the texts should be complete. Windows without
         any are pairs, too.
 
         examples (Iterable[Example]): The examples.

@@ -69,9 +69,9 @@ def decode_window(
     for mention in mentions:
         start, end = int(window.starts[mention.start]), int(window.ends[mention.end - 1])
         border = 0.0 if options.are_given else _logprob(best, mention.first, mention.name_start)
-        found = [*names[mention.start, mention.end].values()]
+        same = [*names[mention.start, mention.end].values()]
         text = window.span.doc[start:end].text
-        candidates = _candidates(found, text, math.exp(min(border, 0.0)), view, options)
+        candidates = _candidates(same, text, math.exp(min(border, 0.0)), view, options)
         if candidates:
             links.append(LinkedSpan(start, end, candidates[0].kb_id, candidates))
     return links
@@ -86,14 +86,15 @@ def _candidates(
 ) -> Tuple[Candidate, ...]:
     """The candidates of a mention: that of the first name, then the others by their probability."""
     annotation = options.settings.annotation
-    calibration = {"temperature": annotation.temperature, "nil_score": annotation.nil_score}
     candidates = make_candidates(
         found,
         view,
         text,
         unknown=options.unknown,
         use_ids=options.use_ids,
-        settings=replace(options.settings, **calibration),
+        settings=replace(
+            options.settings, temperature=annotation.temperature, nil_score=annotation.nil_score
+        ),
     )
     first = [c for c in candidates if c.logprob == found[0].logprob][:1]
     ranked = [*first, *(c for c in candidates if c not in first)]

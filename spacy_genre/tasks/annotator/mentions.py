@@ -26,7 +26,7 @@ def mention_tables(
     view: TitleView,
     tokenizer: NameTokenizer,
 ) -> Tuple[List[IntArray], AnyTrie]:
-    """What a `MarkupConstraint` needs for some windows: the mentions of each, and the trie of names.
+    """What a `MarkupConstraint` needs for windows: the mentions of each, and the trie of names.
 
     windows (Sequence[Window]): B windows.
     settings (AnnotatorSettings): The settings `mentions`, `names` and `max_mention_tokens`.
@@ -52,8 +52,7 @@ def _mentions(window: Window, settings: AnnotatorSettings, root: int) -> IntArra
     """The mentions of a window, before their texts are looked at."""
     n_tokens = len(window.source)
     if settings.mentions == "ents":
-        ents = [ent for ent in window.span.ents]
-        places = spans_in_window(window, ents)
+        places = spans_in_window(window, list(window.span.ents))
         return given_mentions(n_tokens, ((start, end, root) for _, start, end in places))
     starts, ends = window.starts >= 0, window.ends >= 0
     return free_mentions(n_tokens, settings.max_mention_tokens, root, starts=starts, ends=ends)
@@ -93,7 +92,8 @@ class _AliasRows:
     """The names for which the title set has a text as a name, a redirect or an alias."""
 
     def __init__(self, view: TitleView) -> None:
-        self.view, self.known = view, {}
+        self.view = view
+        self.known: Dict[str, Tuple[int, ...]] = {}
 
     def __call__(self, text: str) -> Tuple[int, ...]:
         if text not in self.known:

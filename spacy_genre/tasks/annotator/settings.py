@@ -13,8 +13,8 @@ class AnnotatorSettings(SearchSettings):
     mentions: Literal["free", "aliases", "ents"] = Field(
         "free",
         description='What may be a mention. `"free"`: any tokens, up to `max_mention_tokens`. '
-        '`"aliases"`: texts that the title set has as a name, a redirect or an alias. `"ents"`: the '
-        "entities of `doc.ents`, all of which are linked together.",
+        '`"aliases"`: texts that the title set has as a name, a redirect or an alias. `"ents"`: '
+        "the entities of `doc.ents`, all of which are linked together.",
     )
     names: Literal["all", "aliases"] = Field(
         "all",

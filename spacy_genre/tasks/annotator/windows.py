@@ -1,5 +1,6 @@
-"""Parts of a Doc that the model reads at once: they end at sentences, overlap, and cover all of it."""
+"""Parts of a Doc that the model reads at once. They end at sentences, overlap, and cover it all."""
 
+from itertools import pairwise
 from typing import Iterator, List, Sequence, Tuple
 
 import numpy as np
@@ -93,9 +94,11 @@ def _owned(
     windows: Sequence[Tuple[int, int]], found: Sequence[Sequence[LinkedSpan]]
 ) -> Iterator[LinkedSpan]:
     """The mentions that begin in the part of their window that counts."""
-    borders = [(end + start) // 2 for (_, end), (start, _) in zip(windows, windows[1:])]
-    lows, highs = [0, *borders], [*borders, windows[-1][1] if windows else 0]
-    for low, high, mentions in zip(lows, highs, found):
+    if not windows:
+        return
+    borders = [(end + start) // 2 for (_, end), (start, _) in pairwise(windows)]
+    lows, highs = [0, *borders], [*borders, windows[-1][1]]
+    for low, high, mentions in zip(lows, highs, found, strict=True):
         yield from (mention for mention in mentions if low <= mention.start < high)
 
 
