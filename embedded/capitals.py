@@ -10,15 +10,24 @@ logistic regression decides it, trained on the known titles.
 import math
 import re
 from collections import Counter, defaultdict
-from functools import lru_cache
-from typing import DefaultDict, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
+from functools import cache
+from typing import (
+    DefaultDict,
+    Dict,
+    FrozenSet,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 
 # Words that are not capitalized inside a title.
 SMALL = frozenset(
-    "a an and as at but by de del der di du e el en et for from in la nor of on or per than the to "
-    "upon van von vs with y & bin bint ibn al ul uz da do dos 'n'".split()
+    ["a", "an", "and", "as", "at", "but", "by", "de", "del", "der", "di", "du", "e", "el", "en", "et", "for", "from", "in", "la", "nor", "of", "on", "or", "per", "than", "the", "to", "upon", "van", "von", "vs", "with", "y", "&", "bin", "bint", "ibn", "al", "ul", "uz", "da", "do", "dos", "'n'"]
 )
 PIECE = re.compile(r"[\s\-–/]+|[^\s\-–/]+")
 SEPARATORS = tuple(" -–/\t")
@@ -75,7 +84,7 @@ class WordForms:
         """The log probability of a word form in running text."""
         return self._logprobs.get(form.lower(), {}).get(form, NEVER)
 
-    @lru_cache(maxsize=None)  # noqa: B019 (one object lives as long as the program)
+    @cache  # noqa: B019 (one object lives as long as the program)
     def commonness(self, word: str) -> float:
         """The log odds that a word is in lower case in running text."""
         others = [p for form, p in self._logprobs.get(word, {}).items() if form != word]
