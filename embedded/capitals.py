@@ -11,7 +11,17 @@ import math
 import re
 from collections import Counter, defaultdict
 from functools import lru_cache
-from typing import DefaultDict, Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import (
+    DefaultDict,
+    Dict,
+    FrozenSet,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 
@@ -56,7 +66,9 @@ def ucfirst(text: str) -> str:
 class WordForms:
     """How words are written, in running text and in names."""
 
-    def __init__(self, logprobs: Mapping[str, float], dictionary: Iterable[str], names: Iterable[str]):
+    def __init__(
+        self, logprobs: Mapping[str, float], dictionary: Iterable[str], names: Iterable[str]
+    ):
         """logprobs (Mapping[str, float]): The log probability of each word form in running text.
         dictionary (Iterable[str]): Common words, in lower case.
         names (Iterable[str]): Names in their true spelling.
@@ -103,7 +115,9 @@ class WordForms:
         if not re.search("[aeiouyà-ÿ']", word) and 2 <= len(word) <= 5 and word.isalpha():
             return word.upper(), self.logprob(usual) < self.logprob(word.upper()) + 1
         forms = self._logprobs.get(word, {})
-        unusual = {f: p for f, p in forms.items() if f not in (word, usual) and p > -18 and "'" not in f}
+        unusual = {
+            f: p for f, p in forms.items() if f not in (word, usual) and p > -18 and "'" not in f
+        }
         if not unusual:
             return usual, True
         form = max(unusual, key=lambda f: unusual[f])
@@ -211,10 +225,16 @@ class Capitals:
         small = [i for i, word in enumerate(words) if i and word in SMALL]
         head = words[small[0] - 1] if small else last  # "capital punishment in the United States"
         found = {"bias", f"length {min(len(words), 5)}", f"hyphen {'-' in title}"}
-        found |= {f"head {head}", f"head ends {head[-3:]}", f"small {words[small[0]] if small else None}"}
+        found |= {
+            f"head {head}",
+            f"head ends {head[-3:]}",
+            f"small {words[small[0]] if small else None}",
+        }
         found.add(f"head category {self._category(head)}")
         found.add(f"head is plural {self._category(head) != self._categories.get(head)}")
-        found.add(f"head is first {head == first} and first is common {self.words.is_common(first)}")
+        found.add(
+            f"head is first {head == first} and first is common {self.words.is_common(first)}"
+        )
         found |= {f"word {word}" for word in words[1:]}
         found |= {f"first {first}", f"last {last}", f"first ends {first[-3:]}"}
         found |= {f"last ends {last[-3:]}", f"last ends {last[-4:]}"}
