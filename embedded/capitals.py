@@ -1,16 +1,16 @@
 """Restoring the capitals of Wikipedia titles in lower case.
 
 A title that a list knows in its true spelling is looked up. For any other one there are two
-questions. How is a word written in a name: "Nasa" or "NASA", "Mcdonald" or "McDonald"? This is taken
-from the words of known titles and from the frequencies of words in running text. And are the common
-words of this title capitalized, as in "Vietnam War" and "Iron Man", or not, as in "Siberian tiger"? A
-logistic regression decides it, trained on the known titles.
+questions. How is a word written in a name: "Nasa" or "NASA", "Mcdonald" or "McDonald"? This is
+taken from the words of known titles and from the frequencies of words in running text. And are the
+common words of this title capitalized, as in "Vietnam War" and "Iron Man", or not, as in "Siberian
+tiger"? A logistic regression decides it, trained on the known titles.
 """
 
 import math
 import re
 from collections import Counter, defaultdict
-from functools import lru_cache
+from functools import cache
 from typing import (
     DefaultDict,
     Dict,
@@ -19,6 +19,7 @@ from typing import (
     List,
     Mapping,
     NamedTuple,
+    Optional,
     Sequence,
     Tuple,
 )
@@ -27,8 +28,10 @@ import numpy as np
 
 # Words that are not capitalized inside a title.
 SMALL = frozenset(
-    "a an and as at but by de del der di du e el en et for from in la nor of on or per than the to "
-    "upon van von vs with y & bin bint ibn al ul uz da do dos 'n'".split()
+    """
+    a al an and as at bin bint but by da de del der di do dos du e el en et for from ibn in la nor
+    of on or per than the to ul upon uz van von vs with y & 'n'
+    """.split()  # noqa: SIM905
 )
 PIECE = re.compile(r"[\s\-–/]+|[^\s\-–/]+")
 SEPARATORS = tuple(" -–/\t")
@@ -87,7 +90,7 @@ class WordForms:
         """The log probability of a word form in running text."""
         return self._logprobs.get(form.lower(), {}).get(form, NEVER)
 
-    @lru_cache(maxsize=None)  # noqa: B019 (one object lives as long as the program)
+    @cache  # noqa: B019 (one object lives as long as the program)
     def commonness(self, word: str) -> float:
         """The log odds that a word is in lower case in running text."""
         others = [p for form, p in self._logprobs.get(word, {}).items() if form != word]
@@ -206,7 +209,7 @@ class Capitals:
         """Whether the capital of a word depends on the title."""
         return word not in SMALL and word[:1].isalpha() and self.words.is_common(word)
 
-    def _capitalized(self, name: str) -> "bool | None":
+    def _capitalized(self, name: str) -> Optional[bool]:
         """Whether the common words of a known title are capitalized. None if it doesn't tell."""
         words = [word for word in pieces(name)[1:] if self._is_open(word.lower())]
         if not words or ", " in name or re.search(r"[\d:]", name):
@@ -214,12 +217,12 @@ class Capitals:
         share = sum(word[:1].isupper() for word in words) / len(words)
         return None if 0.2 < share < 0.8 else share > 0.5
 
-    def _category(self, noun: str) -> "str | None":
+    def _category(self, noun: str) -> Optional[str]:
         singular = noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun
         return self._categories.get(noun) or self._categories.get(singular)
 
     def _features(self, title: str) -> FrozenSet[str]:
-        """Features of a title in lower case: its words, their endings, categories and commonness."""
+        """Features of a lower-cased title: its words, their endings, categories, commonness."""
         words = pieces(title)
         first, last = words[0], words[-1]
         small = [i for i, word in enumerate(words) if i and word in SMALL]

@@ -24,9 +24,7 @@ from .sql_tables import read_page_props_table, read_page_table, read_redirect_ta
 from .tables import read_table
 
 LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
-MONTHS = (
-    "January|February|March|April|May|June|July|August|September|October|November|December"
-)
+MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 # Titles of years and days: "1984", "44 BC", "July 4", "2008 in film". Decades and months stay.
 DATE = re.compile(rf"(?:AD )?\d{{1,4}}(?: BCE?)?(?: in .+)?|(?:{MONTHS}) \d{{1,4}}(?:, \d{{4}})?")
 LISTS: Dict[str, Callable[[SourceFile, SourceData], None]] = {

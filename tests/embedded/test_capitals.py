@@ -9,7 +9,7 @@ from word_lists import Synset
 
 KNOWN = ["Bengal tiger", "Balinese tiger", "Vietnam War", "Gulf War", "NATO", "Iron Age"]
 COMMON = ("tiger", "war", "age", "iron", "crisis")
-LOGPROBS = {word: -10.0 for word in COMMON} | {word.title(): -12.0 for word in COMMON}
+LOGPROBS = dict.fromkeys(COMMON, -10.0) | {word.title(): -12.0 for word in COMMON}
 LOGPROBS |= {"GitHub": -14.0, "Github": -15.0, "BBC": -11.0, "NASA": -12.0, "Nasa": -15.0}
 
 

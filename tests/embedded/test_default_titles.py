@@ -37,9 +37,11 @@ INDICES = {
     "MDAX": {"companies": [{"wikipedia_url": "https://en.wikipedia.org/wiki/BMW"}]},
 }
 """
-CLUBS = (
-    "TEAMS = [{'name': 'Man', 'country': 'England', 'aliases': ['Manchester United', 'Man Utd']}]"
-)
+CLUBS = """\
+TEAMS = [
+    {'name': 'Man', 'country': 'England', 'aliases': ['Manchester United', 'Man Utd']},
+]
+"""
 BRANDS = {
     "brands/shop/food": {
         "items": [

@@ -9,7 +9,7 @@ GZIP = [gzip.compress(b"{}"), gzip.compress(b"{"), gzip.compress(b"[1]")[:-9], b
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '["A"]', '"A"', '{"": "Arts"}'])
 def test_vital_is_not_as_expected(content):
-    with pytest.raises(ValueError, match="titles_en-us.json in ovos.* is not as expected"):
+    with pytest.raises(ValueError, match=r"titles_en-us\.json in ovos.* is not as expected"):
         title_lists.read_vital(content.encode())
 
 
