@@ -26,7 +26,8 @@ SETS = ("wned_wiki", "rss500", *OWN_SETS)
 def main(
     data: Annotated[Path, typer.Argument(help="The folder with the data sets.")],
     titles: Annotated[
-        Optional[Path], typer.Option(help="A gzipped TSV with names in the first column, or a title set.")
+        Optional[Path],
+        typer.Option(help="A gzipped TSV with names in the first column, or a title set."),
     ] = None,
     redirects: Annotated[
         List[Path], typer.Option(help="Gzipped TSVs with redirects and their targets.")

@@ -3,8 +3,8 @@
     python benchmarks/coverage.py DATA [TITLES]... [--redirects REDIRECTS.tsv.gz]...
 
 DATA is the folder with the data sets. TITLES are files of title sets; without one, the set in the
-package is used. A gold title that is a redirect, of the title set or in a file of --redirects, counts
-as its target.
+package is used. A gold title that is a redirect, of the title set or in a file of --redirects,
+counts as its target.
 """
 
 import gzip

@@ -1,10 +1,10 @@
 """Restoring the capitals of Wikipedia titles in lower case.
 
 A title that a list knows in its true spelling is looked up. For any other one there are two
-questions. How is a word written in a name: "Nasa" or "NASA", "Mcdonald" or "McDonald"? This is taken
-from the words of known titles and from the frequencies of words in running text. And are the common
-words of this title capitalized, as in "Vietnam War" and "Iron Man", or not, as in "Siberian tiger"? A
-logistic regression decides it, trained on the known titles.
+questions. How is a word written in a name: "Nasa" or "NASA", "Mcdonald" or "McDonald"? This is
+taken from the words of known titles and from the frequencies of words in running text. And are the
+common words of this title capitalized, as in "Vietnam War" and "Iron Man", or not, as in "Siberian
+tiger"? A logistic regression decides it, trained on the known titles.
 """
 
 import math
@@ -19,6 +19,7 @@ from typing import (
     List,
     Mapping,
     NamedTuple,
+    Optional,
     Sequence,
     Tuple,
 )
@@ -27,7 +28,10 @@ import numpy as np
 
 # Words that are not capitalized inside a title.
 SMALL = frozenset(
-    ["a", "an", "and", "as", "at", "but", "by", "de", "del", "der", "di", "du", "e", "el", "en", "et", "for", "from", "in", "la", "nor", "of", "on", "or", "per", "than", "the", "to", "upon", "van", "von", "vs", "with", "y", "&", "bin", "bint", "ibn", "al", "ul", "uz", "da", "do", "dos", "'n'"]
+    """
+    a al an and as at bin bint but by da de del der di do dos du e el en et for from ibn in la nor
+    of on or per than the to ul upon uz van von vs with y & 'n'
+    """.split()  # noqa: SIM905
 )
 PIECE = re.compile(r"[\s\-–/]+|[^\s\-–/]+")
 SEPARATORS = tuple(" -–/\t")
@@ -65,7 +69,9 @@ def ucfirst(text: str) -> str:
 class WordForms:
     """How words are written, in running text and in names."""
 
-    def __init__(self, logprobs: Mapping[str, float], dictionary: Iterable[str], names: Iterable[str]):
+    def __init__(
+        self, logprobs: Mapping[str, float], dictionary: Iterable[str], names: Iterable[str]
+    ):
         """logprobs (Mapping[str, float]): The log probability of each word form in running text.
         dictionary (Iterable[str]): Common words, in lower case.
         names (Iterable[str]): Names in their true spelling.
@@ -112,7 +118,9 @@ class WordForms:
         if not re.search("[aeiouyà-ÿ']", word) and 2 <= len(word) <= 5 and word.isalpha():
             return word.upper(), self.logprob(usual) < self.logprob(word.upper()) + 1
         forms = self._logprobs.get(word, {})
-        unusual = {f: p for f, p in forms.items() if f not in (word, usual) and p > -18 and "'" not in f}
+        unusual = {
+            f: p for f, p in forms.items() if f not in (word, usual) and p > -18 and "'" not in f
+        }
         if not unusual:
             return usual, True
         form = max(unusual, key=lambda f: unusual[f])
@@ -201,7 +209,7 @@ class Capitals:
         """Whether the capital of a word depends on the title."""
         return word not in SMALL and word[:1].isalpha() and self.words.is_common(word)
 
-    def _capitalized(self, name: str) -> "bool | None":
+    def _capitalized(self, name: str) -> Optional[bool]:
         """Whether the common words of a known title are capitalized. None if it doesn't tell."""
         words = [word for word in pieces(name)[1:] if self._is_open(word.lower())]
         if not words or ", " in name or re.search(r"[\d:]", name):
@@ -209,21 +217,27 @@ class Capitals:
         share = sum(word[:1].isupper() for word in words) / len(words)
         return None if 0.2 < share < 0.8 else share > 0.5
 
-    def _category(self, noun: str) -> "str | None":
+    def _category(self, noun: str) -> Optional[str]:
         singular = noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun
         return self._categories.get(noun) or self._categories.get(singular)
 
     def _features(self, title: str) -> FrozenSet[str]:
-        """Features of a title in lower case: its words, their endings, categories and commonness."""
+        """Features of a lower-cased title: its words, their endings, categories, commonness."""
         words = pieces(title)
         first, last = words[0], words[-1]
         small = [i for i, word in enumerate(words) if i and word in SMALL]
         head = words[small[0] - 1] if small else last  # "capital punishment in the United States"
         found = {"bias", f"length {min(len(words), 5)}", f"hyphen {'-' in title}"}
-        found |= {f"head {head}", f"head ends {head[-3:]}", f"small {words[small[0]] if small else None}"}
+        found |= {
+            f"head {head}",
+            f"head ends {head[-3:]}",
+            f"small {words[small[0]] if small else None}",
+        }
         found.add(f"head category {self._category(head)}")
         found.add(f"head is plural {self._category(head) != self._categories.get(head)}")
-        found.add(f"head is first {head == first} and first is common {self.words.is_common(first)}")
+        found.add(
+            f"head is first {head == first} and first is common {self.words.is_common(first)}"
+        )
         found |= {f"word {word}" for word in words[1:]}
         found |= {f"first {first}", f"last {last}", f"first ends {first[-3:]}"}
         found |= {f"last ends {last[-3:]}", f"last ends {last[-4:]}"}

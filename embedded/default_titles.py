@@ -56,7 +56,7 @@ LINK = re.compile(r"\[\[([^\[\]|#{}<>]+)[\]|#]")
 VITAL_COUNT = 1000
 MOST_READ_COUNT = 100
 # Titles whose capitals are less certain are left out: 9 % of the most read ones. See
-# benchmarks/capitals.py.
+# benchmarks/true_capitals.py.
 MIN_CONFIDENCE = 1.3
 
 

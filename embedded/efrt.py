@@ -1,9 +1,9 @@
 """Reading word lists that are packed by `efrt`, a JavaScript library.
 
 A packed list is a trie as text: nodes separated by ";". A node has letters, each run of which is
-followed by "," (or the end) if a word ends there, or by a reference to the node that continues it. A
-reference is a number in letters: an index into a table of frequent nodes at the start of the text, or
-the distance to a later node. A node that starts with "!" also ends a word itself.
+followed by "," (or the end) if a word ends there, or by a reference to the node that continues it.
+A reference is a number in letters: an index into a table of frequent nodes at the start of the
+text, or the distance to a later node. A node that starts with "!" also ends a word itself.
 """
 
 import re

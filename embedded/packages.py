@@ -61,9 +61,9 @@ def _run(command: List[str], program: str, pins: List[str]) -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as err:
         raise RuntimeError(
-            f"{program} could not download {', '.join(pins)} ({err}). Its message is above. Without "
-            f"{program} or a package index, put the packages into a folder and name it with "
-            "--packages."
+            f"{program} could not download {', '.join(pins)} ({err}). Its message is above. "
+            f"Without {program} or a package index, put the packages into a folder and name it "
+            "with --packages."
         ) from err
 
 

@@ -10,7 +10,9 @@ from word_lists import Synset
 
 # The category of groups in WordNet. Other individuals have @i.
 GROUPS = "14"
-SUFFIX = re.compile(r",? (?:A?F\.?C\.?|Inc\.?|plc|Ltd\.?|LLC|Corporation|Company|S\.A\.|SE|AG|N\.V\.)$")
+SUFFIX = re.compile(
+    r",? (?:A?F\.?C\.?|Inc\.?|plc|Ltd\.?|LLC|Corporation|Company|S\.A\.|SE|AG|N\.V\.)$"
+)
 
 
 class ShortNames:
@@ -76,8 +78,10 @@ class ShortNames:
 
 
 def is_name(text: str) -> bool:
-    """Whether all words of a text are capitalized, except for those like "of"."""
-    return all(word[:1].isupper() or word in SMALL for word in text.split(" "))
+    """Whether all words of a text are capitalized, except for those like "of" inside it."""
+    return text[:1].isupper() and all(
+        word[:1].isupper() or word in SMALL for word in text.split(" ")
+    )
 
 
 def other_titles(counts: Mapping[str, float], synsets: Iterable[Synset]) -> Set[str]:

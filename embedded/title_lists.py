@@ -46,6 +46,7 @@ ARTICLE = "https://en.wikipedia.org/wiki/"
 LANDFORMS = ("sharedLandform", "world")
 QID = re.compile(r"Q[1-9]\d*")
 
+
 class Article(NamedTuple):
     """The article about a brand or an airport.
 
@@ -155,7 +156,10 @@ def read_clubs(content: bytes) -> List[Article]:
     """Make the titles of the articles about English football clubs: "Arsenal F.C.". The module is
     parsed, not run."""
     articles = []
-    for club in chain.from_iterable(parse_module(content, CLUBS)):
+    lists = [rows for rows in parse_module(content, CLUBS) if isinstance(rows, list)]
+    for club in chain.from_iterable(lists):
+        if not isinstance(club, dict) or "name" not in club:
+            raise unexpected(CLUBS, f"{str(club)[:50]!r} is no club")
         names = [name for name in [club["name"], *club.get("aliases", ())] if name.isascii()]
         if club.get("country") == "England" and club["name"] != "Bournemouth":  # AFC Bournemouth
             names += [name.replace("Utd", "United") for name in names]

@@ -101,9 +101,7 @@ def phrases_of_text(text: str, phrases: Container[str], longest: int = 8) -> Dic
     return {lower: found.most_common(1)[0][0] for lower, found in forms.items()}
 
 
-def _phrases(
-    line: str, phrases: Container[str], longest: int
-) -> Iterator[Tuple[str, str]]:
+def _phrases(line: str, phrases: Container[str], longest: int) -> Iterator[Tuple[str, str]]:
     words = [(match.start(), match.end()) for match in WORD.finditer(line)]
     lower = line.lower()
     if len(lower) != len(line):  # "İ"

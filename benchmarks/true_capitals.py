@@ -1,9 +1,9 @@
-"""How many of the most read titles get their true capitals when the title set of the package is built.
+"""How many of the most read titles get their true capitals in the title set of the package.
 
-    python benchmarks/capitals.py TITLES.tsv.gz [--packages DIR]
+    python benchmarks/true_capitals.py TITLES.tsv.gz [--packages DIR]
 
-TITLES has titles in their true spelling in its first column. Titles whose lower-cased form it lacks are
-left out. DIR has the packages that embedded/default_titles.py downloads.
+TITLES has titles in their true spelling in its first column. Titles whose lower-cased form it lacks
+are left out. DIR has the packages that embedded/default_titles.py downloads.
 """
 
 import bz2
