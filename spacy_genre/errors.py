@@ -158,8 +158,8 @@ class Errors:
         "a fast tokenizer (tokenizer.json)."
     )
     M012 = (
-        "[M012] {key} = {value!r} in the 'genre' block of the model's config.json must be one token: "
-        "a token that no text contains, or one of the brackets {{ }} [ ] in plain text."
+        "[M012] {key} = {value!r} in the 'genre' block of the model's config.json must be one "
+        "token: a token that no text contains, or one of the brackets {{ }} [ ] in plain text."
     )
     M013 = (
         "[M013] {component!r} finds and links mentions in a text, but its model was trained for "
@@ -313,8 +313,8 @@ class Errors:
         "parts."
     )
     S007 = (
-        "[S007] A text of {found} tokens, its end token included, is longer than the longest output "
-        "of {limit} tokens. Split it into shorter windows."
+        "[S007] A text of {found} tokens, its end token included, is longer than the longest "
+        "output of {limit} tokens. Split it into shorter windows."
     )
     S008 = (
         "[S008] The text contains the token id {token}, which marks mentions, names or the end. "
@@ -349,8 +349,9 @@ class Errors:
         "overlap_tokens to at most half of window_tokens."
     )
     C007 = (
-        "[C007] {component!r} has windows of {window} tokens, but its model can write {limit} tokens, "
-        "of which a mention with the longest name takes {name}. Set window_tokens to at most {room}."
+        "[C007] {component!r} has windows of {window} tokens, but its model can write {limit} "
+        "tokens, of which a mention with the longest name takes {name}. Set window_tokens to at "
+        "most {room}."
     )
     C008 = (
         '[C008] {component!r} has mentions = "ents", so it links doc.ents, but also spans_key = '

@@ -121,8 +121,8 @@ class NameTokenizer:
         return (backend.encode(text, add_special_tokens=special).ids for text in texts)
 
     def pieces_with_offsets(self, text: str) -> Tuple[List[int], List[Tuple[int, int]]]:
-        """As `pieces`, for one text, with the characters of each token: the first, and the one after
-        the last.
+        """As `pieces`, for one text, with the characters of each token: the first, and the one
+        after the last.
 
         RAISES (ValueError): If the tokenizer is a slow one.
         """

@@ -228,8 +228,8 @@ class GenreAnnotator(TrainableGenreComponent):
 
     def make_pairs(self, examples: Iterable[Example]) -> List[Pair]:
         """The training pairs of some examples: windows and marked texts. All entities with a name
-        in the title set are marked, so the annotation of the texts should be complete. Windows without
-        any are pairs, too.
+        in the title set are marked, so the annotation of the texts should be complete. Windows
+        without any are pairs, too.
 
         examples (Iterable[Example]): The examples.
         RETURNS (List[Pair]): The pairs that the model can read and write.
