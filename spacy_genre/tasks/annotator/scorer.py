@@ -19,8 +19,8 @@ def score_annotations(
     examples (Iterable[Example]): The examples.
     spans_key (Optional[str]): Score the spans in `doc.spans[spans_key]`; None for `doc.ents`.
     RETURNS (Dict[str, Any]): `nel_micro_p`, `nel_micro_r`, `nel_micro_f` for both, and
-        `mentions_p`, `mentions_r`, `mentions_f` for the characters. None if there are no
-        entities at all.
+        `mentions_p`, `mentions_r`, `mentions_f` for the characters. None if there are no entities
+        at all.
     """
     links, mentions = PRFScore(), PRFScore()
     for example in examples:
