@@ -56,7 +56,8 @@ class Page:
 
     title (str): Its title, as it is written in the title set.
     id (str): The title set's id of it; "" if it has none.
-    score (float): As in `Candidate`; with a second ranker, the sum of reciprocal ranks.
+    score (float): As in `Candidate`; with a second ranker, the sum of weighted
+        reciprocal ranks.
     probability (float): The probability that this page is the right one, as in `Candidate`; 0 for a
         page that only the second ranker has found.
     """

@@ -249,7 +249,7 @@ def test_settings_of_published_checkpoints():
         ({"name_bos": 1}, "true or false"),
         ({"colour": "red"}, "'colour'.*the settings are start_delimiter"),
         (["x"], "a table"),
-        ({"tasks": ["cooking"]}, "'tasks'.*linking, retrieval, annotation"),
+        ({"tasks": ["cooking"]}, "'tasks'.*a list of linking, retrieval, annotation"),
         ({"tasks": [[]]}, "'tasks'.*a list of"),
         ({"retrieval": "yes"}, "'retrieval'.*a table"),
         ({"retrieval": {"marker": ""}}, "'retrieval.marker'.*null, or a text"),

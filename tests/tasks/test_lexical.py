@@ -65,7 +65,8 @@ def test_fusion(titles):
     pages = (Page("Apple", "Q1", -0.1, 0.6), Page("Paris", "Q6", -0.9, 0.3))
     fused = fuse(pages, ["Chicago", "Paris"], titles)
     assert [page.title for page in fused] == ["Paris", "Apple", "Chicago"]
-    assert [page.score for page in fused] == [1 / 62 + 1 / 62, 1 / 61, 1 / 61]
+    expected = [0.6 / 62 + 0.4 / 62, 0.6 / 61, 0.4 / 61]  # 0.6 is the model's probability
+    assert [page.score for page in fused] == pytest.approx(expected)
     assert [(page.id, page.probability) for page in fused] == [("Q6", 0.3), ("Q1", 0.6), ("Q3", 0)]
     assert [page.title for page in fuse((), ["Paris"], titles)] == ["Paris"]
 

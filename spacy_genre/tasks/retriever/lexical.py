@@ -4,7 +4,7 @@ import threading
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ...corpora.articles import ArticleOptions
 from ...corpora.names import find_name
@@ -109,12 +109,14 @@ def _words(texts: Sequence[str]) -> Any:
     return bm25s.tokenize(list(texts), stopwords=STOPWORDS, show_progress=False)
 
 
-def fuse(pages: Pages, ranked: Iterable[str], titles: TitleSet) -> Pages:
-    """Fuse the model's pages with a second ranking by reciprocal rank: the score of a page is the
-    sum of 1 / (60 + rank) over the two rankings.
+def fuse(pages: Pages, ranked: Sequence[str], titles: TitleSet) -> Pages:
+    """Fuse the model's pages with a second ranking by weighted reciprocal rank: the score of a page
+    is the sum of weight / (60 + rank) over the two rankings. The weight of the model's ranking is
+    the probability of its first page, that of the second ranking is the rest: the model is right if
+    it is sure, and often wrong if not.
 
     pages (Pages): The model's pages, best first.
-    ranked (Iterable[str]): The names of the second ranking, best first.
+    ranked (Sequence[str]): The names of the second ranking, best first.
     titles (TitleSet): The title set, for ids.
     RETURNS (Pages): All pages of both, best first. Those that only the second ranking has found
         have the probability 0.
@@ -123,9 +125,10 @@ def fuse(pages: Pages, ranked: Iterable[str], titles: TitleSet) -> Pages:
     for name in ranked:
         by_title.setdefault(name, Page(name, titles.id_of(name) or "", 0.0, 0.0))
     scores: Dict[str, float] = dict.fromkeys(by_title, 0.0)
-    for ranking in ([page.title for page in pages], ranked):
+    share = pages[0].probability if pages else 0.0
+    for weight, ranking in ((share, [page.title for page in pages]), (1 - share, ranked)):
         for rank, title in enumerate(ranking, start=1):
-            scores[title] += 1 / (RANK_OFFSET + rank)
+            scores[title] += weight / (RANK_OFFSET + rank)
     fused = (
         Page(page.title, page.id, scores[title], page.probability)
         for title, page in by_title.items()

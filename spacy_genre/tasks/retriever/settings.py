@@ -50,5 +50,6 @@ class RetrieverSettings(SearchSettings):
         None,
         exclude=True,  # not a JSON value: config.cfg names the function that makes it
         description="Function that ranks the pages a second time, `spacy_genre.BM25.v1` or your "
-        "own. Both rankings are fused by reciprocal rank; a page's score is then the sum of these.",
+        "own. Both rankings are fused by reciprocal rank, weighted by the model's probability; a "
+        "page's score is then the sum of these.",
     )
