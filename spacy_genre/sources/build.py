@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..errors import Errors
 from ..titles import TitleSet
-from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
+from ..titles.redirects import REDIRECTS_TO_ITSELF, resolve_redirects
 from ..titles.unusual_names import describe_unusual_names
 from ..tokenization import NameTokenizer
 from .columns import GivenColumns
@@ -24,9 +24,7 @@ from .sql_tables import read_page_props_table, read_page_table, read_redirect_ta
 from .tables import read_table
 
 LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
-MONTHS = (
-    "January|February|March|April|May|June|July|August|September|October|November|December"
-)
+MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 # Titles of years and days: "1984", "44 BC", "July 4", "2008 in film". Decades and months stay.
 DATE = re.compile(rf"(?:AD )?\d{{1,4}}(?: BCE?)?(?: in .+)?|(?:{MONTHS}) \d{{1,4}}(?:, \d{{4}})?")
 LISTS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
@@ -212,12 +210,12 @@ def select_names(data: SourceData, options: Options) -> Tuple[List[str], Dict[st
             else:
                 data.dropped[reason] += 1
     wiki_redirects = {r: t for r, t in data.redirects.items() if r not in names}
-    # A redirect of a wiki may lead to a title that is a redirect of the user's own list.
+    # The target of a wiki's redirect may be a redirect of the user's own list.
     redirects, unresolved = resolve_redirects({**wiki_redirects, **data.listed_redirects}, names)
     for redirect, reason in unresolved.items():
         if redirect in data.listed_redirects:
             continue
-        kind = "in a circle" if reason == LEADS_TO_ITSELF else "to no name of the set"
+        kind = "in a circle" if reason == REDIRECTS_TO_ITSELF else "to no name of the set"
         data.dropped[f"redirects {kind}"] += 1
     for counts in (data.counts, data.views):
         for redirect, name in redirects.items():
