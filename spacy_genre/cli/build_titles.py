@@ -14,7 +14,7 @@ from ..errors import Errors
 from ..sources import Options, build_from_sources
 from ..titles import TitleSet
 from ..tokenization import NameTokenizer
-from .output import reason_of, show_counts
+from .output import fail, reason_of, show_counts
 
 OutArgument = Annotated[Path, typer.Argument(help="The file to write the title set to.")]
 ModelOption = Annotated[
@@ -82,8 +82,8 @@ def build_cli(
         Optional[int],
         typer.Option(
             min=1,
-            help="Keep only so many titles of a wiki, those that are read most by files of "
-            "pageviews. [default: all]",
+            help="Keep only this number of a wiki's titles, those with the most views in the files "
+            "of pageviews. [default: all]",
             show_default=False,
         ),
     ] = None,
@@ -179,7 +179,7 @@ def build_cli(
             )
         titles.save(out)
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("No title set was written", reason_of(err), exits=1)
+        fail("No title set was written", reason_of(err))
     report_titles(titles, out)
 
 

@@ -14,7 +14,7 @@ from ..atomic import write_atomically
 from ..errors import Errors, Warnings
 from ..evaluation.charts import GROUPINGS, VARIANTS, require_matplotlib, save_charts
 from ..titles import TitleSet
-from .output import reason_of
+from .output import fail, reason_of
 from .retrieval import evaluate_retrieval_data
 
 if TYPE_CHECKING:
@@ -63,16 +63,16 @@ def evaluate_cli(
     candidates: Annotated[
         Optional[Candidates],
         typer.Option(
-            help="Evaluate without candidates and, unless it is 'none', with the candidates of "
-            "the data or of the title set's aliases. [default: the pipeline's setting]"
+            help="Evaluate without candidate sets and, unless it is 'none', with those of the data "
+            "or of the title set's aliases. [default: the pipeline's setting]"
         ),
     ] = None,
     unconstrained: Annotated[
         bool,
         typer.Option(
             "--unconstrained",
-            help="Evaluate also without the constraint. Generated texts that are no title are "
-            "wrong.",
+            help="Evaluate also without the constraint. Generated texts that are not a title count "
+            "as wrong.",
         ),
     ] = False,
     retrieval: Annotated[
@@ -182,7 +182,7 @@ def evaluate_cli(
         if plots is not None:
             save_charts(results, plots)
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("Can't evaluate", reason_of(err), exits=1)
+        fail("Can't evaluate", reason_of(err))
 
 
 def _check_options(retrieval: bool, linking: Dict[str, bool], retrieving: Dict[str, bool]) -> None:
