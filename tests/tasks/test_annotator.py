@@ -60,7 +60,9 @@ def set_genre_block(folder, block):
 def make_nlp(folder, tokenizer, **config):
     nlp = spacy.blank("en")
     model = {"@architectures": "spacy_genre.Seq2Seq.v1", "name": str(folder)}
-    pipe: Any = nlp.add_pipe("genre_annotator", config={"model": model, "dtype": "float32", **config})
+    pipe: Any = nlp.add_pipe(
+        "genre_annotator", config={"model": model, "dtype": "float32", **config}
+    )
     ids = [f"Q{i}" for i in range(len(NAMES))]
     pipe.titles = TitleSet.build(NAMES, tokenizer, ids=ids, redirects={"Einstein": NAMES[0]})
     return nlp
