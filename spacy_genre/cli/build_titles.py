@@ -14,7 +14,7 @@ from ..errors import Errors
 from ..sources import Options, build_from_sources
 from ..titles import TitleSet
 from ..tokenization import NameTokenizer
-from .output import reason_of, show_counts
+from .output import fail, reason_of, show_counts
 
 OutArgument = Annotated[Path, typer.Argument(help="The file to write the title set to.")]
 ModelOption = Annotated[
@@ -179,7 +179,7 @@ def build_cli(
             )
         titles.save(out)
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("No title set was written", reason_of(err), exits=1)
+        fail("No title set was written", reason_of(err))
     report_titles(titles, out)
 
 

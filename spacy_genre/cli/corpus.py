@@ -13,7 +13,7 @@ from ..corpora.building import CorpusOptions, build_corpus, unfinished_folder
 from ..corpora.names import Missing
 from ..errors import Errors
 from ..titles import TitleSet
-from .output import reason_of, show_counts
+from .output import fail, reason_of, show_counts
 
 corpus_cli = typer.Typer(help="Build corpora: texts with gold mentions.", no_args_is_help=True)
 DEFAULTS = CorpusOptions()
@@ -155,7 +155,7 @@ def build_cli(
             progress=sys.stderr.isatty(),
         )
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("No corpus was written", reason_of(err), exits=1)
+        fail("No corpus was written", reason_of(err))
     _report(manifest, out)
 
 

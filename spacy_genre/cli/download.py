@@ -12,7 +12,7 @@ from ..sources.download import download_title_set
 from ..sources.dumps import MIRROR
 from ..user_data import DATA_VARIABLE, title_set_path
 from .build_titles import GeneratedNames, ModelOption, name_tokenizer, report_titles, show_warnings
-from .output import reason_of
+from .output import fail, reason_of
 
 
 def download_cli(
@@ -118,7 +118,7 @@ def download_cli(
                 report=msg.info,
             )
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("No title set was written", reason_of(err), exits=1)
+        fail("No title set was written", reason_of(err))
     report_titles(titles, path)
     _show_use(path, name or language)
 

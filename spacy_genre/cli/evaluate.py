@@ -14,7 +14,7 @@ from ..atomic import write_atomically
 from ..errors import Errors, Warnings
 from ..evaluation.charts import GROUPINGS, VARIANTS, require_matplotlib, save_charts
 from ..titles import TitleSet
-from .output import reason_of
+from .output import fail, reason_of
 from .retrieval import evaluate_retrieval_data
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def evaluate_cli(
         if plots is not None:
             save_charts(results, plots)
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("Can't evaluate", reason_of(err), exits=1)
+        fail("Can't evaluate", reason_of(err))
 
 
 def _check_options(retrieval: bool, linking: Dict[str, bool], retrieving: Dict[str, bool]) -> None:

@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
-from .output import reason_of
+from .output import fail, reason_of
 
 
 def warm_start_cli(
@@ -42,5 +42,5 @@ def warm_start_cli(
             dropout=dropout,
         )
     except (OSError, ValueError) as err:
-        msg.fail("No model was written", reason_of(err), exits=1)
+        fail("No model was written", reason_of(err))
     msg.good(f"Wrote {out}")
