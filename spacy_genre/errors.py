@@ -54,7 +54,9 @@ class Errors:
         "component (nlp.get_pipe('genre_linker').titles), or open it with "
         "TitleSet.open(path, tokenizer=tokenizer)."
     )
-    T012 = "[T012] {what} has {found} items, but there are {expected} names. Give one item per name."
+    T012 = (
+        "[T012] {what} has {found} items, but there are {expected} names. Give one item per name."
+    )
     T013 = (
         "[T013] The sequence in row {row} has no tokens. Each sequence of a TokenTrie needs at "
         "least one."

@@ -3,7 +3,7 @@
 | attribute | value | written by |
 | --- | --- | --- |
 | `doc._.genre_opening` | str: the beginning of the document that this Doc is a part of | user |
-| `doc._.genre_pages` | List[Page]: the pages that a text leads to, best first | components |
+| `doc._.genre_pages` | List[Page]: the pages retrieved for a text, best first | components |
 | `doc._.genre_gold_pages` | List[List[str]]: evidence sets, the titles of gold pages | corpora |
 | `doc._.genre_masked` | List[List[int]]: start and end characters of masked text | corpora |
 | `span._.genre_candidates` | List[Candidate]: the candidates of a span, best first | components |

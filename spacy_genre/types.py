@@ -14,8 +14,8 @@ class Mention:
     left (str): The text to the left of the mention, at least as long as the context window.
     text (str): The mention, as it is written in the document.
     right (str): The text to the right of it.
-    opening (str): The beginning of the document, if the window does not reach it: it often says
-        what the document is about.
+    opening (str): The beginning of the document, if the context window does not include it. It
+        often states the topic of the document.
     """
 
     left: str
@@ -52,7 +52,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Page:
-    """A page that a text leads to (document retrieval; paper, section 4.3).
+    """A page that was retrieved for a text (document retrieval; paper, section 4.3).
 
     title (str): Its title, as it is written in the title set.
     id (str): The title set's id of it; "" if it has none.
@@ -87,7 +87,8 @@ class DocPages:
     spans: Tuple[Tuple[int, int, Pages], ...] = ()
 
 
-# Of each output that answers a text the titles (or ids) of the pages that prove it, as in KILT.
+# For each gold output of a text, the titles (or ids) of the pages with its evidence (KILT's
+# provenance).
 EvidenceSets = Tuple[Tuple[str, ...], ...]
 
 

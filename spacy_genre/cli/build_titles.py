@@ -82,8 +82,8 @@ def build_cli(
         Optional[int],
         typer.Option(
             min=1,
-            help="Keep only so many titles of a wiki, those that are read most by files of "
-            "pageviews. [default: all]",
+            help="Keep only this number of a wiki's titles, those with the most views in the files "
+            "of pageviews. [default: all]",
             show_default=False,
         ),
     ] = None,

@@ -26,8 +26,8 @@ def download_cli(
         Optional[int],
         typer.Option(
             min=1,
-            help="Keep only so many titles, those that are read most. This downloads 0.4 GB of "
-            "pageviews. [default: all]",
+            help="Keep only this number of titles, those with the most views. This downloads 0.4 GB "
+            "of pageviews. [default: all]",
             show_default=False,
         ),
     ] = None,
@@ -88,8 +88,7 @@ def download_cli(
 ) -> None:
     """Download a Wikipedia's titles and Wikidata ids, and build a title set.
 
-    An interrupted download continues where it was, by the same command. Disambiguation pages are
-    left out.
+    If the download is interrupted, the same command resumes it. Disambiguation pages are left out.
 
     python -m spacy genre download en --most-read 1000000
 

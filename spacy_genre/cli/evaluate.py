@@ -63,16 +63,16 @@ def evaluate_cli(
     candidates: Annotated[
         Optional[Candidates],
         typer.Option(
-            help="Evaluate without candidates and, unless it is 'none', with the candidates of "
-            "the data or of the title set's aliases. [default: the pipeline's setting]"
+            help="Evaluate without candidate sets and, unless it is 'none', with those of the data "
+            "or of the title set's aliases. [default: the pipeline's setting]"
         ),
     ] = None,
     unconstrained: Annotated[
         bool,
         typer.Option(
             "--unconstrained",
-            help="Evaluate also without the constraint. Generated texts that are no title are "
-            "wrong.",
+            help="Evaluate also without the constraint. Generated texts that are not a title count "
+            "as wrong.",
         ),
     ] = False,
     retrieval: Annotated[

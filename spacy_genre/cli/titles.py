@@ -93,15 +93,15 @@ def search_cli(
         List[str],
         typer.Argument(
             metavar="[TITLES] PREFIX",
-            help="The file of a title set, if it is not the one inside the package; and the start "
-            "of a name, or a mention.",
+            help="The file of a title set (by default, the one in the package), and the start of a "
+            "name or a mention.",
         ),
     ],
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, help="The maximum number of names to show.")
     ] = 20,
 ) -> None:
-    """Show the names that start with PREFIX, and the candidates of PREFIX as a mention. Case is
+    """Show the names that start with PREFIX, and the candidates of the mention PREFIX. Case is
     ignored. The exit code is 1 if there are none."""
     if len(arguments) > 2:
         reason = "they are a title set and a PREFIX (in quotes, if it has spaces)"

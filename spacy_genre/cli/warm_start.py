@@ -1,4 +1,4 @@
-"""`python -m spacy genre warm-start`: the untrained model from which to train a small one."""
+"""`python -m spacy genre warm-start`: an encoder-decoder for training, from a pretrained encoder."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,9 +23,10 @@ def warm_start_cli(
     dropout: Annotated[float, typer.Option(help="Dropout rate in training.")] = 0.1,
     force: Annotated[bool, typer.Option("--force", "-F", help="Replace OUT.")] = False,
 ) -> None:
-    """Make an encoder-decoder (BART) from an encoder (BERT, RoBERTa, MiniLM and similar).
+    """Create an encoder-decoder (BART) from an encoder (BERT, RoBERTa, MiniLM and similar).
 
-    Its encoder computes the same as ENCODER; its decoder must be trained: see configs/small.cfg.
+    Its encoder computes the same as ENCODER. The model must be trained before use, for example with
+    the config 'small' (genre init-config small).
     """
     # This import takes seconds.
     from ..model.warm_start import warm_start

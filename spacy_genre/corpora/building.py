@@ -38,15 +38,15 @@ class CorpusOptions:
 
     articles (ArticleOptions): Which mentions of articles are used.
     aliases (bool): Add the title set's aliases and redirects as mentions without context.
-    descriptions (bool): Add the title set's descriptions as texts that lead to their titles
+    descriptions (bool): Add the title set's descriptions as texts whose gold page is their title
         (document retrieval).
     missing (str): What to do with mentions whose title or id is not in the title set: "skip",
         "keep" or "fail".
     exclude (FrozenSet[str]): Titles of pages to leave out, such as those of a benchmark.
-    max_per_title (int): The most mentions of one title in `train`; 0 for no limit. The mentions of
-        earlier sources are kept, so put the most reliable sources first.
-    dev (float): Share of pages that go to `dev` instead of `train`, 0 to 1. Of their mentions only
-        links are kept; the pages that texts lead to are kept, too.
+    max_per_title (int): The maximum number of mentions of one title in `train`; 0 for no limit. The
+        mentions of earlier sources are kept, so put the most reliable sources first.
+    dev (float): Share of pages that go to `dev` instead of `train`, 0 to 1. Of their annotations
+        only links and gold pages are kept.
     shards (int): Number of files of `train`, at least 1. Each shard must fit into memory.
     seed (int): The random seed.
     """
@@ -90,8 +90,8 @@ def build_corpus(
     progress: bool = False,
 ) -> Dict[str, Any]:
     """Write a corpus: `train/*.jsonl.gz`, `dev/*.jsonl.gz`, `missing.jsonl` (titles that are not
-    in the title set, with counts) and `manifest.json`. The files depend on the sources, the titles
-    and the options only.
+    in the title set, with counts) and `manifest.json`. The build is deterministic: the files depend
+    on the sources, the titles and the options only.
 
     The texts are first written to a folder next to `out`. If the build is interrupted, calling the
     function again with the same arguments resumes it.
@@ -237,7 +237,7 @@ class _UnfinishedBuild:
     n_items (int): Number of finished items of the next source.
     counts (Counter[str]): Number of texts and mentions by kind.
     missing_titles (Counter[str]): The titles that are not in the title set.
-    dropped (Counter[str]): Number of things left out of articles, by reason.
+    dropped (Counter[str]): Number of items left out of articles, by reason.
     per_title (Counter[str]): Number of mentions of each title or id in `train`, if it is limited.
     digests (List[str]): The SHA-256 of each finished source.
     """

@@ -58,8 +58,8 @@ class NameResolver:
     missing_titles: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, text: GoldText, source: str) -> GoldText:
-        """Resolve the titles of a text. Mentions with the id "NIL" are removed, since they have no
-        name to learn.
+        """Resolve the titles of a text. Mentions with the id "NIL" are removed, since no name can be
+        generated for them.
 
         source (str): Where the text is from, for errors.
         RETURNS (GoldText): The text with names of the set.
@@ -77,7 +77,7 @@ class NameResolver:
         evidence = (
             [self._resolve(title, "", source) for title in titles] for titles in text.evidence
         )
-        # Without one of its pages a set proves nothing.
+        # All pages of an evidence set are needed.
         complete = evidence_sets(titles for titles in evidence if all(titles))
         return replace(text, mentions=tuple(mentions), evidence=complete)
 

@@ -1,4 +1,4 @@
-"""spaCy's reader of texts that lead to pages (document retrieval; paper, section 4.3)."""
+"""A spaCy corpus reader of texts with gold pages (document retrieval; paper, section 4.3)."""
 
 import re
 from functools import partial
@@ -29,10 +29,9 @@ def PagesCorpus_v1(
     seed: int = 0,
     mask_title: float = 0.0,
 ) -> Callable[[Language], Iterator[Example]]:
-    """Registered as `spacy_genre.PagesCorpus.v1` in `readers`: texts and the pages that they lead
-    to, from any file or folder that `spacy_genre.Corpus.v1` reads. Of pages with text (a dump,
-    KILT's knowledge source), the first paragraph leads to the page. Texts without a page are left
-    out.
+    """Registered as `spacy_genre.PagesCorpus.v1` in `readers`: texts with gold pages, from any file
+    or folder that `spacy_genre.Corpus.v1` reads. A page with text (in a dump or KILT's knowledge
+    source) is the gold page of its first paragraph. Texts without a gold page are left out.
 
     path (Optional[Path]): The folder or file. None is an error when the corpus is read.
     limit (int): Maximum number of examples, 0 for all.
@@ -40,11 +39,11 @@ def PagesCorpus_v1(
         `spacy_genre.Corpus.v1`.
     seed (int): The random seed of the shuffling and the masking.
     mask_title (float): The share of the passages from a page, 0 to 1, in which the page's own name
-        is masked, so that the model learns what they say instead of copying the name. Other texts,
-        such as questions, are not masked.
+        is masked, so that the model learns from their content instead of copying the name. Other
+        texts, such as questions, are not masked.
     RETURNS (Callable[[Language], Iterator[Example]]): The corpus.
     RAISES (OSError, ValueError): If `mask_title` is out of range; when it is read, if there is no
-        such corpus, no text leads to a page, or a line is not valid.
+        such corpus, no text has a gold page, or a line is not valid.
     """
     if not 0 <= mask_title <= 1:
         allowed = "from 0 to 1"
@@ -74,7 +73,7 @@ def _read_examples(
 
 
 def make_example(nlp: Language, text: GoldText, *, is_masked: bool = False) -> Example:
-    """Make an Example of a text that leads to a page.
+    """Make an Example of a text with gold pages.
 
     nlp (Language): The pipeline whose tokenizer is used.
     text (GoldText): The text.

@@ -55,9 +55,8 @@ class GoldText:
 
     mentions (Tuple[GoldMention, ...]): The gold mentions; they may overlap.
     page (str): The title of the page that the text is from, or "".
-    evidence (EvidenceSets): The titles of the pages that the text as a whole should lead to
-        (document retrieval, paper section 4.3). Of each set all pages are needed; several sets are
-        alternatives.
+    evidence (EvidenceSets): The titles of the text's gold pages (document retrieval; paper, section
+        4.3). All pages of a set are needed; several sets are alternatives.
     kind (str): Where the pair of text and page comes from, one of `KINDS`.
     opening (str): The beginning of the document that the text is a part of, or "".
     """
@@ -211,7 +210,7 @@ def _check_unicode(text: str, key: str) -> str:
         text.encode("utf8")
     except UnicodeEncodeError as err:
         context = shorten_repr(text[max(err.start - 20, 0) : err.end + 20])
-        reason = f"{key!r} is no valid Unicode: half of a surrogate pair in {context}"
+        reason = f"{key!r} is not valid Unicode: half of a surrogate pair in {context}"
         raise ValueError(reason) from err
     return text
 

@@ -20,10 +20,10 @@ Tasks = Tuple[str, ...]
 
 @dataclass(frozen=True)
 class RetrievalSettings:
-    """The format of a text that leads to a page, and the calibration of the page's probability.
+    """The input format of document retrieval, and the calibration of the pages' probabilities.
 
-    marker (Optional[str]): What stands before the text: a token, if the tokenizer has it, else
-        plain text; None for nothing, as in the published KILT checkpoint.
+    marker (Optional[str]): The text before each input: a token, if the tokenizer has it, else plain
+        text; None for nothing, as in the published KILT checkpoint.
     max_tokens (int): The longest input in the training data, in tokens, special tokens included; 0
         for the longest one that the model can read.
     temperature (float): As in `GenreSettings`.
@@ -73,10 +73,10 @@ class GenreSettings:
     name_space (bool): Whether there is a space before a name, as in the published checkpoints that
         annotate texts; it matters for byte-level tokenizers.
     context_tokens (int): The context on each side of a mention in the training data, in tokens.
-    opening_tokens (int): How many of the document's first tokens stand before the context, if it
-        does not contain them; 0 for none, as in the published checkpoints.
-    temperature (float): The divisor of scores in the softmax that makes them probabilities. It is
-        fitted so that the first candidate's probability is how often it is right.
+    opening_tokens (int): How many of the document's first tokens precede the context, if it does
+        not contain them; 0 for none, as in the published checkpoints.
+    temperature (float): The divisor of the scores in the softmax over candidates. It is fitted so
+        that the first candidate's probability is its expected accuracy (temperature scaling).
     nil_score (Optional[float]): The score of the answer "none of these names" in that softmax; None
         for no such answer, as in the published checkpoints.
     tasks (Optional[Tasks]): The tasks that the model was trained for, of `TASKS`; None if that is

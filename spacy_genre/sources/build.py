@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..errors import Errors
 from ..titles import TitleSet
-from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
+from ..titles.redirects import REDIRECTS_TO_ITSELF, resolve_redirects
 from ..titles.unusual_names import describe_unusual_names
 from ..tokenization import NameTokenizer
 from .columns import GivenColumns
@@ -210,12 +210,12 @@ def select_names(data: SourceData, options: Options) -> Tuple[List[str], Dict[st
             else:
                 data.dropped[reason] += 1
     wiki_redirects = {r: t for r, t in data.redirects.items() if r not in names}
-    # A redirect of a wiki may lead to a title that is a redirect of the user's own list.
+    # The target of a wiki's redirect may be a redirect of the user's own list.
     redirects, unresolved = resolve_redirects({**wiki_redirects, **data.listed_redirects}, names)
     for redirect, reason in unresolved.items():
         if redirect in data.listed_redirects:
             continue
-        kind = "in a circle" if reason == LEADS_TO_ITSELF else "to no name of the set"
+        kind = "in a circle" if reason == REDIRECTS_TO_ITSELF else "to no name of the set"
         data.dropped[f"redirects {kind}"] += 1
     for counts in (data.counts, data.views):
         for redirect, name in redirects.items():

@@ -1,4 +1,4 @@
-"""The formats of others: what is read, and what is said of files with nothing to learn from."""
+"""The formats of other tools, and the messages about files without usable annotations."""
 
 import json
 import warnings
@@ -178,8 +178,10 @@ def test_a_list_of_rows(tmp_path):
 AIDA = """-DOCSTART- (1 EU)
 EU\tB\tEU\t--NME--
 rejects
-New\tB\tNew York\tNew_York_\\u0028state\\u0029\thttp://en.wikipedia.org/wiki/New_York_%28state%29\t8\t
-York\tI\tNew York\tNew_York_\\u0028state\\u0029\thttp://en.wikipedia.org/wiki/New_York_%28state%29\t8\t
+New\tB\tNew
+York\tNew_York_\\u0028state\\u0029\thttp://en.wikipedia.org/wiki/New_York_%28state%29\t8\t
+York\tI\tNew
+York\tNew_York_\\u0028state\\u0029\thttp://en.wikipedia.org/wiki/New_York_%28state%29\t8\t
 
 Caf\u00e9
 -DOCSTART- (2 Rare)
@@ -289,7 +291,7 @@ def test_other_errors_are_not_raised_for_any_row(row):
     keys_of(row)
 
 
-# Files with nothing to learn from
+# Files without usable annotations
 
 UNLINKED = {"text": TEXT, "spans": [SPAN]}
 
@@ -370,4 +372,4 @@ def test_build_counts_unusable_rows(tmp_path):
     path = write_rows(tmp_path / "x.jsonl", good, UNLINKED, UNLINKED)
     with pytest.warns(UserWarning, match="W010"):
         shown = run("corpus", "build", path, tmp_path / "out")
-    assert "texts whose annotations lead to no entity 2" in shown
+    assert "texts with unlinked annotations only 2" in shown

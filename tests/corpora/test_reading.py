@@ -138,7 +138,7 @@ def test_dump_with_several_processes(sample_dump):
         ('{"text": "a", "mentions": [{"start": 0, "end": 2, "title": "A"}]}', "in a text of 1"),
         ('{"text": "a", "mentions": [{"start": true, "end": 1, "title": "A"}]}', "offsets"),
         ('{"text": "a  b", "mentions": [{"start": 1, "end": 3, "title": "A"}]}', "is blank"),
-        ('{"title": "a", "paragraphs": [{}]}', "is no paragraph"),
+        ('{"title": "a", "paragraphs": [{}]}', "is not a paragraph"),
         ('{"title": "a", "paragraphs": {}}', "'paragraphs' a list"),
         ('{"input": "a", "output": []}', "no answer"),
         ('{"input": 3, "output": [{"answer": "a"}]}', "'input' is 3; it must be a text"),
@@ -210,7 +210,7 @@ LONE_SURROGATE = "Paris \ud83d is"
 )
 def test_lone_surrogates(tmp_path, row):
     path = write_rows(tmp_path / "x.jsonl", {"text": "\U0001f600 is whole"}, row)
-    with pytest.raises(ValueError, match=r"D002.*line 2: .* is no valid Unicode: .*Paris"):
+    with pytest.raises(ValueError, match=r"D002.*line 2: .* is not valid Unicode: .*Paris"):
         read(path)
 
 
@@ -220,7 +220,7 @@ def test_wrong_files(tmp_path):
     with pytest.raises(ValueError, match="D001"):
         read(path)
     path.write_bytes(b"\x78\x9c" + bytes(40))
-    with pytest.raises(ValueError, match="no DocBin, or is cut"):
+    with pytest.raises(ValueError, match="not a DocBin, or is truncated"):
         read(path)
     path.write_bytes(b'{"text": "\xff"}')
     with pytest.raises(ValueError, match="line 1"):

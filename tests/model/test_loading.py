@@ -201,7 +201,7 @@ def test_a_model_that_does_not_generate(tmp_path):
     BertModel(
         BertConfig(vocab_size=8, hidden_size=16, num_hidden_layers=1, num_attention_heads=1)
     ).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="type 'bert', which does not generate"):
+    with pytest.raises(ValueError, match="type 'bert', which is not an encoder-decoder"):
         load_pretrained(str(tmp_path))
 
 

@@ -108,7 +108,7 @@ def read_page(row: Dict[str, Any]) -> Page:
     """Read a page of the knowledge source.
 
     RETURNS (Page): The page, without its title and headings as paragraphs. Anchors that are not
-        where they should be, and those that lead to no article, are counted as dropped.
+        at their offsets, and those whose target is not an article, are counted as dropped.
     RAISES (ValueError): If it is not valid.
     """
     page = Page(text_of(row, "wikipedia_title", required=True), [])
