@@ -41,8 +41,9 @@ class Errors:
         "invisible characters are the same name.)"
     )
     T009 = (
-        "[T009] {count} redirects can't be resolved, the first: {examples}. The target of a redirect "
-        "must be a name of the set, or another redirect. Correct or remove them, or leave them out with "
+        "[T009] {count} redirects can't be resolved, the first: {examples}. The target of a "
+        "redirect must be a name of the set, or another redirect. Correct or remove them, or "
+        "leave them out with "
         'on_invalid="skip" (on the command line: --skip-invalid).'
     )
     T010 = (
@@ -75,8 +76,8 @@ class Errors:
     )
     T019 = "[T019] A name must be a non-empty text, not {found!r}."
     T020 = (
-        "[T020] {name!r} can't be added: it is a redirect to {target!r}. Build the set again without "
-        "this redirect."
+        "[T020] {name!r} can't be added: it is a redirect to {target!r}. Build the set again "
+        "without this redirect."
     )
     T021 = "[T021] trie must be 'titles' or 'titles+redirects', not {value!r}."
     T022 = (
@@ -242,8 +243,8 @@ class Errors:
         "--pageviews-of LANGUAGE, as in the address of the Wikipedia (en for en.wikipedia.org)."
     )
     F018 = (
-        "[F018] --most-read needs pageviews, but the sources have no views of any title. Nothing was "
-        "written. Give hourly files of pageviews (pageviews-*.gz) with views of this wiki, and "
+        "[F018] --most-read needs pageviews, but the sources have no views of any title. Nothing "
+        "was written. Give hourly files of pageviews (pageviews-*.gz) with views of this wiki, and "
         "--pageviews-of LANGUAGE, or leave out --most-read."
     )
 
@@ -255,17 +256,18 @@ class Errors:
     N002 = (
         "[N002] {url} does not exist: the mirror has no Wikipedia {language!r}. Give the language "
         "as in the address of the Wikipedia: 'de' for de.wikipedia.org, 'simple' for "
-        "simple.wikipedia.org. The URL of a mirror (--mirror URL) is that of the folder that contains "
-        "the folders of the wikis, such as https://dumps.wikimedia.org."
+        "simple.wikipedia.org. The URL of a mirror (--mirror URL) is that of the folder that "
+        "contains the folders of the wikis, such as https://dumps.wikimedia.org."
     )
     N003 = (
-        "[N003] {url} is a web page, not {expected}. It may come from a proxy or a network login, or "
-        "the URL of the mirror may be wrong. Open it in a browser, or try another mirror (--mirror "
-        "URL). Completed downloads are kept."
+        "[N003] {url} is a web page, not {expected}. It may come from a proxy or a network login, "
+        "or the URL of the mirror may be wrong. Open it in a browser, or try another mirror "
+        "(--mirror URL). Completed downloads are kept."
     )
     N004 = (
-        "[N004] No dump of {wiki} at {url} has all files that are needed: {reasons}. Try an earlier "
-        "date (--date YYYYMMDD), another mirror (--mirror URL), or wait until the dump is finished."
+        "[N004] No dump of {wiki} at {url} has all files that are needed: {reasons}. Try an "
+        "earlier date (--date YYYYMMDD), another mirror (--mirror URL), or wait until the dump is "
+        "finished."
     )
     N005 = (
         "[N005] {url} does not exist. The mirror may not have this file (yet): try another one "
@@ -281,8 +283,8 @@ class Errors:
         "variable SPACY_GENRE_DATA). Completed downloads are kept."
     )
     N008 = (
-        "[N008] The mirror has none of the pageviews files {url}, which --most-read needs. Give the "
-        "folder of another mirror (--pageviews-url URL), or leave out --most-read."
+        "[N008] The mirror has none of the pageviews files {url}, which --most-read needs. Give "
+        "the folder of another mirror (--pageviews-url URL), or leave out --most-read."
     )
     N009 = "[N009] {option} is {value!r}; it must be {allowed}."
     N010 = (
@@ -360,11 +362,11 @@ class Errors:
 
     # Data for training and evaluation
     D001 = (
-        "[D001] The format of {path} is unknown. Gold annotations are read from a dump of Wikipedia "
-        "(*-pages-articles*.xml.bz2), from JSON and JSONL (our own format: text, mentions; pages: "
-        "title, paragraphs; the formats of KILT, BLINK, Prodigy, doccano and spaCy), from a DocBin "
-        "(.spacy), AIDA's TSV (it begins with -DOCSTART-) and NIF (Turtle). The table in "
-        "docs/training.md has examples."
+        "[D001] The format of {path} is unknown. Gold annotations are read from a dump of "
+        "Wikipedia (*-pages-articles*.xml.bz2), from JSON and JSONL (our own format: text, "
+        "mentions; pages: title, paragraphs; the formats of KILT, BLINK, Prodigy, doccano and "
+        "spaCy), from a DocBin (.spacy), AIDA's TSV (it begins with -DOCSTART-) and NIF (Turtle). "
+        "The table in docs/training.md has examples."
     )
     D002 = "[D002] {path}, line {line}: {reason}. Correct the line or remove it."
     D003 = "[D003] {path} can't be read: {reason}."
@@ -389,8 +391,8 @@ class Errors:
     D009 = "[D009] {path} is not a corpus: it has no files *.jsonl.gz, *.jsonl or *.spacy."
 
     D030 = (
-        "[D030] {path} has no gold annotations: none of its {n} texts has a mention with a title or "
-        "an id. Keys found: {keys}. Expected is one of: "
+        "[D030] {path} has no gold annotations: none of its {n} texts has a mention with a title "
+        "or an id. Keys found: {keys}. Expected is one of: "
         "mentions[start, end, title or id]; spans[start, end, kb_id] (Prodigy); "
         "entities[start_offset, end_offset, title or kb_id] (doccano); links of "
         "spaCy, {{'(start, end)': {{id: 1.0}}}}; context_left, mention, context_right, label_title "
@@ -444,9 +446,9 @@ class Errors:
         "encode them again, or write to another folder."
     )
     D023 = (
-        "[D023] {name} has no training pairs: no mention has a title or id that is in the title set. "
-        "Correct the corpus, the title set, or the settings that select mentions. The pairs of "
-        "{component!r} depend on: {settings}."
+        "[D023] {name} has no training pairs: no mention has a title or id that is in the title "
+        "set. Correct the corpus, the title set, or the settings that select mentions. The pairs "
+        "of {component!r} depend on: {settings}."
     )
     D026 = (
         "[D026] The corpus {name} has no examples, so the pipeline can't be evaluated. Check its "
@@ -459,21 +461,22 @@ class Errors:
     )
     D031 = (
         "[D031] {component!r} can't be trained on this corpus: none of the {n} gold kb_ids of the "
-        "first examples ({examples}, ...) is in its title set. Its kb_id is {kb_id!r}. If these are "
-        "ids, set kb_id = 'id' and use a title set with these ids; if they are titles, set kb_id = "
-        "'title'. To convert ids to titles, use a title set that has both: genre corpus build FILE "
-        "OUT --titles TITLES."
+        "first examples ({examples}, ...) is in its title set. Its kb_id is {kb_id!r}. If these "
+        "are ids, set kb_id = 'id' and use a title set with these ids; if they are titles, set "
+        "kb_id = 'title'. To convert ids to titles, use a title set that has both: genre corpus "
+        "build FILE OUT --titles TITLES."
     )
     D032 = (
-        "[D032] {component!r} has no training pairs: in the last {n} texts no entity has a gold kb_id "
-        "that is in its title set (its kb_id is {kb_id!r}). Link the entities of the corpus; or, if "
-        "only other components should be trained, add this one to [training.frozen_components]."
+        "[D032] {component!r} has no training pairs: in the last {n} texts no entity has a gold "
+        "kb_id that is in its title set (its kb_id is {kb_id!r}). Link the entities of the "
+        "corpus; or, if only other components should be trained, add this one to "
+        "[training.frozen_components]."
     )
     D034 = (
-        "[D034] {component!r} had no training pairs in {n} steps, so its loss is 0: no entity of the "
-        "training corpus has a gold kb_id that is in its title set. Link the entities of the corpus, "
-        "and check the component's kb_id and labels_discard; or, if only other components should be "
-        "trained, add this one to [training.frozen_components]."
+        "[D034] {component!r} had no training pairs in {n} steps, so its loss is 0: no entity of "
+        "the training corpus has a gold kb_id that is in its title set. Link the entities of the "
+        "corpus, and check the component's kb_id and labels_discard; or, if only other components "
+        "should be trained, add this one to [training.frozen_components]."
     )
     D017 = (
         "[D017] A {kind} has no mask token, so context can't be masked. Set mask_context = 0 in "
@@ -482,13 +485,13 @@ class Errors:
     D018 = "[D018] Only one of --model and --pipeline can be evaluated. Leave out the other one."
     D035 = (
         "[D035] {path} has no gold mentions in the texts that were read, so there is nothing to "
-        "evaluate. Increase --limit if it is set. (Texts with gold pages, for document retrieval, have "
-        "no mentions.)"
+        "evaluate. Increase --limit if it is set. (Texts with gold pages, for document retrieval, "
+        "have no mentions.)"
     )
     D038 = (
-        "[D038] {path} has no text with gold pages. Gold pages are 'title' or 'evidence' (own format) "
-        "or provenance with titles (KILT); a page with paragraphs is the gold page of its first "
-        "paragraph. See docs/retriever.md."
+        "[D038] {path} has no text with gold pages. Gold pages are 'title' or 'evidence' (own "
+        "format) or provenance with titles (KILT); a page with paragraphs is the gold page of its "
+        "first paragraph. See docs/retriever.md."
     )
     D039 = (
         "[D039] {path} has titles only, so {keys} can't identify its pages. Use --rank-key title."
@@ -525,21 +528,21 @@ class Warnings:
     )
     W003 = (
         "[W003] The model is a {kind}, so it is decoded by transformers' own code. This is several "
-        "times slower than the decoder of spacy_genre, which supports BART and mBART without adapters "
-        "and quantized layers. The results are the same."
+        "times slower than the decoder of spacy_genre, which supports BART and mBART without "
+        "adapters and quantized layers. The results are the same."
     )
     W004 = (
-        "[W004] Some mentions in {path} were left out: {lost}. (Entities of a Doc can't overlap, and "
-        "must begin and end at token boundaries.)"
+        "[W004] Some mentions in {path} were left out: {lost}. (Entities of a Doc can't overlap, "
+        "and must begin and end at token boundaries.)"
     )
     W012 = (
         "[W012] None of the {n} gold mentions of {path} is in the title set, so all of them count "
         "as wrong. Are titles and ids those of this title set?"
     )
     W010 = (
-        "[W010] {n} of the {n_items} texts of {path} have annotations without a title or an id, and "
-        "are not used (number {rows}). Keys found: {keys}. Spans need a title or an id: see the table "
-        "of formats in docs/training.md."
+        "[W010] {n} of the {n_items} texts of {path} have annotations without a title or an id, "
+        "and are not used (number {rows}). Keys found: {keys}. Spans need a title or an id: see "
+        "the table of formats in docs/training.md."
     )
     W005 = (
         "[W005] The config of {component!r} has settings of an earlier version: {changes}. To "
@@ -575,8 +578,8 @@ class Warnings:
     )
     W022 = (
         "[W022] The model of {component!r} was not trained for {task}, but for {found}, so its "
-        "results are poor. Give a model that was trained for it ('tasks' in the 'genre' block of its "
-        "config.json), or train this one: see docs/training.md."
+        "results are poor. Give a model that was trained for it ('tasks' in the 'genre' block of "
+        "its config.json), or train this one: see docs/training.md."
     )
     W020 = (
         "[W020] There is a GPU that torch can use, but spaCy can't, since the package CuPy is "

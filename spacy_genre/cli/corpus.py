@@ -80,7 +80,7 @@ def build_cli(
     max_per_title: Annotated[
         int,
         typer.Option(
-            help="Maximum number of mentions of one title in OUT/train; mentions of earlier sources "
+            help="Maximum number of mentions of one title in OUT/train; those of earlier sources "
             "are kept. 0 for no limit."
         ),
     ] = DEFAULTS.max_per_title,

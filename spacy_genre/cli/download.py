@@ -26,8 +26,8 @@ def download_cli(
         Optional[int],
         typer.Option(
             min=1,
-            help="Keep only this number of titles, those with the most views. This downloads 0.4 GB "
-            "of pageviews. [default: all]",
+            help="Keep only this number of titles, those with the most views. This downloads 0.4 "
+            "GB of pageviews. [default: all]",
             show_default=False,
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""`python -m spacy genre warm-start`: an encoder-decoder for training, from a pretrained encoder."""
+"""`python -m spacy genre warm-start`: an encoder-decoder to train, from a pretrained encoder."""
 
 from pathlib import Path
 from typing import Annotated

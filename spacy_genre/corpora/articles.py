@@ -192,7 +192,7 @@ def _unlinked_mentions(
 
 def _in_longer_name(text: str, start: int, end: int, check_before: bool) -> bool:
     """Whether the next word is capitalized, or with `check_before` the previous one: "New York" in
-    "New York Times" is not a mention of the city, nor "Clinton" in "Hillary Clinton" one of Bill."""
+    "New York Times" is not a mention of the city."""
     before = text[:start].removesuffix(" ").rpartition(" ")[2] if check_before else ""
     after = text[end : end + 2]
     return before[:1].isupper() or (after[:1] == " " and after[1:].isupper())

@@ -58,8 +58,7 @@ class NameResolver:
     missing_titles: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, text: GoldText, source: str) -> GoldText:
-        """Resolve the titles of a text. Mentions with the id "NIL" are removed, since no name can be
-        generated for them.
+        """Resolve the titles of a text. Mentions with the id "NIL" are removed: they have no name.
 
         source (str): Where the text is from, for errors.
         RETURNS (GoldText): The text with names of the set.

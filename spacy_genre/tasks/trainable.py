@@ -116,8 +116,8 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         self._check_gold_names(list(islice(get_examples(), N_INITIALIZE)))
 
     def _check_gold_names(self, examples: Sequence[Example]) -> None:
-        """Check that a sample of examples has training pairs. If it has entities and none is linked,
-        there is only a warning: the pipeline may have other components to train."""
+        """Check that a sample of examples has training pairs. If no entity is linked, there is only
+        a warning: the pipeline may have other components to train."""
         ids = [kb_id for eg in examples for kb_id in self.get_gold_ids(eg) if kb_id != self.NIL]
         n_ents = sum(len(eg.reference.ents) for eg in examples)
         if n_ents and not any(kb_id for eg in examples for kb_id in self.get_gold_ids(eg)):

@@ -1,4 +1,4 @@
-"""The formats of other tools, and the messages about files without usable annotations."""
+"""The formats of other tools, and the messages about files without gold annotations."""
 
 import json
 import warnings
@@ -178,10 +178,8 @@ def test_a_list_of_rows(tmp_path):
 AIDA = """-DOCSTART- (1 EU)
 EU\tB\tEU\t--NME--
 rejects
-New\tB\tNew
-York\tNew_York_\\u0028state\\u0029\thttp://en.wikipedia.org/wiki/New_York_%28state%29\t8\t
-York\tI\tNew
-York\tNew_York_\\u0028state\\u0029\thttp://en.wikipedia.org/wiki/New_York_%28state%29\t8\t
+New\tB\tNew York\tNew_York_\\u0028state\\u0029\thttp://en.wikipedia.org/wiki/New_York_%28state%29\t8\t
+York\tI\tNew York\tNew_York_\\u0028state\\u0029\thttp://en.wikipedia.org/wiki/New_York_%28state%29\t8\t
 
 Caf\u00e9
 -DOCSTART- (2 Rare)
@@ -291,7 +289,7 @@ def test_other_errors_are_not_raised_for_any_row(row):
     keys_of(row)
 
 
-# Files without usable annotations
+# Files without gold annotations
 
 UNLINKED = {"text": TEXT, "spans": [SPAN]}
 
@@ -313,14 +311,14 @@ UNLINKED = {"text": TEXT, "spans": [SPAN]}
         ({"text": TEXT, "annotations": [{"begin": 1}]}, r"annotations\[begin\]"),
     ],
 )
-def test_nothing_to_learn_from(tmp_path, row, keys):
+def test_a_file_without_gold_annotations_is_an_error(tmp_path, row, keys):
     path = write_rows(tmp_path / "x.jsonl", row, row)
-    message = rf"D030.*x\.jsonl .* none of its 2 texts .*found: .*{keys}.*expected.*mentions\["
+    message = rf"D030.*x\.jsonl .* none of its 2 texts .*found: .*{keys}.*Expected.*mentions\["
     with pytest.raises(ValueError, match=message):
         read(path)
 
 
-def test_a_docbin_with_nothing_to_learn_from(tmp_path):
+def test_a_docbin_without_gold_annotations_is_an_error(tmp_path):
     doc = spacy.blank("en")(TEXT)
     doc.ents = [doc.char_span(10, 16, "GPE")]
     DocBin(docs=[doc]).to_disk(tmp_path / "x.spacy")
