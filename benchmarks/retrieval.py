@@ -13,7 +13,6 @@ the model with each of them by reciprocal rank. Memory is what each adds to the 
 """
 
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -58,10 +57,12 @@ class System:
 
 @dataclass
 class DataSet:
-    """Texts as docs, with masked parts, and their gold titles."""
+    """Texts as docs, with masked parts, and their gold titles; whether they are passages of these
+    pages; and whether BM25 has read most of them."""
 
     docs: List[Doc]
     gold: List[List[List[str]]]
+    are_passages: bool
     is_indexed: bool = False
 
 
@@ -91,7 +92,7 @@ def main(
             systems[label] = measure_bm25(retriever, sets, path)
             systems[f"{MODEL} + {label}"] = fused(retriever.titles, systems, label, sets)
     if pages is not None:
-        indexed = set(Counter(text.page or text.titles[0] for text in read_texts(pages)))
+        indexed = {text.page or text.titles[0] for text in read_texts(pages)}
         mark_indexed(sets, indexed)
     show(systems, sets)
 
@@ -124,9 +125,10 @@ def read_sets(
         texts = list(islice(read_texts(path), limit or None))
         gold = [[[titles.resolve(t) or t for t in s] for s in text.evidence] for text in texts]
         name = path.name.partition(".")[0]
-        yield name, DataSet([nlp.make_doc(text.text) for text in texts], gold)
-        if all(text.page in text.titles for text in texts):
-            yield f"{name}, masked", DataSet([mask(nlp, text) for text in texts], gold)
+        are_passages = all(text.page in text.titles for text in texts)
+        yield name, DataSet([nlp.make_doc(text.text) for text in texts], gold, are_passages)
+        if are_passages:
+            yield f"{name}, masked", DataSet([mask(nlp, text) for text in texts], gold, True)
 
 
 def mask(nlp: Language, text: GoldText) -> Doc:
@@ -136,10 +138,10 @@ def mask(nlp: Language, text: GoldText) -> Doc:
 
 
 def mark_indexed(sets: Dict[str, DataSet], indexed: Set[str]) -> None:
-    """Mark data sets of which most pages have a text that BM25 has read."""
+    """Mark sets of passages of which most pages have a text that BM25 has read."""
     for data_set in sets.values():
         n_indexed = sum(gold[0][0] in indexed for gold in data_set.gold)
-        data_set.is_indexed = n_indexed > len(data_set.gold) / 2
+        data_set.is_indexed = data_set.are_passages and n_indexed > len(data_set.gold) / 2
 
 
 def measure_bm25(
