@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import spacy
 from helpers.docs import NAMES, TEXT, make_doc
+from helpers.tokenizers import byte_level
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
@@ -16,10 +17,14 @@ from spacy.training import Example
 
 from spacy_genre import TitleSet
 from spacy_genre.decoding.markup import MarkupConstraint
+from spacy_genre.model.settings import AnnotationSettings
+from spacy_genre.tasks.annotator.encoding import BRACKETS, WindowEncoder
 from spacy_genre.tasks.annotator.mentions import mention_tables
 from spacy_genre.tasks.annotator.windows import make_windows, merge_windows
+from spacy_genre.tokenization import NameTokenizer
 from spacy_genre.types import Candidate, LinkedSpan
 
+BLANK, BYTE_LEVEL = spacy.blank("en"), NameTokenizer(byte_level())
 ANNOTATION = {
     "marker": "[unused1]",
     "open_mention": "[unused3]",
@@ -60,9 +65,8 @@ def set_genre_block(folder, block):
 def make_nlp(folder, tokenizer, **config):
     nlp = spacy.blank("en")
     model = {"@architectures": "spacy_genre.Seq2Seq.v1", "name": str(folder)}
-    pipe: Any = nlp.add_pipe(
-        "genre_annotator", config={"model": model, "dtype": "float32", **config}
-    )
+    config = {"model": model, "dtype": "float32", **config}
+    pipe: Any = nlp.add_pipe("genre_annotator", config=config)
     ids = [f"Q{i}" for i in range(len(NAMES))]
     pipe.titles = TitleSet.build(NAMES, tokenizer, ids=ids, redirects={"Einstein": NAMES[0]})
     return nlp
@@ -310,6 +314,25 @@ def test_markers_that_texts_contain(folder, tokenizer, tmp_path, marker):
     set_genre_block(path, block)
     with pytest.raises(ValueError, match=r"M012.*open_name"):
         make_nlp(path, tokenizer)("Paris")
+
+
+@given(st.lists(CHARACTERS, max_size=40).map("".join))
+def test_tokens_of_a_byte_level_tokenizer(text):
+    tokenizer = BYTE_LEVEL
+    brackets = AnnotationSettings(None, "{", "}", "[", "]")
+    encoder = WindowEncoder(tokenizer, brackets, max_length=256)
+    doc = BLANK.make_doc(text)
+    (window,) = encoder.encode([doc[:]]) if len(doc) else (None,)
+    if window is None:
+        return
+    assert encoder.n_pieces(doc).sum() == len(window.source)
+    for i, token in enumerate(doc):
+        starts, ends = np.flatnonzero(window.starts == i), np.flatnonzero(window.ends == i + 1)
+        assert len(starts) <= 1
+        assert len(ends) <= 1
+        if len(starts) and len(ends):  # what is copied from there to there is the token
+            copied = tokenizer.hf.decode(window.source[starts[0] : ends[0] + 1])
+            assert copied.strip() == token.text.translate(BRACKETS).strip()
 
 
 # Windows
