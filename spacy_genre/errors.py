@@ -1,8 +1,8 @@
-"""All messages to the user. Each says what is wrong, where, and how to correct it."""
+"""Every message that a user can meet. Each says what was wrong, where, and the way out."""
 
 
 class Errors:
-    """Messages of errors, formatted with `.format`. Their codes are stable."""
+    """Messages of errors, filled in with `.format`. The code in front is stable."""
 
     # Title sets
     T001 = (
@@ -26,24 +26,23 @@ class Errors:
     )
     T005 = (
         "[T005] {count} of {total} names can't be used, the first: {examples}. A name must be "
-        "valid Unicode and have 1 to {limit} tokens, at least one of which is known to the model. "
-        'Correct or remove them, or leave them out with on_invalid="skip" (on the command line: '
-        "--skip-invalid)."
+        "valid Unicode and must become 1 to {limit} tokens, not all of which are unknown to the "
+        'model. Correct or remove them, or leave them out with on_invalid="skip" (on the command '
+        "line: --skip-invalid)."
     )
     T006 = "[T006] on_invalid must be 'raise' or 'skip', not {value!r}."
     T007 = (
         "[T007] The title set is empty, so nothing can be linked. Add names with "
-        "titles.add(name), or set the component's 'titles' to a set with names."
+        "titles.add(name), or set the component's 'titles' to a set that has some."
     )
     T008 = (
-        "[T008] The name {name!r} has two ids, {first!r} and {second!r}. Keep one of them: a name "
-        "refers to one entity. (Names that differ only in their Unicode normalization form or in "
-        "invisible characters are the same name.)"
+        "[T008] The name {name!r} has two ids, {first!r} and {second!r}. Keep one of them: a "
+        "name leads to one entity. (Spellings that differ only in the Unicode form or in invisible "
+        "characters are one name.)"
     )
     T009 = (
-        "[T009] {count} redirects can't be resolved, the first: {examples}. The target of a "
-        "redirect must be a name of the set, or another redirect. Correct or remove them, or "
-        "leave them out with "
+        "[T009] {count} redirects can't be resolved, the first: {examples}. A redirect must end "
+        "at a name of the set. Correct or remove them, or leave them out with "
         'on_invalid="skip" (on the command line: --skip-invalid).'
     )
     T010 = (
@@ -55,9 +54,7 @@ class Errors:
         "component (nlp.get_pipe('genre_linker').titles), or open it with "
         "TitleSet.open(path, tokenizer=tokenizer)."
     )
-    T012 = (
-        "[T012] {what} has {found} items, but there are {expected} names. Give one item per name."
-    )
+    T012 = "[T012] {what} has {found} items where there are {expected} names: give one for each."
     T013 = (
         "[T013] The sequence in row {row} has no tokens. Each sequence of a TokenTrie needs at "
         "least one."
@@ -76,8 +73,8 @@ class Errors:
     )
     T019 = "[T019] A name must be a non-empty text, not {found!r}."
     T020 = (
-        "[T020] {name!r} can't be added: it is a redirect to {target!r}. Build the set again "
-        "without this redirect."
+        "[T020] {name!r} can't be added: it is a redirect to {target!r}. Remove the redirect by "
+        "building the set without it."
     )
     T021 = "[T021] trie must be 'titles' or 'titles+redirects', not {value!r}."
     T022 = (
@@ -128,8 +125,8 @@ class Errors:
         "transformers' save_pretrained writes them."
     )
     M004 = (
-        "[M004] {name!r} is a model of type {model_type!r}, which is not an encoder-decoder. "
-        "spacy_genre needs an encoder-decoder such as BART, mBART or T5."
+        "[M004] {name!r} is a model of type {model_type!r}, which does not generate text from "
+        "text. spacy_genre needs an encoder-decoder such as BART, mBART or T5."
     )
     M005 = (
         "[M005] The setting {key!r} in 'genre' in the model's config.json is {value!r}; it must "
@@ -153,22 +150,7 @@ class Errors:
 
     M010 = (
         "[M010] the tokenizer's vocabulary is missing (tokenizer.json, or for example vocab.txt): "
-        "copy the files to the folder of config.json."
-    )
-    M011 = (
-        "[M011] The tokenizer {tokenizer} does not say which characters its tokens stand for, so "
-        "mentions can't be found in a text. Install the package 'tokenizers' and give a model with "
-        "a fast tokenizer (tokenizer.json)."
-    )
-    M012 = (
-        "[M012] {key} = {value!r} in the 'genre' block of the model's config.json must be one "
-        "token: a token that no text contains, or one of the brackets {{ }} [ ] in plain text."
-    )
-    M013 = (
-        "[M013] {component!r} finds and links mentions in a text, but its model was trained for "
-        "{found}. Give a model that was trained for it, or train this one (see "
-        "docs/annotator.md), and list \"annotation\" under 'tasks' in the 'genre' block of its "
-        "config.json. To link entities that another component finds, use 'genre_linker'."
+        "copy the files beside config.json."
     )
 
     # Source files of names
@@ -243,30 +225,30 @@ class Errors:
         "--pageviews-of LANGUAGE, as in the address of the Wikipedia (en for en.wikipedia.org)."
     )
     F018 = (
-        "[F018] --most-read needs pageviews, but the sources have no views of any title. Nothing "
-        "was written. Give hourly files of pageviews (pageviews-*.gz) with views of this wiki, and "
-        "--pageviews-of LANGUAGE, or leave out --most-read."
+        "[F018] The most read titles are wanted, but the sources have no views of any title. "
+        "Nothing was written. Give hourly files of pageviews (pageviews-*.gz) with views of this "
+        "wiki, and --pageviews-of LANGUAGE, or leave out --most-read."
     )
 
     # Downloads
     N001 = (
-        "[N001] {url} can't be read: {reason}. Completed downloads are kept: the same command "
-        "resumes. If it fails again, try another mirror (--mirror URL)."
+        "[N001] {url} can't be read: {reason}. Nothing that was downloaded before is lost: the "
+        "same command continues. If it fails again, try another mirror (--mirror URL)."
     )
     N002 = (
         "[N002] {url} does not exist: the mirror has no Wikipedia {language!r}. Give the language "
         "as in the address of the Wikipedia: 'de' for de.wikipedia.org, 'simple' for "
-        "simple.wikipedia.org. The URL of a mirror (--mirror URL) is that of the folder that "
-        "contains the folders of the wikis, such as https://dumps.wikimedia.org."
+        "simple.wikipedia.org. A mirror (--mirror URL) is the address of the folder that has the "
+        "folders of the wikis, such as https://dumps.wikimedia.org."
     )
     N003 = (
-        "[N003] {url} is a web page, not {expected}. It may come from a proxy or a network login, "
-        "or the URL of the mirror may be wrong. Open it in a browser, or try another mirror "
-        "(--mirror URL). Completed downloads are kept."
+        "[N003] {url} is a web page, not {expected}: perhaps that of a proxy or of a login to the "
+        "network, or the address of the mirror is wrong. Open it in a browser, or try another "
+        "mirror (--mirror URL). Nothing that was downloaded before is lost."
     )
     N004 = (
-        "[N004] No dump of {wiki} at {url} has all files that are needed: {reasons}. Try an "
-        "earlier date (--date YYYYMMDD), another mirror (--mirror URL), or wait until the dump is "
+        "[N004] No dump of {wiki} at {url} has all files that are needed: {reasons}. Try a date "
+        "before (--date YYYYMMDD), another mirror (--mirror URL), or wait until the dump is "
         "finished."
     )
     N005 = (
@@ -274,17 +256,19 @@ class Errors:
         "(--mirror URL) or another date (--date YYYYMMDD)."
     )
     N006 = (
-        "[N006] {url} is not the file that the dump describes: its {what} is {found} instead of "
-        "{expected}. The file was not used. Try again later, or another mirror (--mirror URL)."
+        "[N006] {url} is not the file that the dump describes: its {what} is {found}, and "
+        "{expected} is right. Nothing of it is used. Try again later, or another mirror (--mirror "
+        "URL)."
     )
     N007 = (
         "[N007] There is not enough space in {folder}: {needed} are needed, and {free} are free. "
         "Make space, or give a folder on another disk (--data-dir FOLDER, or the environment "
-        "variable SPACY_GENRE_DATA). Completed downloads are kept."
+        "variable SPACY_GENRE_DATA). Nothing that was downloaded before is lost."
     )
     N008 = (
-        "[N008] The mirror has none of the pageviews files {url}, which --most-read needs. Give "
-        "the folder of another mirror (--pageviews-url URL), or leave out --most-read."
+        "[N008] The mirror has none of the files of pageviews {url}, by which the most read titles "
+        "are found. Give the folder of another mirror (--pageviews-url URL), or leave out "
+        "--most-read."
     )
     N009 = "[N009] {option} is {value!r}; it must be {allowed}."
     N010 = (
@@ -294,11 +278,6 @@ class Errors:
     N011 = (
         "[N011] {path} exists; nothing was downloaded. Replace it with --force, or give the new "
         "set another name (--name NAME)."
-    )
-
-    F019 = (
-        "[F019] The package 'bm25s' is missing, and without it pages can't be ranked by BM25. "
-        'Install it: pip install "spacy_genre[bm25]"'
     )
 
     # The search
@@ -312,19 +291,6 @@ class Errors:
     S006 = (
         "[S006] {inputs} inputs are too many for one search; the limit is {limit}. Search them in "
         "parts."
-    )
-    S007 = (
-        "[S007] A text of {found} tokens, its end token included, is longer than the longest "
-        "output of {limit} tokens. Split it into shorter windows."
-    )
-    S008 = (
-        "[S008] The text contains the token id {token}, which marks mentions, names or the end. "
-        "Replace it in the text, or use markers that no text contains."
-    )
-    S009 = "[S009] {tokens} tokens of text are too many for one search. Search them in parts."
-    S010 = (
-        "[S010] The table of mentions has {found} rows for a text of {tokens} tokens. Give one row "
-        "for each token."
     )
 
     # The components
@@ -341,38 +307,20 @@ class Errors:
         "[C004] The function 'get_candidates' returned {found!r} for the entity {ent!r}. It must "
         "return a list of names, or None to search the whole title set."
     )
-    C005 = (
-        '[C005] {component!r} has unit = "sentence", but a Doc has no sentence boundaries. Put a '
-        "component that sets them before it, such as 'sentencizer' or 'parser', or set unit = "
-        '"doc".'
-    )
-    C006 = (
-        "[C006] {component!r} has windows of {window} tokens that overlap by {overlap}. Set "
-        "overlap_tokens to at most half of window_tokens."
-    )
-    C007 = (
-        "[C007] {component!r} has windows of {window} tokens, but its model can write {limit} "
-        "tokens, of which a mention with the longest name takes {name}. Set window_tokens to at "
-        "most {room}."
-    )
-    C008 = (
-        '[C008] {component!r} has mentions = "ents", so it links doc.ents, but also spans_key = '
-        '{key!r}. Set spans_key to null, or mentions to "free" or "aliases".'
-    )
 
     # Data for training and evaluation
     D001 = (
-        "[D001] The format of {path} is unknown. Gold annotations are read from a dump of "
-        "Wikipedia (*-pages-articles*.xml.bz2), from JSON and JSONL (our own format: text, "
-        "mentions; pages: title, paragraphs; the formats of KILT, BLINK, Prodigy, doccano and "
-        "spaCy), from a DocBin (.spacy), AIDA's TSV (it begins with -DOCSTART-) and NIF (Turtle). "
-        "The table in docs/training.md has examples."
+        "[D001] {path} has no known format. Gold texts are read from a dump of Wikipedia "
+        "(*-pages-articles*.xml.bz2), from JSON and JSONL (our own format: text, mentions; pages: "
+        "title, paragraphs; the formats of KILT, BLINK, Prodigy, doccano and spaCy), from a DocBin "
+        "(.spacy), AIDA's TSV (it begins with -DOCSTART-) and NIF (Turtle). The table in "
+        "docs/training.md has examples."
     )
     D002 = "[D002] {path}, line {line}: {reason}. Correct the line or remove it."
     D003 = "[D003] {path} can't be read: {reason}."
     D004 = (
-        "[D004] {path} has no usable gold annotations: {n_texts} texts were read, and {n_missing} "
-        "mentions have titles that are not in the title set."
+        "[D004] {path} has no gold annotations to learn from: {n_texts} texts were read, and "
+        "{n_missing} mentions have titles that are not in the title set."
     )
     D005 = (
         "[D005] {title!r} ({where}) is not in the title set. Add it, build the title set with the "
@@ -391,8 +339,8 @@ class Errors:
     D009 = "[D009] {path} is not a corpus: it has no files *.jsonl.gz, *.jsonl or *.spacy."
 
     D030 = (
-        "[D030] {path} has no gold annotations: none of its {n} texts has a mention with a title "
-        "or an id. Keys found: {keys}. Expected is one of: "
+        "[D030] {path} has no gold annotations to learn from: none of its {n} texts has a mention "
+        "with a title or an id. What was found: {keys}. What is expected, one of: "
         "mentions[start, end, title or id]; spans[start, end, kb_id] (Prodigy); "
         "entities[start_offset, end_offset, title or kb_id] (doccano); links of "
         "spaCy, {{'(start, end)': {{id: 1.0}}}}; context_left, mention, context_right, label_title "
@@ -437,8 +385,8 @@ class Errors:
         "'spacy train'. Remove {path} to start again."
     )
     D014 = (
-        "[D014] The pipeline {path} has no suitable component of spacy_genre; its components are: "
-        "{names}. Give a pipeline with one, such as genre_linker, or no pipeline to use the model "
+        "[D014] The pipeline {path} has no component that can do this; its components are: "
+        "{names}. Give a pipeline that has one, such as genre_linker, or none to use the model "
         "that comes with the package."
     )
     D016 = (
@@ -446,9 +394,9 @@ class Errors:
         "encode them again, or write to another folder."
     )
     D023 = (
-        "[D023] {name} has no training pairs: no mention has a title or id that is in the title "
-        "set. Correct the corpus, the title set, or the settings that select mentions. The pairs "
-        "of {component!r} depend on: {settings}."
+        "[D023] {name} has no mention to learn from: none has a title or id that leads to a name "
+        "of the title set. Correct the corpus, the title set, or the settings that select "
+        "mentions. The pairs of {component!r} depend on: {settings}."
     )
     D026 = (
         "[D026] The corpus {name} has no examples, so the pipeline can't be evaluated. Check its "
@@ -460,23 +408,24 @@ class Errors:
         "component's training block.)"
     )
     D031 = (
-        "[D031] {component!r} can't be trained on this corpus: none of the {n} gold kb_ids of the "
-        "first examples ({examples}, ...) is in its title set. Its kb_id is {kb_id!r}. If these "
-        "are ids, set kb_id = 'id' and use a title set with these ids; if they are titles, set "
-        "kb_id = 'title'. To convert ids to titles, use a title set that has both: genre corpus "
-        "build FILE OUT --titles TITLES."
+        "[D031] {component!r} can't learn from this corpus: none of the {n} gold kb_ids of the "
+        "first examples ({examples}, ...) leads to a name of its title set. Its kb_id is "
+        "{kb_id!r}. If these are ids, set kb_id = 'id' and use a title set with these ids; if they "
+        "are titles, set kb_id = 'title'. A title set that has both replaces ids by titles: genre "
+        "corpus build FILE OUT --titles TITLES."
     )
     D032 = (
-        "[D032] {component!r} has no training pairs: in the last {n} texts no entity has a gold "
-        "kb_id that is in its title set (its kb_id is {kb_id!r}). Link the entities of the "
-        "corpus; or, if only other components should be trained, add this one to "
+        "[D032] {component!r} has nothing to learn from: in the last {n} texts no entity has a "
+        "gold kb_id that leads to a name of its title set (its kb_id is {kb_id!r}). Link the "
+        "entities of the corpus; or, if only other components should be trained, add this one to "
         "[training.frozen_components]."
     )
     D034 = (
-        "[D034] {component!r} had no training pairs in {n} steps, so its loss is 0: no entity of "
-        "the training corpus has a gold kb_id that is in its title set. Link the entities of the "
-        "corpus, and check the component's kb_id and labels_discard; or, if only other components "
-        "should be trained, add this one to [training.frozen_components]."
+        "[D034] {component!r} has learned nothing in {n} steps: the loss is 0, since no entity of "
+        "the training corpus that it reads has a gold kb_id that leads to a name of its title set. "
+        "Link the entities of the corpus, and check the component's kb_id and labels_discard; or, "
+        "if only other components should be trained, add this one to "
+        "[training.frozen_components]."
     )
     D017 = (
         "[D017] A {kind} has no mask token, so context can't be masked. Set mask_context = 0 in "
@@ -484,27 +433,10 @@ class Errors:
     )
     D018 = "[D018] Only one of --model and --pipeline can be evaluated. Leave out the other one."
     D035 = (
-        "[D035] {path} has no gold mentions in the texts that were read, so there is nothing to "
-        "evaluate. Increase --limit if it is set. (Texts with gold pages, for document retrieval, "
-        "have no mentions.)"
+        "[D035] {path} has no gold mentions among the texts that were read, so there is nothing "
+        "to evaluate. A higher --limit may reach some; texts that lead to a page as a whole "
+        "(document retrieval) have no mentions."
     )
-    D038 = (
-        "[D038] {path} has no text with gold pages. Gold pages are 'title' or 'evidence' (own "
-        "format) or provenance with titles (KILT); a page with paragraphs is the gold page of its "
-        "first paragraph. See docs/retriever.md."
-    )
-    D039 = (
-        "[D039] {path} has titles only, so {keys} can't identify its pages. Use --rank-key title."
-    )
-    D040 = (
-        "[D040] {path} has no prediction for {n} texts of {gold}, the first one with the id "
-        "{first!r}. Each text needs a prediction; its 'provenance' may be empty."
-    )
-    D041 = (
-        "[D041] --retrieval can't be combined with {options}. These options are for the evaluation "
-        "of entity linking."
-    )
-    D042 = "[D042] {options} need --retrieval, the evaluation of document retrieval."
     D036 = "[D036] There is no config {name!r} in the package. Its configs are: {names}."
     D037 = "[D037] {path} exists; nothing was written. Replace it with --force."
     D020 = (
@@ -518,8 +450,8 @@ class Warnings:
 
     W001 = (
         "[W001] {component!r} got a Doc whose entities were never set, so there is nothing to "
-        "link. Put a component that sets doc.ents before it, such as 'ner' (in any trained "
-        "pipeline with named entities) or 'entity_ruler', or set doc.ents yourself."
+        "link. Put a component that sets doc.ents before it, such as 'ner' (any trained "
+        "pipeline with named entities has it) or 'entity_ruler', or set doc.ents yourself."
     )
     W011 = (
         "[W011] None of the {n} entities of the first examples has a gold kb_id, so {component!r} "
@@ -527,22 +459,22 @@ class Warnings:
         "be trained, add this one to [training.frozen_components]."
     )
     W003 = (
-        "[W003] The model is a {kind}, so it is decoded by transformers' own code. This is several "
-        "times slower than the decoder of spacy_genre, which supports BART and mBART without "
-        "adapters and quantized layers. The results are the same."
+        "[W003] The model is a {kind}, so transformers' own code decodes: the results are the "
+        "same, but come several times slower than with a BART or an mBART (without adapters and "
+        "quantized layers), for which spacy_genre has a decoder of its own."
     )
     W004 = (
-        "[W004] Some mentions in {path} were left out: {lost}. (Entities of a Doc can't overlap, "
-        "and must begin and end at token boundaries.)"
+        "[W004] Of the mentions in {path} these were left out: {lost}. (Entities of a Doc can't "
+        "overlap, and begin and end where tokens do.)"
     )
     W012 = (
         "[W012] None of the {n} gold mentions of {path} is in the title set, so all of them count "
         "as wrong. Are titles and ids those of this title set?"
     )
     W010 = (
-        "[W010] {n} of the {n_items} texts of {path} have annotations without a title or an id, "
-        "and are not used (number {rows}). Keys found: {keys}. Spans need a title or an id: see "
-        "the table of formats in docs/training.md."
+        "[W010] {n} of the {n_items} texts of {path} have annotations that lead to no entity, so "
+        "there is nothing in them to learn from (number {rows}). What was found: {keys}. Spans "
+        "need a title or an id: see the table of formats in docs/training.md."
     )
     W005 = (
         "[W005] The config of {component!r} has settings of an earlier version: {changes}. To "
@@ -558,7 +490,7 @@ class Warnings:
         "give --name-column or --id-column."
     )
     W015 = (
-        "[W015] The search gives at most num_beams = {num_beams} results, fewer than top_k = "
+        "[W015] The search gives at most num_beams = {num_beams} candidates, fewer than top_k = "
         "{top_k} of {component!r}. To get all, set num_beams to {top_k}; the search takes longer "
         "then."
     )
@@ -572,14 +504,9 @@ class Warnings:
         "before: 'huggingface-cli download {name}' ('hf download' in newer versions)."
     )
     W014 = (
-        "[W014] {component!r} got a Doc without doc.spans[{key!r}], so there is nothing to read; "
+        "[W014] {component!r} got a Doc without doc.spans[{key!r}], so there is nothing to link; "
         "its groups of spans: {keys}. Put a component that sets this group before it, such as "
         "'spancat' or 'span_ruler', or set spans_key to another group, or to null for doc.ents."
-    )
-    W022 = (
-        "[W022] The model of {component!r} was not trained for {task}, but for {found}, so its "
-        "results are poor. Give a model that was trained for it ('tasks' in the 'genre' block of "
-        "its config.json), or train this one: see docs/training.md."
     )
     W020 = (
         "[W020] There is a GPU that torch can use, but spaCy can't, since the package CuPy is "

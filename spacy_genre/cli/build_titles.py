@@ -14,7 +14,7 @@ from ..errors import Errors
 from ..sources import Options, build_from_sources
 from ..titles import TitleSet
 from ..tokenization import NameTokenizer
-from .output import fail, reason_of, show_counts
+from .output import reason_of, show_counts
 
 OutArgument = Annotated[Path, typer.Argument(help="The file to write the title set to.")]
 ModelOption = Annotated[
@@ -72,9 +72,6 @@ def build_cli(
     exclude_lists: Annotated[
         bool, typer.Option("--exclude-lists", help="Exclude 'List of ...' and similar pages.")
     ] = False,
-    exclude_dates: Annotated[
-        bool, typer.Option("--exclude-dates", help="Exclude English pages of years and days.")
-    ] = False,
     exclude_without_id: Annotated[
         bool, typer.Option("--exclude-without-id", help="Exclude a wiki's titles without an id.")
     ] = False,
@@ -82,8 +79,8 @@ def build_cli(
         Optional[int],
         typer.Option(
             min=1,
-            help="Keep only this number of a wiki's titles, those with the most views in the files "
-            "of pageviews. [default: all]",
+            help="Keep only so many titles of a wiki, those that are read most by files of "
+            "pageviews. [default: all]",
             show_default=False,
         ),
     ] = None,
@@ -156,7 +153,6 @@ def build_cli(
         linked=linked,
         exclude_disambiguation=exclude_disambiguation,
         exclude_lists=exclude_lists,
-        exclude_dates=exclude_dates,
         exclude_without_id=exclude_without_id,
         most_read=most_read,
         pageviews_of=pageviews_of,
@@ -179,7 +175,7 @@ def build_cli(
             )
         titles.save(out)
     except (OSError, ValueError, ImportError) as err:
-        fail("No title set was written", reason_of(err))
+        msg.fail("No title set was written", reason_of(err), exits=1)
     report_titles(titles, out)
 
 

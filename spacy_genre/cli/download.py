@@ -12,7 +12,7 @@ from ..sources.download import download_title_set
 from ..sources.dumps import MIRROR
 from ..user_data import DATA_VARIABLE, title_set_path
 from .build_titles import GeneratedNames, ModelOption, name_tokenizer, report_titles, show_warnings
-from .output import fail, reason_of
+from .output import reason_of
 
 
 def download_cli(
@@ -26,8 +26,8 @@ def download_cli(
         Optional[int],
         typer.Option(
             min=1,
-            help="Keep only this number of titles, those with the most views. This downloads 0.4 "
-            "GB of pageviews. [default: all]",
+            help="Keep only so many titles, those that are read most. This downloads 0.4 GB of "
+            "pageviews. [default: all]",
             show_default=False,
         ),
     ] = None,
@@ -88,7 +88,8 @@ def download_cli(
 ) -> None:
     """Download a Wikipedia's titles and Wikidata ids, and build a title set.
 
-    If the download is interrupted, the same command resumes it. Disambiguation pages are left out.
+    An interrupted download continues where it was, by the same command. Disambiguation pages are
+    left out.
 
     python -m spacy genre download en --most-read 1000000
 
@@ -117,7 +118,7 @@ def download_cli(
                 report=msg.info,
             )
     except (OSError, ValueError, ImportError) as err:
-        fail("No title set was written", reason_of(err))
+        msg.fail("No title set was written", reason_of(err), exits=1)
     report_titles(titles, path)
     _show_use(path, name or language)
 

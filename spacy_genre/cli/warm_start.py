@@ -1,4 +1,4 @@
-"""`python -m spacy genre warm-start`: an encoder-decoder to train, from a pretrained encoder."""
+"""`python -m spacy genre warm-start`: the untrained model from which to train a small one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
-from .output import fail, reason_of
+from .output import reason_of
 
 
 def warm_start_cli(
@@ -23,10 +23,9 @@ def warm_start_cli(
     dropout: Annotated[float, typer.Option(help="Dropout rate in training.")] = 0.1,
     force: Annotated[bool, typer.Option("--force", "-F", help="Replace OUT.")] = False,
 ) -> None:
-    """Create an encoder-decoder (BART) from an encoder (BERT, RoBERTa, MiniLM and similar).
+    """Make an encoder-decoder (BART) from an encoder (BERT, RoBERTa, MiniLM and similar).
 
-    Its encoder computes the same as ENCODER. The model must be trained before use, for example with
-    the config 'small' (genre init-config small).
+    Its encoder computes the same as ENCODER; its decoder must be trained: see configs/small.cfg.
     """
     # This import takes seconds.
     from ..model.warm_start import warm_start
@@ -43,5 +42,5 @@ def warm_start_cli(
             dropout=dropout,
         )
     except (OSError, ValueError) as err:
-        fail("No model was written", reason_of(err))
+        msg.fail("No model was written", reason_of(err), exits=1)
     msg.good(f"Wrote {out}")

@@ -41,7 +41,7 @@ def read_texts(
     Wikipedia's articles, JSON or JSONL (see `formats/rows.py`), a DocBin, AIDA's TSV, or NIF. Files
     may be compressed with gzip or bzip2.
 
-    At the end there is a warning if items have unlinked annotations only.
+    At the end there is a warning if items have annotations that lead to no entity.
 
     path (Path): The file.
     options (ArticleOptions): Which mentions of articles are used.
@@ -67,7 +67,7 @@ def read_texts(
         else:
             yield from read(source, options, items, skip=skip)
         if items.n_unusable:
-            counts["texts with unlinked annotations only"] += items.n_unusable
+            counts["texts whose annotations lead to no entity"] += items.n_unusable
         items.check(path, is_whole=not skip)
         if on_end is not None:
             on_end(source.finish())
@@ -208,7 +208,7 @@ def _read_docbin(
             items.add(number, bool(text.mentions), keys)
             yield [text]
     except (ValueError, KeyError, TypeError, OSError) as err:
-        reason = f"it is not a DocBin, or is truncated ({err})"
+        reason = f"it is no DocBin, or is cut ({err})"
         raise ValueError(Errors.D003.format(path=source.path, reason=reason)) from err
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..ragged import IntArray
 from ..titles.overlay import AnyTrie
 from ..titles.trie import TokenTrie
-from .constraint import Continuations, few_continuations
+from .constraint import Continuations
 
 
 class TrieConstraint:
@@ -45,10 +45,6 @@ class TrieConstraint:
             order = np.argsort(row, kind="stable")
             row, token, node, is_end = row[order], token[order], node[order], is_end[order]
         return Continuations(row, token, node, is_end)
-
-    def look_ahead(self, states: IntArray) -> Continuations:
-        """As `Constraint.look_ahead`."""
-        return few_continuations(self, states)
 
 
 class CandidateTries(TrieConstraint):

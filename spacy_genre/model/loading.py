@@ -177,8 +177,7 @@ _warned_of_gpu = False
 
 def _load_tokenizer(folder: Path) -> NameTokenizer:
     settings = GenreSettings.from_config(_load_config(folder, None))
-    tokenizer = _load(load_tokenizer, folder, None)
-    return NameTokenizer(tokenizer, bos=settings.name_bos, space=settings.name_space)
+    return NameTokenizer(_load(load_tokenizer, folder, None), bos=settings.name_bos)
 
 
 def is_folder(name: str) -> bool:

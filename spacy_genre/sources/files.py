@@ -20,12 +20,6 @@ SPREADSHEETS = {
     ".xlsm": "an Excel workbook",
     ".ods": "an OpenDocument spreadsheet",
 }
-# Other files that are given by mistake, by their first bytes.
-NO_TEXT = {
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"%PDF-": "a PDF document",
-}
 
 
 class SourceFile:
@@ -103,7 +97,7 @@ def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
 
 
 def _check_no_document(path: Path, magic: bytes) -> None:
-    """RAISES (ValueError): If a file is a spreadsheet, an image or another kind of document."""
+    """RAISES (ValueError): If a file is a spreadsheet or another kind of document."""
     suffix = path.suffix.lower()
     kind = None
     if magic.startswith(b"PK\x03\x04") and (suffix in SPREADSHEETS or _is_spreadsheet(path)):
@@ -115,9 +109,6 @@ def _check_no_document(path: Path, magic: bytes) -> None:
     if kind:
         reason = f"it is {kind}; save it as CSV in UTF-8"
         raise ValueError(Errors.F004.format(path=path, reason=reason))
-    for start, what in NO_TEXT.items():
-        if magic.startswith(start):
-            raise ValueError(Errors.F004.format(path=path, reason=f"it is {what}"))
 
 
 def _is_spreadsheet(path: Path) -> bool:

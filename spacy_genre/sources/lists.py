@@ -151,7 +151,7 @@ def _add_row(row: Row, data: SourceData) -> Optional[str]:
             continue
         target = data.listed_redirects.setdefault(redirect, name)
         if target != name:
-            return f"the redirect {redirect!r} has the target {name!r} here, {target!r} before"
+            return f"the redirect {redirect!r} leads to {name!r} here, and to {target!r} before"
     for alias in map(normal_form, map(str.strip, row.get("aliases") or ())):
         data.aliases[alias, name] += 1
     if row.get("description"):

@@ -59,8 +59,6 @@ def _clean(block: Dict[str, Any]) -> None:
         is_variable = "$" in model["name"]
         model["name"] = None if is_variable or is_folder(model["name"]) else model["name"]
     for old, new in DEPRECATED_SETTINGS.items():
-        if old not in block:  # the component never had it
-            continue
-        value = block.pop(old)
+        value = block.pop(old, None)
         if new is not None and block.get(new) is None:
             block[new] = value

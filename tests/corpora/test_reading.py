@@ -34,7 +34,7 @@ def test_own_format(tmp_path):
     path = write_rows(tmp_path / "x.jsonl", ROW, {"text": "none", "mentions": [unlinked]})
     first, second = read(path)
     assert first.mentions == (GoldMention(3, 8, "", "Q1", "FOOD", candidates=("a",)),)
-    assert (first.page, first.evidence, first.kind) == ("Page", (("Apple",),), "lead")
+    assert (first.page, first.title, first.kind) == ("Page", "Apple", "lead")
     assert first.opening == "Fruit"
     assert second == GoldText("none")
     assert GoldText.from_row(first.to_row()) == first
@@ -60,7 +60,7 @@ def test_a_row_with_paragraphs_is_a_page(tmp_path):
     page = {"title": "P", "text": "A red", "paragraphs": [{"text": "A red"}]}
     page["paragraphs"][0]["links"] = [{"start": 2, "end": 5, "title": "Red"}]
     (text,) = read(write_rows(tmp_path / "x.jsonl", page))
-    assert (text.page, text.evidence) == ("P", ())
+    assert (text.page, text.title) == ("P", "")
     assert text.mentions == (GoldMention(2, 5, "Red"),)
 
 
@@ -101,9 +101,7 @@ def test_kilt(tmp_path, row, text):
 def test_kilt_without_a_mention_has_a_title(tmp_path):
     output = [{"answer": "no"}, {"provenance": [{"title": "Apple"}]}]
     row = {"input": "Which fruit?", "output": output}
-    assert read(write_rows(tmp_path / "x.jsonl", row)) == [
-        GoldText("Which fruit?", evidence=(("Apple",),))
-    ]
+    assert read(write_rows(tmp_path / "x.jsonl", row)) == [GoldText("Which fruit?", title="Apple")]
 
 
 def test_docbin(tmp_path):
@@ -138,7 +136,7 @@ def test_dump_with_several_processes(sample_dump):
         ('{"text": "a", "mentions": [{"start": 0, "end": 2, "title": "A"}]}', "in a text of 1"),
         ('{"text": "a", "mentions": [{"start": true, "end": 1, "title": "A"}]}', "offsets"),
         ('{"text": "a  b", "mentions": [{"start": 1, "end": 3, "title": "A"}]}', "is blank"),
-        ('{"title": "a", "paragraphs": [{}]}', "is not a paragraph"),
+        ('{"title": "a", "paragraphs": [{}]}', "is no paragraph"),
         ('{"title": "a", "paragraphs": {}}', "'paragraphs' a list"),
         ('{"input": "a", "output": []}', "no answer"),
         ('{"input": 3, "output": [{"answer": "a"}]}', "'input' is 3; it must be a text"),
@@ -210,7 +208,7 @@ LONE_SURROGATE = "Paris \ud83d is"
 )
 def test_lone_surrogates(tmp_path, row):
     path = write_rows(tmp_path / "x.jsonl", {"text": "\U0001f600 is whole"}, row)
-    with pytest.raises(ValueError, match=r"D002.*line 2: .* is not valid Unicode: .*Paris"):
+    with pytest.raises(ValueError, match=r"D002.*line 2: .* is no valid Unicode: .*Paris"):
         read(path)
 
 
@@ -220,7 +218,7 @@ def test_wrong_files(tmp_path):
     with pytest.raises(ValueError, match="D001"):
         read(path)
     path.write_bytes(b"\x78\x9c" + bytes(40))
-    with pytest.raises(ValueError, match="not a DocBin, or is truncated"):
+    with pytest.raises(ValueError, match="no DocBin, or is cut"):
         read(path)
     path.write_bytes(b'{"text": "\xff"}')
     with pytest.raises(ValueError, match="line 1"):

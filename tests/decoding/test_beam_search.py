@@ -281,7 +281,7 @@ def test_other_encoder_decoders():
     names = random_names(40, 7)
     trie, _ = TokenTrie.build(names)
     inputs = [[4, 5, 6, 7, 8], [9], [10, 11]]
-    with pytest.warns(UserWarning, match="T5ForConditionalGeneration.*BART and mBART"):
+    with pytest.warns(UserWarning, match="T5ForConditionalGeneration.*BART or an mBART"):
         found = search_trie(model, inputs, trie, 4)
     for ids, hypotheses in zip(inputs, found, strict=True):
         assert_same_names(named(hypotheses), generate(model, ids, names, 4))

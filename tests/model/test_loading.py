@@ -16,7 +16,7 @@ from transformers.utils import logging
 
 from spacy_genre.model.loading import EMBEDDED, load_name_tokenizer, load_pretrained
 from spacy_genre.model.seq2seq import IGNORED, Seq2Seq_v1, hf_from_bytes, make_batch, shim_of
-from spacy_genre.model.settings import GenreSettings, RetrievalSettings
+from spacy_genre.model.settings import GenreSettings
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_a_model_that_does_not_generate(tmp_path):
     BertModel(
         BertConfig(vocab_size=8, hidden_size=16, num_hidden_layers=1, num_attention_heads=1)
     ).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="type 'bert', which is not an encoder-decoder"):
+    with pytest.raises(ValueError, match="type 'bert', which does not generate"):
         load_pretrained(str(tmp_path))
 
 
@@ -249,12 +249,6 @@ def test_settings_of_published_checkpoints():
         ({"name_bos": 1}, "true or false"),
         ({"colour": "red"}, "'colour'.*the settings are start_delimiter"),
         (["x"], "a table"),
-        ({"tasks": ["cooking"]}, "'tasks'.*a list of linking, retrieval, annotation"),
-        ({"tasks": [[]]}, "'tasks'.*a list of"),
-        ({"retrieval": "yes"}, "'retrieval'.*a table"),
-        ({"retrieval": {"marker": ""}}, "'retrieval.marker'.*null, or a text"),
-        ({"retrieval": {"max_tokens": -1}}, "'retrieval.max_tokens'.*0 or more"),
-        ({"retrieval": {"beams": 3}}, "'retrieval.beams'.*the settings are marker, max_tokens"),
     ],
 )
 def test_settings_that_are_wrong(folder, settings, message):
@@ -266,16 +260,12 @@ def test_settings_that_are_wrong(folder, settings, message):
 
 def test_settings_are_kept(folder, tmp_path):
     config = json.loads((folder / "config.json").read_text())
-    retrieval = {"marker": "[unused2]"}
     config["genre"] = {"temperature": 0.5, "nil_score": -1, "end_delimiter": "<e>"}
-    config["genre"].update(tasks=["linking"], retrieval=retrieval)
     (folder / "config.json").write_text(json.dumps(config))
     shim_of(loaded(folder)).to_folder(tmp_path / "out")
     settings = shim_of(loaded(tmp_path / "out")).settings
     assert (settings.temperature, settings.nil_score) == (0.5, -1)
     assert settings.end_delimiter == "<e>"
-    assert settings.tasks == ("linking",)
-    assert settings.retrieval == RetrievalSettings("[unused2]")
 
 
 def test_the_saved_tokenizer_has_the_names_that_both_versions_of_transformers_read(
