@@ -74,14 +74,14 @@ class Errors:
         "[T018] titles must be a TitleSet, not {found}. Open one with TitleSet.open(path) or "
         "build one with TitleSet.build(names, tokenizer)."
     )
-    T019 = "[T019] A name must be a non-empty text, not {found!r}."
+    T019 = "[T019] A name must be a non-empty string, not {found!r}."
     T020 = (
         "[T020] {name!r} can't be added: it is a redirect to {target!r}. Build the set again "
         "without this redirect."
     )
     T021 = "[T021] trie must be 'titles' or 'titles+redirects', not {value!r}."
     T022 = (
-        "[T022] An alias must be a non-empty text in valid Unicode, and its count a whole number "
+        "[T022] An alias must be a non-empty string in valid Unicode, and its count an integer "
         "from 1 to {limit}, not {alias!r} with {count!r}."
     )
     T023 = "[T023] The {what} of the name {name!r} is {value!r}; it must be {allowed}."
@@ -302,7 +302,7 @@ class Errors:
     )
 
     # The search
-    S001 = "[S001] num_beams must be a whole number from 1 to {limit}, not {value!r}."
+    S001 = "[S001] num_beams must be an integer from 1 to {limit}, not {value!r}."
     S002 = "[S002] length_penalty must be a number from -10 to 10, not {value!r}."
     S003 = '[S003] early_stopping must be True, False or "never", not {value!r}.'
     S004 = (

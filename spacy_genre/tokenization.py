@@ -92,7 +92,7 @@ class NameTokenizer:
         return list(self._tokenize(texts))
 
     def delimiter(self, text: str, before: str = " ") -> List[int]:
-        """The token ids of a delimiter: one, if the tokenizer has a token for it, else those of the
+        """The token ids of a delimiter: its own token, if the tokenizer has one, else those of its
         text.
 
         text (str): The delimiter, such as "[START_ENT]".
@@ -200,7 +200,7 @@ class NameTokenizer:
         return unknown, self.hf.convert_tokens_to_ids("\u2581")
 
     def only_unknown(self, flat: IntArray, lengths: IntArray) -> NDArray[np.bool_]:
-        """Which names have only unknown tokens. Such names can't be told apart.
+        """Which names have only unknown tokens. Such names can't be distinguished.
 
         flat, lengths (IntArray): The result of `encode_ragged` for N names.
         RETURNS (bool): [N].

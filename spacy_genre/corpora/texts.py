@@ -188,7 +188,7 @@ def text_of(row: Any, key: str, *, required: bool = False) -> str:
     if value is None and not required:
         return ""
     if not isinstance(value, str) or (required and not value.strip()):
-        raise ValueError(f"{key!r} is {shorten_repr(value)}; it must be a text")
+        raise ValueError(f"{key!r} is {shorten_repr(value)}; it must be a string")
     return _check_unicode(value, key)
 
 

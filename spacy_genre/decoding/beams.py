@@ -40,14 +40,14 @@ class Hypothesis:
 
 
 class Beams:
-    """Which sequences of each input are followed, and which are complete.
+    """The live and the complete sequences of each input.
 
     The live beams of all inputs are the rows of six arrays. The beams of an input are neighbours,
     best first; inputs that are finished, or have not started yet, have none.
 
     n_inputs (int): B, the number of inputs.
     max_length (int): The length of the longest sequence, with its end token.
-    num_beams (int): K, how many sequences of each input are followed.
+    num_beams (int): K, the maximum number of live sequences of each input.
     length_penalty (float): The exponent of the length in the score.
     early_stopping (EarlyStopping): As in `constrained_search`.
     """

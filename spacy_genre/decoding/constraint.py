@@ -1,4 +1,4 @@
-"""What may be generated: the protocol between a search and the constraint that it obeys."""
+"""The protocol of constraints: which tokens a search may generate."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -64,6 +64,6 @@ class CandidateTries(TrieConstraint):
         super().__init__(forest, len(tries), eos)
         self.tries = tries
         self.start_states = roots
-        # The first level of the forest tells the trees apart: its tokens are numbers of trees.
+        # The first level of the forest identifies the tree: its tokens are numbers of trees.
         self.max_length = max(forest.depth, 1)
         self.max_token = max((trie.max_token for trie in tries), default=0)

@@ -143,14 +143,14 @@ def _allowed(kind: Any, value: Any) -> Optional[str]:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     is_text = isinstance(value, str) and bool(value.strip())
     if kind is str:
-        return None if is_text else "a text that is not blank"
+        return None if is_text else "a string that is not blank"
     if kind == Optional[str]:
-        return None if is_text or value is None else "null, or a text that is not blank"
+        return None if is_text or value is None else "null, or a string that is not blank"
     if kind is bool:
         return None if isinstance(value, bool) else "true or false"
     if kind is int:
         good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        return None if good else "a whole number, 0 or more"
+        return None if good else "an integer, 0 or more"
     if kind is float:
         return None if is_number and value > 0 else "a number above 0"
     if kind == Optional[float]:

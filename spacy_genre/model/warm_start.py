@@ -53,7 +53,7 @@ def warm_start(
     _check("dropout", dropout, "from 0 to below 1", 0 <= dropout < 1)
     for key, value in (("context_tokens", context_tokens), ("opening_tokens", opening_tokens)):
         # Not isinstance, since `GenreSettings` takes no bool either.
-        _check(key, value, "a whole number, 0 or more", type(value) is int and value >= 0)
+        _check(key, value, "an integer, 0 or more", type(value) is int and value >= 0)
     bert, tokenizer = _load(encoder)
     n_layers = bert.config.num_hidden_layers
     allowed = f"from 1 to {n_layers}, the layers of the encoder"

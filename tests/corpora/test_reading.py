@@ -131,7 +131,7 @@ def test_dump_with_several_processes(sample_dump):
         ("{", "D002.*line 2"),
         ("[1]", "line 2.*not an object"),
         ("{}", "has none of"),
-        ('{"text": 3}', "'text' is 3; it must be a text"),
+        ('{"text": 3}', "'text' is 3; it must be a string"),
         ('{"text": "a", "mentions": 3}', "must be a list"),
         ('{"text": "a", "mentions": [3]}', "3 must be an object"),
         ('{"text": "a", "mentions": [{"start": 0, "end": 1}]}', "no 'title' and no 'id'"),
@@ -141,7 +141,7 @@ def test_dump_with_several_processes(sample_dump):
         ('{"title": "a", "paragraphs": [{}]}', "is not a paragraph"),
         ('{"title": "a", "paragraphs": {}}', "'paragraphs' a list"),
         ('{"input": "a", "output": []}', "no answer"),
-        ('{"input": 3, "output": [{"answer": "a"}]}', "'input' is 3; it must be a text"),
+        ('{"input": 3, "output": [{"answer": "a"}]}', "'input' is 3; it must be a string"),
     ],
 )
 def test_wrong_rows(tmp_path, row, message):
@@ -172,14 +172,14 @@ def test_broken_markers_of_kilt(tmp_path, text):
     ("fields", "message"),
     [
         ({"meta": "x"}, "'x' must be an object"),
-        ({"meta": {"mention": 5}}, "'mention' is 5; it must be a text"),
-        ({"meta": {"mention": "a", "left_context": 5}}, "'left_context' is 5; it must be a text"),
+        ({"meta": {"mention": 5}}, "'mention' is 5; it must be a string"),
+        ({"meta": {"mention": "a", "left_context": 5}}, "'left_context' is 5; it must be a string"),
         ({"candidates": 5}, "the candidates of 'A' must be a list"),
         ({"candidates": [5]}, "the candidates of 'A' must be a list"),
         ({"output": 5}, "'output' is 5; it must be a list"),
         ({"output": [{"provenance": 5}]}, "'provenance' is 5; it must be a list"),
-        ({"output": [{"provenance": [{"title": 5}]}]}, "'title' is 5; it must be a text"),
-        ({"output": [{"answer": 5}]}, "'answer' is 5; it must be a text"),
+        ({"output": [{"provenance": [{"title": 5}]}]}, "'title' is 5; it must be a string"),
+        ({"output": [{"answer": 5}]}, "'answer' is 5; it must be a string"),
     ],
 )
 def test_wrong_fields_of_kilt(tmp_path, fields, message):

@@ -160,7 +160,7 @@ def test_bfloat16_gives_scores_in_float32():
 @pytest.mark.parametrize("beams", [0, -1, 1001, 2.0, True, None])
 def test_num_beams_out_of_range(beams):
     trie, _ = TokenTrie.build([(3,)])
-    with pytest.raises(ValueError, match="num_beams must be a whole number from 1 to 1000"):
+    with pytest.raises(ValueError, match="num_beams must be an integer from 1 to 1000"):
         search_trie(MODELS[0], [[4]], trie, beams)
 
 

@@ -252,7 +252,7 @@ def test_settings_of_published_checkpoints():
         ({"tasks": ["cooking"]}, "'tasks'.*a list of linking, retrieval, annotation"),
         ({"tasks": [[]]}, "'tasks'.*a list of"),
         ({"retrieval": "yes"}, "'retrieval'.*a table"),
-        ({"retrieval": {"marker": ""}}, "'retrieval.marker'.*null, or a text"),
+        ({"retrieval": {"marker": ""}}, "'retrieval.marker'.*null, or a string"),
         ({"retrieval": {"max_tokens": -1}}, "'retrieval.max_tokens'.*0 or more"),
         ({"retrieval": {"beams": 3}}, "'retrieval.beams'.*the settings are marker, max_tokens"),
     ],

@@ -101,8 +101,8 @@ def test_wrong_encoders(tmp_path, hf_tokenizer, tiny_folder):
         ("dropout", "2", "from 0 to below 1"),
         ("dropout", "1", "from 0 to below 1"),
         ("dropout", "nan", "from 0 to below 1"),
-        ("context_tokens", "-3", "a whole number, 0 or more"),
-        ("opening_tokens", "-1", "a whole number, 0 or more"),
+        ("context_tokens", "-3", "an integer, 0 or more"),
+        ("opening_tokens", "-1", "an integer, 0 or more"),
     ],
 )
 def test_numbers_out_of_range(tmp_path, option, value, allowed):

@@ -282,7 +282,7 @@ def test_a_registered_function_of_ones_own(titles, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"top_k": 0}, "top_k is 0; it must be a whole number, 1 or more"),
+        ({"top_k": 0}, "top_k is 0; it must be an integer, 1 or more"),
         ({"missing": "fail"}, "missing is 'fail'; it must be one of search, nil"),
     ],
 )

@@ -210,13 +210,13 @@ class Settings(SearchSettings):
 @pytest.mark.parametrize(
     ("key", "allowed"),
     [
-        ("few", "a whole number from 1 to 3"),
-        ("many", "null, or a whole number, 1 or more"),
+        ("few", "an integer from 1 to 3"),
+        ("many", "null, or an integer, 1 or more"),
         ("share", "a number from 0 to 1"),
         ("flag", "true or false"),
         ("kind", 'true, false or "a"'),
         ("way", '"a", "b" or "c"'),
-        ("words", "a list of texts"),
+        ("words", "a list of strings"),
     ],
 )
 def test_allowed_values_in_words(key, allowed):
