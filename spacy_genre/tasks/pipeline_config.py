@@ -13,8 +13,8 @@ PACKAGE = __name__.partition(".")[0]
 
 
 def clean_pipeline_config(folder: Path) -> None:
-    """Remove from the config.cfg of a saved pipeline what components of this package no longer need:
-    the title set's path and the model's folder, since the saved pipeline contains both, and
+    """Remove from the config.cfg of a saved pipeline what components of this package no longer
+    need: the title set's path and the model's folder, since the saved pipeline contains both, and
     settings of earlier versions.
 
     `nlp.to_disk` writes the config before the components, so each component calls this. It cleans

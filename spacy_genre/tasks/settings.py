@@ -1,5 +1,6 @@
 """Settings of the components. Defaults, limits and descriptions are defined here and in the
-subclass of each component only: factories, default configs, messages and docs are generated from them."""
+subclass of each component only: factories, default configs, messages and docs are generated from
+them."""
 
 import inspect
 import json

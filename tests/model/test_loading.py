@@ -244,7 +244,7 @@ def test_settings_of_published_checkpoints():
         ({"nil_score": "low"}, "'nil_score'.*null, or a finite number"),
         ({"nil_score": float("nan")}, "'nil_score'.*null, or a finite number"),
         ({"context_tokens": -1}, "'context_tokens'.*0 or more"),
-        ({"context_tokens": 1.5}, "whole number"),
+        ({"context_tokens": 1.5}, "an integer"),
         ({"start_delimiter": " "}, "not blank"),
         ({"name_bos": 1}, "true or false"),
         ({"colour": "red"}, "'colour'.*the settings are start_delimiter"),
