@@ -1,4 +1,4 @@
-"""The reader of texts that lead to pages."""
+"""The reader of texts with gold pages."""
 
 import pytest
 import spacy

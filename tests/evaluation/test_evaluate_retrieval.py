@@ -79,7 +79,7 @@ def test_own_format(write, evaluate):
         evaluate(write(*rows), rank_keys=["wikipedia_id"])
 
 
-def test_a_title_set_without_the_gold_page(write, evaluate):
+def test_gold_pages_that_the_title_set_lacks(write, evaluate):
     scores, _ = evaluate(write({"text": "Rome", "title": "Rome"}))
     assert scores["r_precision"] == 0
 

@@ -146,7 +146,7 @@ def test_weights_are_halved_only_where_nothing_is_lost(folder, tmp_path):
     assert same_weights(half, loaded(tmp_path / "half"))
 
 
-def test_the_tokenizer_can_be_had_without_the_weights(folder):
+def test_the_tokenizer_is_loaded_without_the_weights(folder):
     os.remove(folder / "model.safetensors")
     assert load_name_tokenizer(str(folder)).fingerprint == load_name_tokenizer(None).fingerprint
 
@@ -182,7 +182,7 @@ def test_a_folder_that_lacks_a_file(folder, name):
         load_pretrained(str(folder))
 
 
-def test_weights_that_are_cut(folder):
+def test_truncated_weights(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match="M003"):

@@ -41,7 +41,9 @@ def test_own_lists(tmp_path, tables, tokenizer):
     assert titles.id_of("Albert Einstein") == "Q937"
 
 
-def test_a_redirect_of_an_own_list_wins_over_a_wiki_s_title(tmp_path, tables, tokenizer):
+def test_a_redirect_of_an_own_list_takes_precedence_over_a_title_of_a_wiki(
+    tmp_path, tables, tokenizer
+):
     path = tmp_path / "own.jsonl"
     path.write_text(json.dumps({"name": "Einstein, Albert", "redirects": ["Albert Einstein"]}))
     titles = build_from_sources([*tables, path], tokenizer)

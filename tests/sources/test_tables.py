@@ -48,7 +48,7 @@ def test_columns_of_wikidata(tmp_path, tokenizer):
     assert titles.get_candidates("B.") == [("Berlin", 1)]
 
 
-def test_unused_columns_are_told(tmp_path, tokenizer):
+def test_unused_columns_give_a_warning(tmp_path, tokenizer):
     with pytest.warns(UserWarning, match=r"W007.*own\.csv are not used: 'Comment'"):
         build(tmp_path, tokenizer, TABLES["other columns"])
 
@@ -93,7 +93,7 @@ def test_given_columns(tmp_path, tokenizer, content, options):
         ("name,aliasses\nx,y", "its column 'aliasses' is unknown .is it 'aliases'"),
     ],
 )
-def test_tables_whose_columns_cannot_be_told(text, reason):
+def test_tables_with_unidentified_columns_are_an_error(text, reason):
     with pytest.raises(UnclearColumns, match=reason):
         find_layout(text.split("\n"))
 

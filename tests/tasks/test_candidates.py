@@ -291,7 +291,7 @@ def test_settings_out_of_range(settings, message):
         configured(get_candidates={**SHARED, **settings})
 
 
-def test_what_is_no_function_or_gives_no_names(nlp, linker):
+def test_invalid_candidate_generators(nlp, linker):
     with pytest.raises(ValueError, match=r"'get_candidates' of 'genre_linker'.*a function"):
         linker.get_candidates = ["Paris"]
     for wrong in ("Paris", 5, [None], ["Paris", 3]):

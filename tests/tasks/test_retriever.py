@@ -1,4 +1,4 @@
-"""`genre_retriever`: the pages that a text leads to."""
+"""`genre_retriever`: document retrieval."""
 
 import pickle
 
