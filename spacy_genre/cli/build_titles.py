@@ -34,6 +34,22 @@ class GeneratedNames(str, Enum):
     titles_and_redirects = "titles+redirects"
 
 
+TrieOption = Annotated[
+    GeneratedNames,
+    typer.Option(
+        help="The names that the model generates. With 'titles+redirects', a generated "
+        "redirect stands for its title."
+    ),
+]
+ExcludeListsOption = Annotated[
+    bool, typer.Option("--exclude-lists", help="Exclude 'List of ...' and similar pages.")
+]
+ProcessesOption = Annotated[
+    int,
+    typer.Option("--n-process", "-p", min=1, help="The number of processes that parse articles."),
+]
+
+
 def build_cli(
     sources: Annotated[
         List[Path],
@@ -41,13 +57,7 @@ def build_cli(
     ],
     out: OutArgument,
     model: ModelOption = None,
-    trie: Annotated[
-        GeneratedNames,
-        typer.Option(
-            help="The names that the model generates. With 'titles+redirects', a generated "
-            "redirect stands for its title."
-        ),
-    ] = GeneratedNames.titles,
+    trie: TrieOption = GeneratedNames.titles,
     links: Annotated[
         bool,
         typer.Option(
@@ -69,9 +79,7 @@ def build_cli(
     exclude_disambiguation: Annotated[
         bool, typer.Option("--exclude-disambiguation", help="Exclude disambiguation pages.")
     ] = False,
-    exclude_lists: Annotated[
-        bool, typer.Option("--exclude-lists", help="Exclude 'List of ...' and similar pages.")
-    ] = False,
+    exclude_lists: ExcludeListsOption = False,
     exclude_dates: Annotated[
         bool, typer.Option("--exclude-dates", help="Exclude English pages of years and days.")
     ] = False,
@@ -114,12 +122,7 @@ def build_cli(
             "--skip-invalid", help="Skip invalid names of your own lists instead of failing."
         ),
     ] = False,
-    n_process: Annotated[
-        int,
-        typer.Option(
-            "--n-process", "-p", min=1, help="The number of processes that parse articles."
-        ),
-    ] = 1,
+    n_process: ProcessesOption = 1,
     force: ForceOption = False,
 ) -> None:
     """Build a title set from Wikimedia's files and your own lists.

@@ -11,7 +11,16 @@ from ..sources import Options
 from ..sources.download import download_title_set
 from ..sources.dumps import MIRROR
 from ..user_data import DATA_VARIABLE, title_set_path
-from .build_titles import GeneratedNames, ModelOption, name_tokenizer, report_titles, show_warnings
+from .build_titles import (
+    ExcludeListsOption,
+    GeneratedNames,
+    ModelOption,
+    ProcessesOption,
+    TrieOption,
+    name_tokenizer,
+    report_titles,
+    show_warnings,
+)
 from .output import fail, reason_of
 
 
@@ -39,16 +48,8 @@ def download_cli(
             "counts. For large wikis this takes hours. (Redirects are always used.)",
         ),
     ] = False,
-    trie: Annotated[
-        GeneratedNames,
-        typer.Option(
-            help="The names that the model generates. With 'titles+redirects', a generated "
-            "redirect stands for its title."
-        ),
-    ] = GeneratedNames.titles,
-    exclude_lists: Annotated[
-        bool, typer.Option("--exclude-lists", help="Exclude 'List of ...' and similar pages.")
-    ] = False,
+    trie: TrieOption = GeneratedNames.titles,
+    exclude_lists: ExcludeListsOption = False,
     date: Annotated[
         Optional[str],
         typer.Option(help="The date of the dump, YYYYMMDD. [default: the newest complete one]"),
@@ -72,12 +73,7 @@ def download_cli(
         ),
     ] = None,
     model: ModelOption = None,
-    n_process: Annotated[
-        int,
-        typer.Option(
-            "--n-process", "-p", min=1, help="The number of processes that parse articles."
-        ),
-    ] = 1,
+    n_process: ProcessesOption = 1,
     keep_files: Annotated[
         bool,
         typer.Option("--keep-files", help="Keep the downloaded files, for other title sets."),
