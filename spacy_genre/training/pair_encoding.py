@@ -51,20 +51,23 @@ def encode_pairs(
     global _encode_share
     can_fork = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
     n = max(1, (n_process or _n_cores() // n_ranks) if can_fork else 1)
-    encode = partial(_encode, nlp, corpus, component, folder, rank * n, n_ranks * n)
+    # A process takes every n-th text of its rank's share, so ranks may have different numbers of
+    # processes.
+    shares = [rank + n_ranks * i for i in range(n)]
+    encode = partial(_encode, nlp, corpus, component, folder, n_ranks * n)
     if n == 1:
-        return encode(0)
+        return encode(rank)
     _encode_share = encode
     try:
         with ProcessPoolExecutor(n, multiprocessing.get_context("fork")) as pool:
-            return sum(pool.map(_call_encode_share, range(n)))
+            return sum(pool.map(_call_encode_share, shares))
     finally:
         _encode_share = None
 
 
-def _call_encode_share(index: int) -> int:
+def _call_encode_share(share: int) -> int:
     assert _encode_share is not None
-    return _encode_share(index)
+    return _encode_share(share)
 
 
 def _n_cores() -> int:
@@ -77,12 +80,11 @@ def _encode(
     corpus: Callable[[Language], Iterator[Example]],
     component: TrainableComponent,
     folder: Path,
-    first: int,
     n_shares: int,
-    index: int,
+    share: int,
 ) -> int:
-    """Encode share `first + index` of `n_shares`. The very first one shows the progress of all."""
-    share, total = first + index, None
+    """Encode every `n_shares`-th text, from text `share` on. Share 0 shows the progress."""
+    total = None
     if isinstance(corpus, CorpusReader):
         examples, n_texts = corpus.share(nlp, share, n_shares), corpus.n_texts
         total = n_texts and -(-n_texts // n_shares)
