@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from ..errors import Errors
 
-_process = os.getpid()
-
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -104,6 +102,9 @@ def cpu_has_bfloat16() -> bool:
     # Not public functions of torch: a later version may lack them.
     tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, test, bool)() for test in tests)
+
+
+_process = os.getpid()
 
 
 def use_one_thread_in_fork() -> None:

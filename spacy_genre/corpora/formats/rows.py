@@ -11,7 +11,7 @@ from ...errors import Errors, Warnings
 from ...sources.mediawiki import NotAnArticle, Wiki
 from ...sources.pages import Page, Paragraph, TextLink
 from ..articles import ArticleOptions, page_texts
-from ..texts import GoldText, is_unlinked, text_of
+from ..texts import GoldText, is_unlinked, list_of, text_of
 from . import blink, doccano, kilt, prodigy, spacy_links
 
 # Keys that hold annotations in one of the formats.
@@ -92,21 +92,17 @@ def _page_of_row(row: Dict[str, Any]) -> Page:
             raise ValueError(f"{str(paragraph)[:40]!r} is not a paragraph: it has no 'text'")
         if not paragraph["text"].strip():
             continue
-        text = GoldText.from_row({"text": paragraph["text"], "mentions": paragraph.get("links")})
+        rows = [row for row in list_of(paragraph, "links") if not is_unlinked(row)]
+        text = GoldText.from_row({"text": paragraph["text"], "mentions": rows})
         links = [
-            TextLink(m.start, m.end, _article_title(m.title), text_of(link, "src"))
-            for m, link in zip(text.mentions, _linked(paragraph), strict=True)
+            TextLink(m.start, m.end, _article_title(m.title), text_of(row, "src"))
+            for m, row in zip(text.mentions, rows, strict=True)
         ]
         # Such data has no wikitext any more, but often the names of HTML tags.
         is_list = paragraph.get("tag") in ("li", "dd", "dt")
         article_links = tuple(link for link in links if link.title)
         paragraphs.append(Paragraph(text.text, article_links, is_list))
     return Page(text_of(row, "title"), paragraphs)
-
-
-def _linked(paragraph: Dict[str, Any]) -> List[Any]:
-    """The links of a paragraph that `GoldText.from_row` keeps."""
-    return [link for link in paragraph.get("links") or [] if not is_unlinked(link)]
 
 
 def _article_title(title: str) -> str:
