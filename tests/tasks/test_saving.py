@@ -174,7 +174,8 @@ def make_with_titles(nlp, name, titles):
 
 
 def test_components_of_others_keep_their_config(nlp, tmp_path):
-    block = {"@misc": "spacy_genre.TitleSet.v1", "path": str(tmp_path / "titles")}
+    path = str(tmp_path / "titles")
+    block = {"@misc": "spacy_genre.TitleSet.v1", "path": path, "name": None}
     nlp.add_pipe("tests_with_titles", config={"titles": block})
     nlp.to_disk(tmp_path / "nlp")
     assert component_block(tmp_path / "nlp", "tests_with_titles")["titles"] == block
