@@ -62,3 +62,7 @@ class ComponentErrors:
         '[C008] {component!r} has mentions = "ents", so it links doc.ents, but also spans_key = '
         '{key!r}. Set spans_key to null, or mentions to "free" or "aliases".'
     )
+    C009 = (
+        "[C009] {component!r} has no setting or other attribute {key!r}. Its settings are "
+        "{settings}. (A subclass must define its own attributes in the class: {key} = None.)"
+    )
