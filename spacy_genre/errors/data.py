@@ -50,6 +50,11 @@ class DataErrors:
         "[D033] A corpus has no path. Set it in the config, or on the command line: --paths.train "
         "FILE --paths.dev FILE."
     )
+    D043 = (
+        "[D043] {path} can't be read: it is {kind}. Gold annotations are read from JSON, JSONL, "
+        "AIDA's TSV, NIF, DocBin and Wikipedia's XML, plain or compressed with gzip or bzip2. The "
+        "table in docs/training.md has examples."
+    )
 
     # Training
     D010 = (
