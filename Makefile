@@ -29,7 +29,9 @@ sample: $(VENV)/.dev  ## Run the workflow sample: titles, corpus, training, pack
 project-docs: $(VENV)/.dev  ## Write docs/project.md and the table of settings in docs/settings.md
 	$(BIN)/python -m spacy project document . --output docs/project.md
 	sed -i 's|](project.yml)|](../project.yml)|' docs/project.md
-	$(BIN)/python scripts/settings_table.py --write docs/settings.md
+	$(BIN)/python scripts/settings_table.py genre_linker --write docs/settings.md
+	$(BIN)/python scripts/settings_table.py genre_retriever --write docs/settings.md
+	$(BIN)/python scripts/settings_table.py genre_annotator --write docs/settings.md
 
 lint: $(VENV)/.dev  ## Run the linter and the type checker
 	$(BIN)/python -m ruff check .

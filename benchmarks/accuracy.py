@@ -1,7 +1,7 @@
 """The accuracy of `genre_linker` on gold mentions: the share of mentions whose first candidate is
 the gold title. Every mention is linked, so this equals the micro-F1 of the paper's table 1.
 
-    python benchmarks/accuracy.py DATA [--titles NAMES.tsv.gz] [--redirects REDIRECTS.tsv.gz]...
+    python benchmarks/accuracy.py DATA [--titles NAMES] [--redirects REDIRECTS.tsv.gz]...
         [--trie titles+redirects]
 
 DATA has wned_wiki.jsonl.gz and rss500.jsonl.gz. Two more sets of 100 sentences are in this folder:
@@ -26,7 +26,8 @@ SETS = ("wned_wiki", "rss500", *OWN_SETS)
 def main(
     data: Annotated[Path, typer.Argument(help="The folder with the data sets.")],
     titles: Annotated[
-        Optional[Path], typer.Option(help="A gzipped TSV with names in the first column.")
+        Optional[Path],
+        typer.Option(help="A gzipped TSV with names in the first column, or a title set."),
     ] = None,
     redirects: Annotated[
         List[Path], typer.Option(help="Gzipped TSVs with redirects and their targets.")

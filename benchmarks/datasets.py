@@ -43,8 +43,8 @@ def make_linker(
 ) -> Tuple[Language, Any]:
     """Make a pipeline with only a `genre_linker`.
 
-    titles (Optional[Path]): A gzipped TSV with names in the first column; None for the title set
-        in the package.
+    titles (Optional[Path]): A gzipped TSV with names in the first column, or the file of a title
+        set, which is used as it is. None for the title set in the package.
     redirects (Sequence[Path]): Gzipped TSVs with redirects and their targets. Names that are
         redirects are removed from the names and lead to their targets.
     trie (str): What can be generated: "titles", or "titles+redirects".
@@ -53,7 +53,9 @@ def make_linker(
     """
     nlp = spacy.blank("en")
     linker: Any = nlp.add_pipe("genre_linker", config=config)
-    if titles is not None:
+    if titles is not None and titles.suffix != ".gz":
+        linker.titles = TitleSet.open(titles, tokenizer=linker.tokenizer)
+    elif titles is not None:
         names, targets = split_redirects(read_names(titles), redirects)
         linker.titles = TitleSet.build(
             names,

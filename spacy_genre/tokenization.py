@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from . import ragged
+from .errors import Errors
 from .ragged import IntArray
 
 # Text that tokenizers treat differently: case, accents, punctuation, scripts, spaces, emoji.
@@ -42,14 +43,15 @@ class NameTokenizer:
         effect on the encoding: other threads may use it, and each use may change its settings.
     bos (bool): Whether names begin with the tokenizer's start token. They do for BART
         (`</s> <s> name </s>`, where `</s>` is the decoder's start token), not for mGENRE.
+    space (bool): Whether there is a space before names.
     before, after (List[int]): The special tokens that the tokenizer puts around a text.
     prefix (List[int]): The tokens before each generated name.
     max_tokens (int): The maximum number of tokens of a name.
     """
 
-    def __init__(self, hf: Any, *, bos: bool = True) -> None:
+    def __init__(self, hf: Any, *, bos: bool = True, space: bool = False) -> None:
         self.hf = hf
-        self.bos = bos
+        self.bos, self.space = bos, space
         self._backend = _configured_copy(hf) if hf.is_fast else None
         self.before, self.after = self._special_tokens()
         self.prefix: List[int] = self.before if bos else []
@@ -89,6 +91,19 @@ class NameTokenizer:
         ("[SEP]") is split like other text."""
         return list(self._tokenize(texts))
 
+    def delimiter(self, text: str, before: str = " ") -> List[int]:
+        """The token ids of a delimiter: its own token, if the tokenizer has one, else those of its
+        text.
+
+        text (str): The delimiter, such as "[START_ENT]".
+        before (str): What stands before it, if it is plain text: some tokenizers write a word
+            differently at the beginning of a text.
+        """
+        token = self.hf.convert_tokens_to_ids(text)
+        if token is not None and self.hf.convert_ids_to_tokens(token) == text:
+            return [token]
+        return self.pieces([before + text])[0]
+
     def _tokenize(
         self, texts: Sequence[str], *, special: bool = False, threads: bool = False
     ) -> Iterator[List[int]]:
@@ -105,13 +120,36 @@ class NameTokenizer:
         # be forked safely, as `nlp.pipe` with n_process does.
         return (backend.encode(text, add_special_tokens=special).ids for text in texts)
 
+    def pieces_with_offsets(self, text: str) -> Tuple[List[int], List[Tuple[int, int]]]:
+        """As `pieces`, for one text, with the characters of each token: the first, and the one
+        after the last.
+
+        RAISES (ValueError): If the tokenizer is a slow one.
+        """
+        if self._backend is None:
+            raise ValueError(Errors.M011.format(tokenizer=type(self.hf).__name__))
+        encoding = self._backend.encode(text, add_special_tokens=False)
+        return encoding.ids, encoding.offsets
+
+    def token_id(self, text: str) -> Optional[int]:
+        """The id of a text that is one token: a token of the vocabulary by its name, or plain text.
+        None if it is several tokens."""
+        token = self.hf.convert_tokens_to_ids(text)
+        if token is not None and self.hf.convert_ids_to_tokens(token) == text:
+            return token
+        (ids,) = self.pieces([text])
+        return ids[0] if len(ids) == 1 else None
+
     def encode(self, names: Sequence[str]) -> List[List[int]]:
         """The token ids of names, with the prefix and without the end token.
 
         names (Sequence[str]): N names.
         RETURNS (List[List[int]]): N lists; a name without tokens has an empty list.
         """
-        return [[*self.prefix, *ids] if ids else [] for ids in self._tokenize(names)]
+        return [[*self.prefix, *ids] if ids else [] for ids in self._tokenize(self._spaced(names))]
+
+    def _spaced(self, names: Sequence[str]) -> Sequence[str]:
+        return [f" {name}" for name in names] if self.space else names
 
     def encode_ragged(
         self, names: Sequence[str], *, progress: bool = False
@@ -132,7 +170,8 @@ class NameTokenizer:
         flats, lengths = [], []
         with tqdm(total=len(names), desc="tokenize", unit=" names", disable=not progress) as bar:
             for start in range(0, len(names), CHUNK_SIZE):
-                flat, length = self._add_prefix(*encode(names[start : start + CHUNK_SIZE]))
+                chunk = self._spaced(names[start : start + CHUNK_SIZE])
+                flat, length = self._add_prefix(*encode(chunk))
                 flats.append(flat)
                 lengths.append(length)
                 bar.update(len(length))
@@ -161,7 +200,7 @@ class NameTokenizer:
         return unknown, self.hf.convert_tokens_to_ids("\u2581")
 
     def only_unknown(self, flat: IntArray, lengths: IntArray) -> NDArray[np.bool_]:
-        """Which names have only unknown tokens. Such names can't be told apart.
+        """Which names have only unknown tokens. Such names can't be distinguished.
 
         flat, lengths (IntArray): The result of `encode_ragged` for N names.
         RETURNS (bool): [N].
@@ -182,7 +221,8 @@ class NameTokenizer:
         """A hash that is equal for two tokenizers if, and only if, they encode names with equal
         ids. It covers the vocabulary and the ids of some texts, not files, which change with
         versions of transformers."""
-        state = [sorted(self.hf.get_vocab().items()), self.prefix, self.pieces(FINGERPRINT_TEXTS)]
+        pieces = self.pieces(self._spaced(FINGERPRINT_TEXTS))
+        state = [sorted(self.hf.get_vocab().items()), self.prefix, pieces]
         return hashlib.sha256(json.dumps(state).encode("utf8")).hexdigest()[:16]
 
 

@@ -14,8 +14,8 @@ class Mention:
     left (str): The text to the left of the mention, at least as long as the context window.
     text (str): The mention, as it is written in the document.
     right (str): The text to the right of it.
-    opening (str): The beginning of the document, if the window does not reach it: it often says
-        what the document is about.
+    opening (str): The beginning of the document, if the context window does not include it. It
+        often states the topic of the document.
     """
 
     left: str
@@ -48,6 +48,49 @@ class Candidate:
     def to_dict(self) -> Dict[str, Any]:
         """The fields as a dict, for JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that was retrieved for a text (document retrieval; paper, section 4.3).
+
+    title (str): Its title, as it is written in the title set.
+    id (str): The title set's id of it; "" if it has none.
+    score (float): As in `Candidate`; with a second ranker, the sum of weighted
+        reciprocal ranks.
+    probability (float): The probability that this page is the right one, as in `Candidate`; 0 for a
+        page that only the second ranker has found.
+    """
+
+    title: str
+    id: str
+    score: float
+    probability: float
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The fields as a dict, for JSON."""
+        return asdict(self)
+
+
+Pages = Tuple[Page, ...]
+
+
+@dataclass(frozen=True)
+class DocPages:
+    """The pages of a Doc.
+
+    pages (Pages): The pages of the whole Doc, best first.
+    spans (Tuple[Tuple[int, int, Pages], ...]): First token, token after the last, and pages of each
+        sentence or span that was an input; empty if the whole Doc was.
+    """
+
+    pages: Pages
+    spans: Tuple[Tuple[int, int, Pages], ...] = ()
+
+
+# For each gold output of a text, the titles (or ids) of the pages with its evidence (KILT's
+# provenance).
+EvidenceSets = Tuple[Tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 import spacy
+import srsly
 from helpers.docs import NAMES
 from helpers.models import make_bart
 from hypothesis import settings
 from transformers import AutoTokenizer
 
 from spacy_genre import TitleSet
-from spacy_genre.model.loading import EMBEDDED
+from spacy_genre.model.loading import EMBEDDED, load_pretrained
 from spacy_genre.tokenization import NameTokenizer
 
 # New examples at each run of a developer, and the same ones at each run of the CI, so that a change
@@ -67,9 +68,57 @@ def tiny_folder(tmp_path_factory, hf_tokenizer) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def embedded_model():
+    """Keeps the embedded model in memory: pipelines with it then load no weights of their own."""
+    return load_pretrained(None)
+
+
 @pytest.fixture
-def nlp(titles):
+def nlp(titles, embedded_model):
     """A blank pipeline with the embedded model and a small title set."""
     nlp = spacy.blank("en")
     nlp.add_pipe("genre_linker").titles = titles
     return nlp
+
+
+@pytest.fixture(scope="session")
+def retrieval_folder(tmp_path_factory) -> Path:
+    """The embedded model with the settings of a model that is trained for retrieval, too."""
+    folder = tmp_path_factory.mktemp("retrieval_model")
+    for file in EMBEDDED.iterdir():
+        (folder / file.name).symlink_to(file)
+    config = srsly.read_json(EMBEDDED / "config.json")
+    retrieval = {"marker": "[unused2]", "max_tokens": 96, "temperature": 0.5, "nil_score": -1.7}
+    config["genre"].update(tasks=["linking", "retrieval"], retrieval=retrieval)
+    (folder / "config.json").unlink()
+    srsly.write_json(folder / "config.json", config)
+    return folder
+
+
+def make_page_nlp(folder: Path, titles: TitleSet):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("genre_retriever", config={"model": {"name": str(folder)}}).titles = titles
+    return nlp
+
+
+@pytest.fixture(scope="session")
+def shared_page_nlp(retrieval_folder, tokenizer):
+    return make_page_nlp(retrieval_folder, TitleSet.build(NAMES, tokenizer))
+
+
+@pytest.fixture
+def page_nlp(shared_page_nlp, titles):
+    """A blank pipeline with a retriever and a small title set. Its model must not be changed."""
+    retriever = shared_page_nlp.get_pipe("genre_retriever")
+    for name in shared_page_nlp.pipe_names:
+        if name != "genre_retriever":
+            shared_page_nlp.remove_pipe(name)
+    retriever.settings, retriever.titles = type(retriever.settings)(), titles
+    return shared_page_nlp
+
+
+@pytest.fixture
+def new_page_nlp(retrieval_folder, shared_page_nlp, titles):
+    """The same with a model of its own, which may be trained."""
+    return make_page_nlp(retrieval_folder, titles)

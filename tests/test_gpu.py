@@ -54,7 +54,7 @@ def test_with_models_of_other_kinds():
 
 @pytest.mark.parametrize("rows", [(5, 0), (64, 24), (1024, 128)])
 @pytest.mark.parametrize("batch_tokens", [8, 4096])
-def test_however_many_rows_there_are(monkeypatch, rows, batch_tokens):
+def test_any_number_of_rows(monkeypatch, rows, batch_tokens):
     monkeypatch.setattr(BartStepDecoder, "rows_on_gpu", rows)
     there = search_names(copy.deepcopy(BART).cuda(), INPUTS, batch_tokens=batch_tokens)
     assert_same_hypotheses(search_names(BART, INPUTS), there)

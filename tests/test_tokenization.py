@@ -1,8 +1,9 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from helpers.tokenizers import byte_level
 from hypothesis import given, settings
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from spacy_genre import tokenization
@@ -20,24 +21,6 @@ NASTY = st.sampled_from(
 )
 WORD = st.lists(NASTY | st.characters(codec="utf-8"), max_size=6).map("".join)
 NAMES = st.lists(st.lists(WORD, max_size=5).map(" ".join), max_size=8)
-TEXTS = ["the quick brown fox's jumped", "Ångström's 東京 ½ 'tis the ﬁrst", "a 1st 2nd 33rd, co-op"]
-
-
-def byte_level(**options):
-    """A byte-level BPE tokenizer like BART's, with few merges."""
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(**options)
-    special = ["<s>", "</s>", "<mask>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=special,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    backend.train_from_iterator(TEXTS * 9, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend, bos_token="<s>", eos_token="</s>", mask_token="<mask>"
-    )
 
 
 def bert(**options):
@@ -122,3 +105,26 @@ def test_only_unknown_tokens_of_sentencepiece():
     assert tokenizer.encode(["x y"]) == [[1, 0, 1, 0]]
     only_unknown = tokenizer.only_unknown(*tokenizer.encode_ragged(names))
     assert only_unknown.tolist() == [True, True, *[False] * 6]
+
+
+@pytest.mark.parametrize("kind", ["bart", "bert"])
+def test_a_space_before_names(kind):
+    tokenizer = NameTokenizer(KINDS[kind], bos=False, space=True)
+    names = ["the fox", "Ångström", "x"] * 1000  # many are tokenized word by word
+    encoded = tokenizer.encode(names)
+    assert encoded == tokenizer.pieces([f" {name}" for name in names])
+    flat, lengths = tokenizer.encode_ragged(names)
+    assert np.split(flat, np.cumsum(lengths)[:-1])[-3].tolist() == encoded[-3]
+    assert len(flat) == sum(map(len, encoded))
+    plain = NameTokenizer(KINDS[kind], bos=False)
+    assert (plain.fingerprint != tokenizer.fingerprint) == (kind == "bart")
+
+
+@given(st.lists(WORD, max_size=8).map(" ".join))
+def test_characters_of_tokens(text):
+    for hf in KINDS.values():
+        tokenizer = NameTokenizer(hf)
+        ids, offsets = tokenizer.pieces_with_offsets(text)
+        assert ids == tokenizer.pieces([text])[0]
+        assert len(ids) == len(offsets)
+        assert all(0 <= start <= end <= len(text) for start, end in offsets)

@@ -14,7 +14,7 @@ from ..errors import Errors
 from ..sources import Options, build_from_sources
 from ..titles import TitleSet
 from ..tokenization import NameTokenizer
-from .output import reason_of, show_counts
+from .output import fail, reason_of, show_counts
 
 OutArgument = Annotated[Path, typer.Argument(help="The file to write the title set to.")]
 ModelOption = Annotated[
@@ -80,6 +80,9 @@ def build_cli(
         bool, typer.Option("--exclude-disambiguation", help="Exclude disambiguation pages.")
     ] = False,
     exclude_lists: ExcludeListsOption = False,
+    exclude_dates: Annotated[
+        bool, typer.Option("--exclude-dates", help="Exclude English pages of years and days.")
+    ] = False,
     exclude_without_id: Annotated[
         bool, typer.Option("--exclude-without-id", help="Exclude a wiki's titles without an id.")
     ] = False,
@@ -87,8 +90,8 @@ def build_cli(
         Optional[int],
         typer.Option(
             min=1,
-            help="Keep only so many titles of a wiki, those that are read most by files of "
-            "pageviews. [default: all]",
+            help="Keep only this number of a wiki's titles, those with the most views in the files "
+            "of pageviews. [default: all]",
             show_default=False,
         ),
     ] = None,
@@ -156,6 +159,7 @@ def build_cli(
         linked=linked,
         exclude_disambiguation=exclude_disambiguation,
         exclude_lists=exclude_lists,
+        exclude_dates=exclude_dates,
         exclude_without_id=exclude_without_id,
         most_read=most_read,
         pageviews_of=pageviews_of,
@@ -178,7 +182,7 @@ def build_cli(
             )
         titles.save(out)
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("No title set was written", reason_of(err), exits=1)
+        fail("No title set was written", reason_of(err))
     report_titles(titles, out)
 
 

@@ -13,7 +13,7 @@ from ..corpora.building import CorpusOptions, build_corpus, unfinished_folder
 from ..corpora.names import Missing
 from ..errors import Errors
 from ..titles import TitleSet
-from .output import reason_of, show_counts
+from .output import fail, reason_of, show_counts
 
 corpus_cli = typer.Typer(help="Build corpora: texts with gold mentions.", no_args_is_help=True)
 DEFAULTS = CorpusOptions()
@@ -26,7 +26,9 @@ def corpus() -> None:
 
 @corpus_cli.command("build")
 def build_cli(
-    sources: Annotated[List[Path], typer.Argument(help="The files to read, of any kind below.")],
+    sources: Annotated[
+        List[Path], typer.Argument(help="The files to read; for formats see above.")
+    ],
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
     titles: Annotated[
         Optional[Path],
@@ -47,7 +49,7 @@ def build_cli(
         typer.Option("--short-forms", help="Add unlinked last words of the names in links."),
     ] = False,
     leads: Annotated[
-        bool, typer.Option("--leads", help="Add first paragraphs as texts that lead to their page.")
+        bool, typer.Option("--leads", help="Add first paragraphs as texts with their page as gold.")
     ] = False,
     aliases: Annotated[
         bool, typer.Option("--aliases", help="Add the title set's aliases and redirects.")
@@ -56,30 +58,30 @@ def build_cli(
         bool,
         typer.Option(
             "--descriptions",
-            help="Add the title set's descriptions as texts that lead to their title.",
+            help="Add the title set's descriptions as texts with their title as the gold page.",
         ),
     ] = False,
     lists: Annotated[
-        float, typer.Option(help="Share of links in lists and to lists to keep, 0 to 1.")
+        float, typer.Option(help="Share of links in and to lists to keep, 0 to 1.")
     ] = DEFAULTS.articles.lists,
     years: Annotated[
         float, typer.Option(help="Share of links to years and dates to keep, 0 to 1.")
     ] = DEFAULTS.articles.years,
     copies: Annotated[
-        float, typer.Option(help="Share of mentions to keep whose text is their title, 0 to 1.")
+        float, typer.Option(help="Share to keep, 0 to 1, of mentions whose text is their title.")
     ] = DEFAULTS.articles.copies,
     weak_links: Annotated[
         Optional[List[str]],
         typer.Option(
             metavar="SRC=SHARE",
-            help="Share of links to keep, 0 to 1, of those that have this 'src' in a page's JSON.",
+            help="Share to keep, 0 to 1, of the links with this 'src' in a page's JSON.",
         ),
     ] = None,
     max_per_title: Annotated[
         int,
         typer.Option(
-            help="The most mentions of one title in OUT/train, those of earlier sources first; "
-            "0 for no limit."
+            help="Maximum number of mentions of one title in OUT/train; those of earlier sources "
+            "are kept. 0 for no limit."
         ),
     ] = DEFAULTS.max_per_title,
     openings: Annotated[
@@ -155,7 +157,7 @@ def build_cli(
             progress=sys.stderr.isatty(),
         )
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("No corpus was written", reason_of(err), exits=1)
+        fail("No corpus was written", reason_of(err))
     _report(manifest, out)
 
 

@@ -21,7 +21,7 @@ from .build_titles import (
     report_titles,
     show_warnings,
 )
-from .output import reason_of
+from .output import fail, reason_of
 
 
 def download_cli(
@@ -35,8 +35,8 @@ def download_cli(
         Optional[int],
         typer.Option(
             min=1,
-            help="Keep only so many titles, those that are read most. This downloads 0.4 GB of "
-            "pageviews. [default: all]",
+            help="Keep only this number of titles, those with the most views. This downloads 0.4 "
+            "GB of pageviews. [default: all]",
             show_default=False,
         ),
     ] = None,
@@ -84,8 +84,7 @@ def download_cli(
 ) -> None:
     """Download a Wikipedia's titles and Wikidata ids, and build a title set.
 
-    An interrupted download continues where it was, by the same command. Disambiguation pages are
-    left out.
+    If the download is interrupted, the same command resumes it. Disambiguation pages are left out.
 
     python -m spacy genre download en --most-read 1000000
 
@@ -114,7 +113,7 @@ def download_cli(
                 report=msg.info,
             )
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("No title set was written", reason_of(err), exits=1)
+        fail("No title set was written", reason_of(err))
     report_titles(titles, path)
     _show_use(path, name or language)
 

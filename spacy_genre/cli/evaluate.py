@@ -1,4 +1,5 @@
-"""`python -m spacy genre evaluate`: evaluation of entity linking on gold mentions."""
+"""`python -m spacy genre evaluate`: evaluation of entity linking on gold mentions, or of document
+retrieval."""
 
 from enum import Enum
 from functools import partial
@@ -13,7 +14,8 @@ from ..atomic import write_atomically
 from ..errors import Errors, Warnings
 from ..evaluation.charts import GROUPINGS, VARIANTS, require_matplotlib, save_charts
 from ..titles import TitleSet
-from .output import reason_of
+from .output import fail, reason_of
+from .retrieval import evaluate_retrieval_data
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -61,18 +63,37 @@ def evaluate_cli(
     candidates: Annotated[
         Optional[Candidates],
         typer.Option(
-            help="Evaluate without candidates and, unless it is 'none', with the candidates of "
-            "the data or of the title set's aliases. [default: the pipeline's setting]"
+            help="Evaluate without candidate sets and, unless it is 'none', with those of the data "
+            "or of the title set's aliases. [default: the pipeline's setting]"
         ),
     ] = None,
     unconstrained: Annotated[
         bool,
         typer.Option(
             "--unconstrained",
-            help="Evaluate also without the constraint. Generated texts that are no title are "
-            "wrong.",
+            help="Evaluate also without the constraint. Generated texts that are not a title count "
+            "as wrong.",
         ),
     ] = False,
+    retrieval: Annotated[
+        bool,
+        typer.Option("--retrieval", help="Evaluate document retrieval instead: see below."),
+    ] = False,
+    rank_key: Annotated[
+        List[str],
+        typer.Option(
+            help="With --retrieval: what identifies a page, wikipedia_id or title. [default: "
+            "wikipedia_id for KILT's data and a title set with ids, else title]"
+        ),
+    ] = [],  # noqa: B006
+    predictions: Annotated[
+        Optional[Path],
+        typer.Option(help="With --retrieval: write the pages to a folder, in KILT's format."),
+    ] = None,
+    guess: Annotated[
+        Optional[Path],
+        typer.Option(help="With --retrieval: score a file of predictions in KILT's format."),
+    ] = None,
     out: Annotated[Optional[Path], typer.Option(help="Write the results to a JSON file.")] = None,
     html: Annotated[
         Optional[Path], typer.Option(help="Write a report with tables and charts, one HTML file.")
@@ -90,6 +111,10 @@ def evaluate_cli(
     counted; those whose title is not in the title set are wrong.
 
     A data set is a file or folder that `spacy genre corpus build` reads or writes, of any format.
+
+    With --retrieval, the pages that texts lead to are found and scored as by KILT's own script:
+    R-precision and recall. A data set is then a file in KILT's format, a folder with files of KILT
+    ("fever-dev-kilt.jsonl"), or a file or folder of texts with a title.
     """
     # Imported here because torch and transformers take seconds.
     import srsly
@@ -99,6 +124,34 @@ def evaluate_cli(
     from ..evaluation.report import make_page
 
     try:
+        linking = {
+            "--train": train is not None,
+            "--candidates": candidates is not None,
+            "--unconstrained": unconstrained,
+            "--html": html is not None,
+            "--plots": plots is not None,
+        }
+        retrieving = {
+            "--rank-key": bool(rank_key),
+            "--predictions": predictions is not None,
+            "--guess": guess is not None,
+        }
+        _check_options(retrieval, linking, retrieving)
+        if retrieval:
+            results = evaluate_retrieval_data(
+                data,
+                pipeline,
+                model,
+                titles,
+                rank_keys=rank_key,
+                predictions=predictions,
+                guess=guess,
+                limit=limit,
+                batch_size=batch_size,
+            )
+            if out is not None:
+                write_atomically(out, srsly.json_dumps(results, indent=2).encode("utf8"))
+            return
         if plots is not None:
             require_matplotlib()
         nlp, linker = _load_linker(pipeline, model)
@@ -109,7 +162,7 @@ def evaluate_cli(
             counts = TrainingCounts.from_texts(texts_in(train), linker.titles)
         systems = _systems(linker, candidates, unconstrained, batch_size)
         facts = _facts(linker, pipeline or model)
-        results: Dict[str, Dict[str, Any]] = {}
+        results = {}
         for path in data:
             result: Dict[str, Any] = {}
             for key, link_docs in systems:
@@ -129,7 +182,18 @@ def evaluate_cli(
         if plots is not None:
             save_charts(results, plots)
     except (OSError, ValueError, ImportError) as err:
-        msg.fail("Can't evaluate", reason_of(err), exits=1)
+        fail("Can't evaluate", reason_of(err))
+
+
+def _check_options(retrieval: bool, linking: Dict[str, bool], retrieving: Dict[str, bool]) -> None:
+    """Check that no option of the other task is given.
+
+    linking, retrieving (Dict[str, bool]): Which options of each task are given.
+    RAISES (ValueError): If there is one.
+    """
+    others = linking if retrieval else retrieving
+    if options := ", ".join(key for key, is_given in others.items() if is_given):
+        raise ValueError((Errors.D041 if retrieval else Errors.D042).format(options=options))
 
 
 def _load_linker(

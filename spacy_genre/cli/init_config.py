@@ -8,7 +8,7 @@ from wasabi import msg
 
 from ..atomic import write_atomically
 from ..errors import Errors
-from .output import reason_of
+from .output import fail, reason_of
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -18,7 +18,7 @@ def init_config_cli(
         str,
         typer.Argument(
             help="finetune: the model that comes with the package, on your own texts. small: a "
-            "model of your own, on a large corpus."
+            "model of your own, on a large corpus. retriever: finetune for document retrieval."
         ),
     ],
     out: Annotated[Path, typer.Argument(help="The file to write.")] = Path("config.cfg"),
@@ -31,7 +31,7 @@ def init_config_cli(
             raise ValueError(Errors.D037.format(path=out))
         write_atomically(out, config)
     except (OSError, ValueError) as err:
-        msg.fail("No config was written", reason_of(err), exits=1)
+        fail("No config was written", reason_of(err))
     msg.good(f"Wrote {out}")
     msg.text(
         f"python -m spacy genre train {out} OUT --paths.titles TITLES --paths.train TRAIN "

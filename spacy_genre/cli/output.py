@@ -2,7 +2,7 @@
 
 import io
 import sys
-from typing import Mapping
+from typing import Mapping, NoReturn
 
 import wasabi.util
 from wasabi import msg
@@ -15,6 +15,20 @@ def escape_unencodable_output() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     # wasabi encodes a message's title with this encoding, and decodes it as UTF-8.
     wasabi.util.ENCODING = "utf8"
+
+
+def fail(title: str, reason: str) -> NoReturn:
+    """Print an error and end the command with exit code 1.
+
+    title (str): What failed.
+    reason (str): Why. Its line breaks are kept, unlike those of a text for `msg.fail`.
+    """
+    print()
+    msg.fail(title)
+    for line in reason.splitlines():
+        print(wasabi.util.wrap(line, indent=0))
+    print()
+    sys.exit(1)
 
 
 def reason_of(err: Exception) -> str:

@@ -20,7 +20,7 @@ from .build_titles import (
     name_tokenizer,
     warn_of_invalid_names,
 )
-from .output import reason_of
+from .output import fail, reason_of
 
 titles_cli = typer.Typer(
     help="Build and edit title sets, the names to link to.", no_args_is_help=True
@@ -93,15 +93,15 @@ def search_cli(
         List[str],
         typer.Argument(
             metavar="[TITLES] PREFIX",
-            help="The file of a title set, if it is not the one inside the package; and the start "
-            "of a name, or a mention.",
+            help="The file of a title set (by default, the one in the package), and the start of a "
+            "name or a mention.",
         ),
     ],
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, help="The maximum number of names to show.")
     ] = 20,
 ) -> None:
-    """Show the names that start with PREFIX, and the candidates of PREFIX as a mention. Case is
+    """Show the names that start with PREFIX, and the candidates of the mention PREFIX. Case is
     ignored. The exit code is 1 if there are none."""
     if len(arguments) > 2:
         reason = "they are a title set and a PREFIX (in quotes, if it has spaces)"
@@ -153,7 +153,7 @@ def add_cli(
             if is_new or alias:
                 title_set.save(titles)
     except (OSError, ValueError) as err:
-        msg.fail(f"{titles} was not changed", reason_of(err), exits=1)
+        fail(f"{titles} was not changed", reason_of(err))
     if is_new or alias:
         msg.good(f"{titles} has {len(title_set):,} names")
     else:
@@ -176,7 +176,7 @@ def merge_cli(
         merged = merge_titles(_open(first), _open(second), name_tokenizer(model))
         merged.save(out)
     except (OSError, ValueError) as err:
-        msg.fail("No title set was written", reason_of(err), exits=1)
+        fail("No title set was written", reason_of(err))
     warn_of_invalid_names(merged)
     msg.good(f"Wrote {len(merged):,} names to {out}")
 
@@ -203,7 +203,7 @@ def numbers_cli(
         numbers = with_numerical_identifiers(_open(titles), name_tokenizer(model), seed=seed)
         numbers.save(out)
     except (OSError, ValueError) as err:
-        msg.fail("No title set was written", reason_of(err), exits=1)
+        fail("No title set was written", reason_of(err))
     msg.good(f"Wrote {len(numbers):,} numbers to {out}")
 
 
@@ -233,7 +233,7 @@ def check_cli(titles: TitlesArgument) -> None:
     try:
         checked = TitleSet.check(titles)
     except (OSError, ValueError) as err:
-        msg.fail(f"{titles} is damaged or can't be read", reason_of(err), exits=1)
+        fail(f"{titles} is damaged or can't be read", reason_of(err))
     msg.good(f"{titles} is valid: {len(checked):,} names")
 
 
@@ -241,5 +241,4 @@ def _open(path: Path) -> TitleSet:
     try:
         return TitleSet.open(path)
     except (OSError, ValueError) as err:
-        msg.fail("Can't open the title set", reason_of(err), exits=1)
-        raise  # not reached: the line above exits
+        fail("Can't open the title set", reason_of(err))

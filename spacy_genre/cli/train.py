@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
-from .output import reason_of
+from .output import fail, reason_of
 
 
 def train_cli(
@@ -49,7 +49,7 @@ def train_cli(
                 raise ValueError(reason)
             msg.warn(reason)
     except (OSError, ValueError) as err:
-        msg.fail("Can't train", reason_of(err), exits=1)
+        fail("Can't train", reason_of(err))
     if training.is_over:
         msg.good(f"All steps are done: {output}")
         return
@@ -59,5 +59,5 @@ def train_cli(
         training()
     except (OSError, ValueError, SafetensorError) as err:
         reason = f"{reason_of(err)}\nThe same command resumes from the last checkpoint, if any."
-        msg.fail("The training has stopped", reason, exits=1)
+        fail("The training has stopped", reason)
     msg.good(f"Saved: {output / LAST}")

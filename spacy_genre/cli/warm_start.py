@@ -1,4 +1,4 @@
-"""`python -m spacy genre warm-start`: the untrained model from which to train a small one."""
+"""`python -m spacy genre warm-start`: an encoder-decoder to train, from a pretrained encoder."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 from wasabi import msg
 
 from ..errors import Errors
-from .output import reason_of
+from .output import fail, reason_of
 
 
 def warm_start_cli(
@@ -23,9 +23,10 @@ def warm_start_cli(
     dropout: Annotated[float, typer.Option(help="Dropout rate in training.")] = 0.1,
     force: Annotated[bool, typer.Option("--force", "-F", help="Replace OUT.")] = False,
 ) -> None:
-    """Make an encoder-decoder (BART) from an encoder (BERT, RoBERTa, MiniLM and similar).
+    """Create an encoder-decoder (BART) from an encoder (BERT, RoBERTa, MiniLM and similar).
 
-    Its encoder computes the same as ENCODER; its decoder must be trained: see configs/small.cfg.
+    Its encoder computes the same as ENCODER. The model must be trained before use, for example with
+    the config 'small' (genre init-config small).
     """
     # This import takes seconds.
     from ..model.warm_start import warm_start
@@ -42,5 +43,5 @@ def warm_start_cli(
             dropout=dropout,
         )
     except (OSError, ValueError) as err:
-        msg.fail("No model was written", reason_of(err), exits=1)
+        fail("No model was written", reason_of(err))
     msg.good(f"Wrote {out}")

@@ -45,16 +45,17 @@ class ArticleOptions:
     repeats (bool): Add unlinked occurrences of the texts of the page's links.
     short_forms (bool): Add unlinked last words of linked names ("Clinton" if the page links "Bill
         Clinton"), so that the model learns to use the longest form in the context.
-    leads (bool): Add the first paragraph as a text that leads to the page (document retrieval).
+    leads (bool): Add the first paragraph as a text whose gold page is its own page (document
+        retrieval).
     lists (float): Share of links to keep, 0 to 1, if they are in list items or in pages that are
-        lists, or lead to such pages.
+        lists, or point to such pages.
     years (float): Share of links to years, dates and centuries to keep, 0 to 1.
     copies (float): Share of mentions to keep, 0 to 1, if their text is their title.
     weak_links (Mapping[str, float]): Share of weak links to keep, 0 to 1, by their method
         (`TextLink.method`). Weak links of other methods are all kept.
     openings (float): Share of the paragraphs after the first that get the beginning of the page as
         their `opening`, 0 to 1.
-    seed (int): The random seed. What is drawn for a page depends on its title, not on other pages.
+    seed (int): The random seed. Random choices for a page depend on its title, not on other pages.
     """
 
     own_title: bool = False
@@ -88,12 +89,12 @@ def page_texts(page: Page, options: ArticleOptions) -> List[GoldText]:
             for mention, method in mentions
             if rng.random() < _keep_share(mention, method, paragraph, page, options)
         ]
-        title = page.title if options.leads and _is_lead(page, i) else ""
-        if kept or title:
+        evidence = ((page.title,),) if options.leads and _is_lead(page, i) else ()
+        if kept or evidence:
             kept.sort(key=lambda m: m.start)
-            kind = LEAD if title else LINK
+            kind = LEAD if evidence else LINK
             opening = page_opening if opening_rng.random() < options.openings else ""
-            texts.append(GoldText(paragraph.text, tuple(kept), page.title, title, kind, opening))
+            texts.append(GoldText(paragraph.text, tuple(kept), page.title, evidence, kind, opening))
         if _is_lead(page, i):
             page_opening = textwrap.shorten(paragraph.text, MAX_OPENING, placeholder="")
     return texts
@@ -191,7 +192,7 @@ def _unlinked_mentions(
 
 def _in_longer_name(text: str, start: int, end: int, check_before: bool) -> bool:
     """Whether the next word is capitalized, or with `check_before` the previous one: "New York" in
-    "New York Times" is no mention of the city, nor "Clinton" in "Hillary Clinton" one of Bill."""
+    "New York Times" is not a mention of the city."""
     before = text[:start].removesuffix(" ").rpartition(" ")[2] if check_before else ""
     after = text[end : end + 2]
     return before[:1].isupper() or (after[:1] == " " and after[1:].isupper())

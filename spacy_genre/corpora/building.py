@@ -38,15 +38,15 @@ class CorpusOptions:
 
     articles (ArticleOptions): Which mentions of articles are used.
     aliases (bool): Add the title set's aliases and redirects as mentions without context.
-    descriptions (bool): Add the title set's descriptions as texts that lead to their titles
+    descriptions (bool): Add the title set's descriptions as texts whose gold page is their title
         (document retrieval).
     missing (str): What to do with mentions whose title or id is not in the title set: "skip",
         "keep" or "fail".
     exclude (FrozenSet[str]): Titles of pages to leave out, such as those of a benchmark.
-    max_per_title (int): The most mentions of one title in `train`; 0 for no limit. The mentions of
-        earlier sources are kept, so put the most reliable sources first.
-    dev (float): Share of pages that go to `dev` instead of `train`, 0 to 1. Of their mentions only
-        links are kept.
+    max_per_title (int): The maximum number of mentions of one title in `train`; 0 for no limit. The
+        mentions of earlier sources are kept, so put the most reliable sources first.
+    dev (float): Share of pages that go to `dev` instead of `train`, 0 to 1. Of their annotations
+        only links and gold pages are kept.
     shards (int): Number of files of `train`, at least 1. Each shard must fit into memory.
     seed (int): The random seed.
     """
@@ -90,8 +90,8 @@ def build_corpus(
     progress: bool = False,
 ) -> Dict[str, Any]:
     """Write a corpus: `train/*.jsonl.gz`, `dev/*.jsonl.gz`, `missing.jsonl` (titles that are not
-    in the title set, with counts) and `manifest.json`. The files depend on the sources, the titles
-    and the options only.
+    in the title set, with counts) and `manifest.json`. The build is deterministic: the files depend
+    on the sources, the titles and the options only.
 
     The texts are first written to a folder next to `out`. If the build is interrupted, calling the
     function again with the same arguments resumes it.
@@ -178,7 +178,7 @@ def _title_texts(titles: Optional[TitleSet], options: CorpusOptions) -> Iterator
     if options.descriptions:
         for name in view:
             if description := view.description_at(view.find(name)):
-                yield [GoldText(description, title=name, kind=DESCRIPTION)]
+                yield [GoldText(description, evidence=((name,),), kind=DESCRIPTION)]
 
 
 def _add_items(
@@ -207,10 +207,10 @@ def _add_text(build: "_UnfinishedBuild", text: GoldText, options: CorpusOptions)
     if options.dev and _hash_to_unit(f"{options.seed}:{text.page or text.text}") < options.dev:
         part = "dev"
         links = [mention for mention in text.mentions if mention.kind == LINK]
-        text = replace(text, mentions=tuple(links), title="")
+        text = replace(text, mentions=tuple(links))
     elif options.max_per_title:
         text = text.with_mentions(build.limit_titles(text.mentions, options.max_per_title))
-    if not text.mentions and not text.title:
+    if not text.mentions and not text.evidence:
         build.counts["texts without mentions"] += 1
         return
     shard = 0
@@ -219,7 +219,7 @@ def _add_text(build: "_UnfinishedBuild", text: GoldText, options: CorpusOptions)
         shard = int(_hash_to_unit(f"{options.seed}:{n_texts}") * options.shards)
     build.write(f"{part}/{shard:05}.jsonl", text)
     build.counts[part] += 1
-    for kind in [m.kind for m in text.mentions] + [text.kind] * bool(text.title):
+    for kind in [m.kind for m in text.mentions] + [text.kind] * bool(text.evidence):
         build.counts["mentions"] += 1
         build.counts[kind] += 1
 
@@ -237,7 +237,7 @@ class _UnfinishedBuild:
     n_items (int): Number of finished items of the next source.
     counts (Counter[str]): Number of texts and mentions by kind.
     missing_titles (Counter[str]): The titles that are not in the title set.
-    dropped (Counter[str]): Number of things left out of articles, by reason.
+    dropped (Counter[str]): Number of items left out of articles, by reason.
     per_title (Counter[str]): Number of mentions of each title or id in `train`, if it is limited.
     digests (List[str]): The SHA-256 of each finished source.
     """

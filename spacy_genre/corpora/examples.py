@@ -11,7 +11,7 @@ from spacy.training import Example
 from spacy.util import filter_spans
 
 from ..errors import Errors, Warnings
-from ..extensions import GOLD_TITLE, OPENING, set_gold_candidates
+from ..extensions import OPENING, set_evidence, set_gold_candidates
 from .texts import GoldMention, GoldText
 
 Misaligned = Literal["expand", "skip", "fail"]
@@ -53,8 +53,7 @@ class ExampleMaker:
         kept = filter_spans(spans)
         self.counts["overlapping"] += len(spans) - len(kept)
         reference.set_ents(kept)
-        if text.title:
-            reference._.set(GOLD_TITLE, text.title)
+        set_evidence(reference, text.evidence)
         return Example(predicted, reference)
 
     def _align(self, doc: Doc, mention: GoldMention) -> Optional[Span]:
@@ -94,9 +93,3 @@ def _misaligned_message(text: str, mention: GoldMention) -> str:
 def gold_spans(doc: Doc) -> List[Span]:
     """RETURNS (List[Span]): The entities of a reference Doc that have a kb_id."""
     return [ent for ent in doc.ents if ent.kb_id_]
-
-
-def gold_title(doc: Doc) -> str:
-    """RETURNS (str): The title that the text of a reference Doc should lead to, or ""."""
-    title = doc._.get(GOLD_TITLE)
-    return title if isinstance(title, str) else ""

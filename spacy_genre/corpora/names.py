@@ -9,7 +9,7 @@ from ..errors import Errors
 from ..sources.mediawiki import NotAnArticle, Wiki
 from ..titles import TitleSet
 from ..types import NIL
-from .texts import GoldText
+from .texts import GoldText, evidence_sets
 
 
 def find_name(titles: TitleSet, title: str, kb_id: str = "") -> str:
@@ -58,8 +58,7 @@ class NameResolver:
     missing_titles: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, text: GoldText, source: str) -> GoldText:
-        """Resolve the titles of a text. Mentions with the id "NIL" are removed, since they have no
-        name to learn.
+        """Resolve the titles of a text. Mentions with the id "NIL" are removed: they have no name.
 
         source (str): Where the text is from, for errors.
         RETURNS (GoldText): The text with names of the set.
@@ -74,8 +73,12 @@ class NameResolver:
             for mention, name in zip(text.mentions, names, strict=True)
             if name
         ]
-        title = self._resolve(text.title, "", source) if text.title else ""
-        return replace(text, mentions=tuple(mentions), title=title)
+        evidence = (
+            [self._resolve(title, "", source) for title in titles] for titles in text.evidence
+        )
+        # All pages of an evidence set are needed.
+        complete = evidence_sets(titles for titles in evidence if all(titles))
+        return replace(text, mentions=tuple(mentions), evidence=complete)
 
     def _resolve(self, title: str, kb_id: str, source: str) -> str:
         assert self.titles is not None

@@ -16,6 +16,7 @@ from .examples import ExampleMaker, Misaligned
 from .reading import read_texts
 from .texts import GoldText
 
+DEFAULT_OPTIONS = ArticleOptions()
 PARTS = ("train", "dev")
 SUFFIXES = (".jsonl.gz", ".jsonl", ".spacy")
 T = TypeVar("T")
@@ -73,13 +74,13 @@ class CorpusReader:
             raise ValueError(Errors.D033)
         rng = Random(f"{self.seed}:{self.n_passes}")
         self.n_passes += 1
-        texts = _shuffle_stream(
+        texts = shuffle_stream(
             texts_in(self.path, rng if self.shuffle else None), self.shuffle, rng
         )
         make_example = ExampleMaker(nlp, self.misaligned)
         n_texts, has_gold = 0, False
         for n_texts, text in enumerate(islice(texts, self.limit or None), start=1):
-            has_gold = has_gold or bool(text.mentions or text.title)
+            has_gold = has_gold or bool(text.mentions or text.evidence)
             if (n_texts - 1) % n_shares == index:
                 yield make_example(text)
         if not has_gold:
@@ -101,11 +102,14 @@ class CorpusReader:
         return (self.path.parent / name).parent == self.path
 
 
-def texts_in(path: Path, rng: Optional[Random] = None) -> Iterator[GoldText]:
+def texts_in(
+    path: Path, rng: Optional[Random] = None, options: ArticleOptions = DEFAULT_OPTIONS
+) -> Iterator[GoldText]:
     """Read the texts of a file, or of all files in a folder.
 
     path (Path): The file or folder.
     rng (Optional[Random]): Shuffles the files; None to read them in the order of their names.
+    options (ArticleOptions): Which annotations of pages are used.
     YIELDS (GoldText): The texts.
     RAISES (OSError, ValueError): If there is no corpus, or a file can't be read or has no text.
     """
@@ -114,7 +118,7 @@ def texts_in(path: Path, rng: Optional[Random] = None) -> Iterator[GoldText]:
         rng.shuffle(files)
     for file in files:
         text = None
-        for texts in read_texts(file, ArticleOptions()):
+        for texts in read_texts(file, options):
             for text in texts:
                 yield text
         if text is None:  # an empty shard comes from a full disk or an interrupted copy
@@ -138,7 +142,7 @@ def corpus_files(path: Path) -> List[Path]:
     return files
 
 
-def _shuffle_stream(items: Iterable[T], buffer_size: int, rng: Random) -> Iterator[T]:
+def shuffle_stream(items: Iterable[T], buffer_size: int, rng: Random) -> Iterator[T]:
     """Shuffle a stream with a buffer of `buffer_size` items."""
     buffer: List[T] = []
     for item in items:

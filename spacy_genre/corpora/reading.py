@@ -1,6 +1,7 @@
 """Reading gold texts from files: Wikipedia dumps, JSON, DocBins, AIDA's TSV and NIF."""
 
 from collections import Counter
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors
 from ..extensions import get_gold_candidates
-from ..sources.files import SourceFile, open_source
+from ..sources.files import ForeignFileError, SourceFile, open_source
 from ..sources.mediawiki import Wiki
 from ..sources.source_data import PageTitles, SourceData
 from ..types import NIL
@@ -41,7 +42,7 @@ def read_texts(
     Wikipedia's articles, JSON or JSONL (see `formats/rows.py`), a DocBin, AIDA's TSV, or NIF. Files
     may be compressed with gzip or bzip2.
 
-    At the end there is a warning if items have annotations that lead to no entity.
+    At the end there is a warning if items have unlinked annotations only.
 
     path (Path): The file.
     options (ArticleOptions): Which mentions of articles are used.
@@ -57,7 +58,7 @@ def read_texts(
     if path.is_dir():
         reason = "it is a folder; give the files in it"
         raise ValueError(Errors.D003.format(path=path, reason=reason))
-    with open_source(path, progress=progress) as source:
+    with open_gold(path, progress=progress) as source:
         head = source.stream.peek(N_DETECT)[:N_DETECT]  # type: ignore[attr-defined]
         read = _detect_reader(path, head)
         counts: Counter[str] = Counter() if dropped is None else dropped
@@ -67,10 +68,20 @@ def read_texts(
         else:
             yield from read(source, options, items, skip=skip)
         if items.n_unusable:
-            counts["texts whose annotations lead to no entity"] += items.n_unusable
+            counts["texts with unlinked annotations only"] += items.n_unusable
         items.check(path, is_whole=not skip)
         if on_end is not None:
             on_end(source.finish())
+
+
+@contextmanager
+def open_gold(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
+    """Open a file of gold annotations: see `open_source`, whose messages are about names."""
+    try:
+        with open_source(path, progress=progress) as source:
+            yield source
+    except ForeignFileError as err:
+        raise ValueError(Errors.D043.format(path=err.path, kind=err.kind)) from err
 
 
 def _detect_reader(path: Path, head: bytes) -> Callable[..., Iterator[Texts]]:
@@ -208,7 +219,7 @@ def _read_docbin(
             items.add(number, bool(text.mentions), keys)
             yield [text]
     except (ValueError, KeyError, TypeError, OSError) as err:
-        reason = f"it is no DocBin, or is cut ({err})"
+        reason = f"it is not a DocBin, or is truncated ({err})"
         raise ValueError(Errors.D003.format(path=source.path, reason=reason)) from err
 
 

@@ -6,11 +6,15 @@ One line of JSONL is one text:
 
 `start` and `end` are character offsets. A mention has a `title` or an `id` of the title set; a
 mention whose title or id is null is ignored. A mention may also have `label`, `kind` (see `KINDS`)
-and `candidates`. A text may also have `page`, `title` and `opening` (see `GoldText`).
+and `candidates`. A text may also have `page`, `title` and `opening` (see `GoldText`), and in place
+of `title`, if several pages are needed or right, `evidence`: `[["Page A", "Page B"], ["Page C"]]`.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Mapping, Tuple
+from itertools import chain
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Tuple
+
+from ..types import EvidenceSets
 
 # Where a training pair comes from.
 LINK = "link"
@@ -51,23 +55,29 @@ class GoldText:
 
     mentions (Tuple[GoldMention, ...]): The gold mentions; they may overlap.
     page (str): The title of the page that the text is from, or "".
-    title (str): The title of the page that the text as a whole should lead to, or "" (document
-        retrieval, paper section 4.3).
-    kind (str): Where the pair of text and `title` comes from, one of `KINDS`.
+    evidence (EvidenceSets): The titles of the text's gold pages (document retrieval; paper, section
+        4.3). All pages of a set are needed; several sets are alternatives.
+    kind (str): Where the pair of text and page comes from, one of `KINDS`.
     opening (str): The beginning of the document that the text is a part of, or "".
     """
 
     text: str
     mentions: Tuple[GoldMention, ...] = ()
     page: str = ""
-    title: str = ""
+    evidence: EvidenceSets = ()
     kind: str = LINK
     opening: str = ""
 
+    @property
+    def titles(self) -> List[str]:
+        """The titles of all pages in `evidence`, each once."""
+        return list(dict.fromkeys(chain.from_iterable(self.evidence)))
+
     def to_row(self) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): The text as a JSON object, without empty fields."""
-        row = {"page": self.page, "title": self.title, "opening": self.opening, "text": self.text}
-        if self.title:
+        row: Dict[str, Any] = {"page": self.page, **_evidence_to_row(self.evidence)}
+        row.update(opening=self.opening, text=self.text)
+        if self.evidence:
             row["kind"] = self.kind
         mentions = [_mention_to_row(mention) for mention in self.mentions]
         return {**{key: value for key, value in row.items() if value}, "mentions": mentions}
@@ -85,8 +95,7 @@ class GoldText:
             text,
             mentions,
             page=text_of(row, "page"),
-            # Corpora of earlier versions have "about".
-            title=text_of(row, "title") or text_of(row, "about"),
+            evidence=_evidence_from_row(row),
             kind=text_of(row, "kind") or LINK,
             opening=text_of(row, "opening"),
         )
@@ -94,6 +103,35 @@ class GoldText:
     def with_mentions(self, mentions: List[GoldMention]) -> "GoldText":
         """RETURNS (GoldText): A copy with other mentions."""
         return replace(self, mentions=tuple(mentions))
+
+
+def _evidence_to_row(sets: EvidenceSets) -> Dict[str, Any]:
+    """The evidence sets as `title`, if there is one title only, or as `evidence`."""
+    if [len(titles) for titles in sets] == [1]:
+        return {"title": sets[0][0]}
+    return {"evidence": [list(titles) for titles in sets]}
+
+
+def _evidence_from_row(row: Any) -> EvidenceSets:
+    # Corpora of earlier versions have "about".
+    title = text_of(row, "title") or text_of(row, "about")
+    sets = list_of(row, "evidence")
+    if not all(isinstance(titles, list) and titles for titles in sets):
+        raise ValueError(
+            f"'evidence' is {shorten_repr(sets)}; it must be a list of lists of titles"
+        )
+    named = [[text_of({"evidence": t}, "evidence", required=True) for t in s] for s in sets]
+    return evidence_sets(named or [[title]])
+
+
+def evidence_sets(sets: Iterable[Iterable[str]]) -> EvidenceSets:
+    """RETURNS (EvidenceSets): The sets without empty and repeated titles, and without empty and
+    repeated sets."""
+    unique: Dict[FrozenSet[str], Tuple[str, ...]] = {}
+    for titles in (tuple(dict.fromkeys(filter(None, titles))) for titles in sets):
+        if titles:
+            unique.setdefault(frozenset(titles), titles)
+    return tuple(unique.values())
 
 
 def _mention_to_row(mention: GoldMention) -> Dict[str, Any]:
@@ -150,7 +188,7 @@ def text_of(row: Any, key: str, *, required: bool = False) -> str:
     if value is None and not required:
         return ""
     if not isinstance(value, str) or (required and not value.strip()):
-        raise ValueError(f"{key!r} is {shorten_repr(value)}; it must be a text")
+        raise ValueError(f"{key!r} is {shorten_repr(value)}; it must be a string")
     return _check_unicode(value, key)
 
 
@@ -172,7 +210,7 @@ def _check_unicode(text: str, key: str) -> str:
         text.encode("utf8")
     except UnicodeEncodeError as err:
         context = shorten_repr(text[max(err.start - 20, 0) : err.end + 20])
-        reason = f"{key!r} is no valid Unicode: half of a surrogate pair in {context}"
+        reason = f"{key!r} is not valid Unicode: half of a surrogate pair in {context}"
         raise ValueError(reason) from err
     return text
 

@@ -25,7 +25,7 @@ from .step_decoder import StepDecoder, TransformersStepDecoder
 
 MAX_BEAMS = 1000
 MAX_INPUTS = 2**20
-# Modules of other kinds, whose user was told once that there are faster ones.
+# Modules of other kinds, for which the warning about the slower decoder was already given.
 _warned: "WeakSet[Any]" = WeakSet()
 
 
@@ -40,14 +40,14 @@ def constrained_search(
     batch_tokens: int = 4096,
     dtype: torch.dtype = torch.float32,
 ) -> List[List[Hypothesis]]:
-    """Find the best sequences that a constraint allows, for each of some inputs.
+    """Find the best sequences that a constraint allows, for a batch of inputs.
 
     module (transformers.PreTrainedModel): An encoder-decoder with a language modelling head;
         it is set to evaluation mode. BART and mBART have a faster decoder than others.
     inputs (Sequence[List[int]]): The encoder's inputs, B lists of token ids.
     constraint (Constraint): What may be generated, for these B inputs.
-    num_beams (int): How many unfinished sequences are followed, and the most hypotheses returned.
-        One beam is greedy search.
+    num_beams (int): K, the number of unfinished sequences that are kept at each step, and the
+        maximum number of hypotheses returned. One beam is greedy search.
     length_penalty (float): The exponent of the length in the score. 0 ranks by the plain sum of
         log-probabilities.
     early_stopping (Union[bool, str]): When to stop once `num_beams` hypotheses are complete: False
@@ -118,7 +118,7 @@ def _run(
 def _next_batch(
     waiting: List[int], inputs: Sequence[List[int]], room: int, batch_tokens: int
 ) -> IntArray:
-    """Remove the next inputs from those that wait, at least one; the longest stand last."""
+    """Pop the next inputs, at least one, from the end of those that wait, sorted by length."""
     candidates = waiting[: -max(room, 1) - 1 : -1]
     lengths = np.asarray([len(inputs[i]) for i in candidates])
     batch = next(token_batches(lengths, batch_tokens, order=np.arange(len(candidates))))

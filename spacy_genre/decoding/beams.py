@@ -23,12 +23,15 @@ class Hypothesis:
     logprob (float): The sum of the tokens' log-probabilities, end token included, over the full
         vocabulary (natural logarithm).
     score (float): logprob / length ** length_penalty.
+    token_logprobs (Tuple[float, ...]): The log-probability of each token, without the end token;
+        empty if they were not kept.
     """
 
     state: int
     tokens: Tuple[int, ...]
     logprob: float
     score: float
+    token_logprobs: Tuple[float, ...] = ()
 
     @property
     def length(self) -> int:
@@ -37,14 +40,14 @@ class Hypothesis:
 
 
 class Beams:
-    """Which sequences of each input are followed, and which are complete.
+    """The live and the complete sequences of each input.
 
     The live beams of all inputs are the rows of six arrays. The beams of an input are neighbours,
     best first; inputs that are finished, or have not started yet, have none.
 
     n_inputs (int): B, the number of inputs.
     max_length (int): The length of the longest sequence, with its end token.
-    num_beams (int): K, how many sequences of each input are followed.
+    num_beams (int): K, the maximum number of live sequences of each input.
     length_penalty (float): The exponent of the length in the score.
     early_stopping (EarlyStopping): As in `constrained_search`.
     """
@@ -112,7 +115,7 @@ class Beams:
         lives[self._are_done(inputs, score[top], lives)] = False
         kept = top[lives]
         self.parent = c.row[kept]
-        self.last = self.history.append(self.last[self.parent], c.token[kept])
+        self.last = self.history.append(self.last[self.parent], c.token[kept], c.logprob[kept])
         self.input, self.logprob = self.input[self.parent], score[kept]
         self.state, self.token = c.state[kept], c.token[kept]
 
@@ -165,12 +168,13 @@ class Beams:
     def hypotheses(self) -> List[List[Hypothesis]]:
         """The complete sequences of each input, best first."""
         inputs, rank = np.nonzero(self.done_score > -np.inf)
-        tokens = self.history.sequences(self.done_last[inputs, rank])
+        tokens, logprobs = self.history.sequences(self.done_last[inputs, rank])
         columns = (self.done_state, self.done_logprob, self.done_score)
         state, logprob, score = (column[inputs, rank].tolist() for column in columns)
         found: List[List[Hypothesis]] = [[] for _ in self.done_score]
-        for i, *values in zip(inputs.tolist(), state, tokens, logprob, score, strict=True):
-            found[i].append(Hypothesis(*values))
+        values = zip(inputs.tolist(), state, tokens, logprob, score, logprobs, strict=True)
+        for i, *hypothesis in values:
+            found[i].append(Hypothesis(*hypothesis))
         return found
 
 
@@ -181,28 +185,35 @@ class _History:
     def __init__(self) -> None:
         self.previous: List[IntArray] = []
         self.tokens: List[IntArray] = []
+        self.logprobs: List[FloatArray] = []
         self.size = 0
 
-    def append(self, previous: IntArray, tokens: IntArray) -> IntArray:
-        """Add tokens behind others. RETURNS (IntArray): [R], their places."""
+    def append(self, previous: IntArray, tokens: IntArray, logprobs: FloatArray) -> IntArray:
+        """Add tokens behind others, with their log-probabilities. RETURNS (IntArray): [R], their
+        places."""
         self.previous.append(previous)
         self.tokens.append(tokens)
+        self.logprobs.append(logprobs)
         places = self.size + np.arange(len(tokens))
         self.size += len(tokens)
         return places
 
-    def sequences(self, last: IntArray) -> List[Tuple[int, ...]]:
-        """The tokens up to each of some places, [N]."""
-        nothing = np.zeros(0, np.int64)
-        previous, tokens = (np.concatenate([nothing, *a]) for a in (self.previous, self.tokens))
+    def sequences(self, last: IntArray) -> Tuple[List[Tuple[int, ...]], List[Tuple[float, ...]]]:
+        """The tokens up to each of some places, [N], and their log-probabilities."""
+        if not self.size:
+            return [()] * len(last), [()] * len(last)
+        arrays = (self.previous, self.tokens, self.logprobs)
+        previous, tokens, logprobs = (np.concatenate(array) for array in arrays)
         columns, place = [], last
         while (place >= 0).any():
-            columns.append(np.where(place >= 0, tokens[place], -1))
+            columns.append(place)
             place = np.where(place >= 0, previous[place], -1)
-        if not columns:
-            return [()] * len(last)
-        rows = np.stack(columns[::-1], axis=1).tolist()
-        return [tuple(token for token in row if token >= 0) for row in rows]
+        rows = np.stack(columns[::-1], axis=1) if columns else np.zeros((len(last), 0), np.int64)
+        paths = [row[row >= 0] for row in rows]
+        return (
+            [tuple(tokens[path].tolist()) for path in paths],
+            [tuple(logprobs[path].tolist()) for path in paths],
+        )
 
 
 def top_per_group(group: IntArray, score: FloatArray, k: int) -> Tuple[IntArray, IntArray]:

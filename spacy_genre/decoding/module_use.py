@@ -1,5 +1,5 @@
-"""Searches and training with one module in several threads, whatever torch's settings around them
-are."""
+"""Searches and training with one module in several threads, independent of the caller's settings of
+torch."""
 
 import os
 import threading
@@ -56,8 +56,8 @@ def reading(module: Any) -> Iterator[None]:
 
 
 class _ModuleLock:
-    """Many threads may read a module at once; one that changes it is alone. A thread may nest these
-    contexts, but one that reads must not change."""
+    """A readers-writer lock: many threads may read a module at once; a thread that changes it has
+    exclusive access. The contexts are reentrant, but a reader must not become a writer."""
 
     def __init__(self) -> None:
         self.condition = threading.Condition()

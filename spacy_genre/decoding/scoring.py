@@ -1,4 +1,4 @@
-"""How likely the continuations of states are."""
+"""Scoring of the continuations of states: their log-probabilities."""
 
 from dataclasses import dataclass, fields
 from typing import Iterable, Iterator, List, Optional, Sequence

@@ -31,7 +31,7 @@ class StepDecoder(Protocol):
     def add_inputs(self, inputs: IntArray, sources: Sequence[List[int]], live: IntArray) -> None:
         """Encode inputs.
 
-        inputs (IntArray): [M], any numbers that tell the inputs apart.
+        inputs (IntArray): [M], unique numbers that identify the inputs.
         sources (Sequence[List[int]]): [M], their token ids.
         live (IntArray): The inputs in progress; all earlier others are finished.
         """

@@ -7,7 +7,7 @@ import numpy as np
 from ..ragged import IntArray
 from ..titles.overlay import AnyTrie
 from ..titles.trie import TokenTrie
-from .constraint import Continuations
+from .constraint import Continuations, few_continuations
 
 
 class TrieConstraint:
@@ -46,6 +46,10 @@ class TrieConstraint:
             row, token, node, is_end = row[order], token[order], node[order], is_end[order]
         return Continuations(row, token, node, is_end)
 
+    def look_ahead(self, states: IntArray) -> Continuations:
+        """As `Constraint.look_ahead`."""
+        return few_continuations(self, states)
+
 
 class CandidateTries(TrieConstraint):
     """A prefix tree of its own for each input, such as the candidates of a mention (paper, table
@@ -60,6 +64,6 @@ class CandidateTries(TrieConstraint):
         super().__init__(forest, len(tries), eos)
         self.tries = tries
         self.start_states = roots
-        # The first level of the forest tells the trees apart: its tokens are numbers of trees.
+        # The first level of the forest identifies the tree: its tokens are numbers of trees.
         self.max_length = max(forest.depth, 1)
         self.max_token = max((trie.max_token for trie in tries), default=0)

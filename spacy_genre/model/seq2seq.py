@@ -109,6 +109,14 @@ class Seq2SeqShim(PyTorchShim):
         self._model = hf.transformer
         self._hf = hf  # last: other threads take it as the sign that all is set
 
+    def add_task(self, task: str) -> None:
+        """Add a task to those that the model is trained for, if these are known."""
+        tasks = self.settings.tasks
+        if task and tasks is not None and task not in tasks:
+            config = self.transformer.config
+            config.genre = {**config.genre, "tasks": [*tasks, task]}
+            self.settings = GenreSettings.from_config(config)
+
     def to_folder(self, path: Path) -> None:
         """Write config.json, model.safetensors and the tokenizer's files, atomically."""
         with reading(self.transformer):
@@ -150,7 +158,7 @@ def shim_of(model: Model) -> Seq2SeqShim:
 def name_tokenizer(hf: HFObjects) -> NameTokenizer:
     """The tokenizer of names of a loaded model."""
     settings = GenreSettings.from_config(hf.transformer.config)
-    return NameTokenizer(hf.tokenizer, bos=settings.name_bos)
+    return NameTokenizer(hf.tokenizer, bos=settings.name_bos, space=settings.name_space)
 
 
 def hf_from_bytes(bytes_data: bytes) -> Optional[HFObjects]:

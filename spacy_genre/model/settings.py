@@ -1,8 +1,8 @@
 """How a model was trained: the `genre` block of its config.json."""
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any, Dict, Optional
+from dataclasses import dataclass, field, fields
+from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
 
 from ..errors import Errors
 
@@ -10,6 +10,56 @@ from ..errors import Errors
 PUBLISHED: Dict[str, Dict[str, Any]] = {
     "mbart": {"start_delimiter": "[START]", "end_delimiter": "[END]", "name_bos": False},
 }
+
+
+# The tasks that a model can be trained for, by component.
+LINKING, RETRIEVAL, ANNOTATION = "linking", "retrieval", "annotation"
+TASKS = (LINKING, RETRIEVAL, ANNOTATION)
+Tasks = Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RetrievalSettings:
+    """The input format of document retrieval, and the calibration of the pages' probabilities.
+
+    marker (Optional[str]): The text before each input: a token, if the tokenizer has it, else plain
+        text; None for nothing, as in the published KILT checkpoint.
+    max_tokens (int): The longest input in the training data, in tokens, special tokens included; 0
+        for the longest one that the model can read.
+    temperature (float): As in `GenreSettings`.
+    nil_score (Optional[float]): As in `GenreSettings`.
+    """
+
+    marker: Optional[str] = None
+    max_tokens: int = 0
+    temperature: float = 1.0
+    nil_score: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class AnnotationSettings:
+    """The format of texts in which mentions and names are marked, and the calibration of names'
+    probabilities.
+
+    marker (Optional[str]): What stands before the text: a token, if the tokenizer has it, else
+        plain text; None for nothing, as in the published checkpoints.
+    open_mention, close_mention, open_name, close_name (str): What marks a mention and its name.
+        Each is one token: one that no text contains, or a bracket in plain text, as in the
+        published checkpoints. In the latter case the brackets of a text are read as parentheses.
+    window_tokens (int): The longest text in the training data, in tokens; 0 for half of the longest
+        one that the model can read.
+    temperature (float): As in `GenreSettings`.
+    nil_score (Optional[float]): As in `GenreSettings`.
+    """
+
+    marker: Optional[str] = None
+    open_mention: str = " {"
+    close_mention: str = " }"
+    open_name: str = " ["
+    close_name: str = " ]"
+    window_tokens: int = 0
+    temperature: float = 1.0
+    nil_score: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -20,22 +70,32 @@ class GenreSettings:
         plain text, as in the published GENRE checkpoints.
     end_delimiter (str): The text after a mention, likewise.
     name_bos (bool): Whether a name begins with the tokenizer's start token.
+    name_space (bool): Whether there is a space before a name, as in the published checkpoints that
+        annotate texts; it matters for byte-level tokenizers.
     context_tokens (int): The context on each side of a mention in the training data, in tokens.
-    opening_tokens (int): How many of the document's first tokens stand before the context, if it
-        does not contain them; 0 for none, as in the published checkpoints.
-    temperature (float): The divisor of scores in the softmax that makes them probabilities. It is
-        fitted so that the first candidate's probability is how often it is right.
+    opening_tokens (int): How many of the document's first tokens precede the context, if it does
+        not contain them; 0 for none, as in the published checkpoints.
+    temperature (float): The divisor of the scores in the softmax over candidates. It is fitted so
+        that the first candidate's probability is its expected accuracy (temperature scaling).
     nil_score (Optional[float]): The score of the answer "none of these names" in that softmax; None
         for no such answer, as in the published checkpoints.
+    tasks (Optional[Tasks]): The tasks that the model was trained for, of `TASKS`; None if that is
+        not known, as for the published checkpoints.
+    retrieval (RetrievalSettings): The settings of document retrieval.
+    annotation (AnnotationSettings): The settings of end-to-end linking.
     """
 
     start_delimiter: str = "[START_ENT]"
     end_delimiter: str = "[END_ENT]"
     name_bos: bool = True
+    name_space: bool = False
     context_tokens: int = 128
     opening_tokens: int = 0
     temperature: float = 1.0
     nil_score: Optional[float] = None
+    tasks: Optional[Tasks] = None
+    retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
+    annotation: AnnotationSettings = field(default_factory=AnnotationSettings)
 
     @classmethod
     def from_config(cls, config: Any) -> "GenreSettings":
@@ -49,31 +109,55 @@ class GenreSettings:
         if not isinstance(block, (dict, type(None))):
             raise ValueError(Errors.M005.format(key="genre", value=block, allowed="a table"))
         values = {**PUBLISHED.get(config.model_type, {}), **(block or {})}
-        types = {f.name: f.type for f in fields(cls)}
-        for key, value in values.items():
-            allowed = _allowed(types.get(key), value)
-            if allowed is not None:
-                raise ValueError(Errors.M005.format(key=key, value=value, allowed=allowed))
-        return cls(**values)
+        if isinstance(values.get("tasks"), list):
+            values["tasks"] = tuple(values["tasks"])
+        for key, kind in BLOCKS.items():
+            if isinstance(values.get(key), dict):
+                values[key] = _read(kind, values[key], f"{key}.")
+        return _read(cls, values)
+
+
+# The settings of a task have a table of their own in the config.
+BLOCKS: Dict[str, Any] = {"retrieval": RetrievalSettings, "annotation": AnnotationSettings}
+SettingsT = TypeVar("SettingsT", GenreSettings, RetrievalSettings, AnnotationSettings)
+
+
+def _read(kind: Type[SettingsT], values: Mapping[str, Any], where: str = "") -> SettingsT:
+    """Make settings from a table of the config.
+
+    where (str): What precedes the keys in messages.
+    RAISES (ValueError): If a setting is unknown or has a wrong value.
+    """
+    types = {f.name: f.type for f in fields(kind)}
+    for key, value in values.items():
+        allowed = _allowed(types.get(key), value)
+        if key not in types:
+            allowed = f"left out: the settings are {', '.join(types)}"
+        if allowed is not None:
+            raise ValueError(Errors.M005.format(key=where + key, value=value, allowed=allowed))
+    return kind(**values)
 
 
 def _allowed(kind: Any, value: Any) -> Optional[str]:
-    """What a value of this type must be; None if the value is valid.
-
-    kind (Any): The type of the setting; None if there is no such setting.
-    """
+    """What a value of this type must be; None if the value is valid."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    is_text = isinstance(value, str) and bool(value.strip())
     if kind is str:
-        return None if isinstance(value, str) and value.strip() else "a text that is not blank"
+        return None if is_text else "a string that is not blank"
+    if kind == Optional[str]:
+        return None if is_text or value is None else "null, or a string that is not blank"
     if kind is bool:
         return None if isinstance(value, bool) else "true or false"
     if kind is int:
         good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        return None if good else "a whole number, 0 or more"
+        return None if good else "an integer, 0 or more"
     if kind is float:
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-        return None if good else "a number above 0"
+        return None if is_number and value > 0 else "a number above 0"
     if kind == Optional[float]:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         good = value is None or (is_number and math.isfinite(value))
         return None if good else "null, or a finite number"
-    return f"left out: the settings are {', '.join(f.name for f in fields(GenreSettings))}"
+    if kind == Optional[Tasks]:
+        is_list = isinstance(value, tuple) and all(task in TASKS for task in value)
+        good = value is None or is_list
+        return None if good else f"null, or a list of {', '.join(TASKS)}"
+    return None if isinstance(value, (RetrievalSettings, AnnotationSettings)) else "a table"

@@ -1,5 +1,6 @@
 """Building a title set from source files."""
 
+import re
 import warnings
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -9,7 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..errors import Errors
 from ..titles import TitleSet
-from ..titles.redirects import LEADS_TO_ITSELF, resolve_redirects
+from ..titles.redirects import REDIRECTS_TO_ITSELF, resolve_redirects
 from ..titles.unusual_names import describe_unusual_names
 from ..tokenization import NameTokenizer
 from .columns import GivenColumns
@@ -23,6 +24,9 @@ from .sql_tables import read_page_props_table, read_page_table, read_redirect_ta
 from .tables import read_table
 
 LIST_PREFIXES = ("List of ", "Lists of ", "Index of ", "Outline of ")
+MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+# Titles of years and days: "1984", "44 BC", "July 4", "2008 in film". Decades and months stay.
+DATE = re.compile(rf"(?:AD )?\d{{1,4}}(?: BCE?)?(?: in .+)?|(?:{MONTHS}) \d{{1,4}}(?:, \d{{4}})?")
 LISTS: Dict[str, Callable[[SourceFile, SourceData], None]] = {
     "lines": read_lines,
     "tsv": read_table,
@@ -53,6 +57,7 @@ class Options:
         page of that title, for a dump of a part of a wiki.
     exclude_disambiguation (bool): Whether to exclude disambiguation pages.
     exclude_lists (bool): Whether to exclude Wikipedia's "List of ..." pages and the like.
+    exclude_dates (bool): Whether to exclude English Wikipedia's pages of years and days.
     exclude_without_id (bool): Whether to exclude a wiki's titles that have no id.
     most_read (Optional[int]): The number of a wiki's titles to keep, those that are read most by
         the files of pageviews. None for all.
@@ -68,6 +73,7 @@ class Options:
     linked: bool = False
     exclude_disambiguation: bool = False
     exclude_lists: bool = False
+    exclude_dates: bool = False
     exclude_without_id: bool = False
     most_read: Optional[int] = None
     pageviews_of: Optional[str] = None
@@ -204,12 +210,12 @@ def select_names(data: SourceData, options: Options) -> Tuple[List[str], Dict[st
             else:
                 data.dropped[reason] += 1
     wiki_redirects = {r: t for r, t in data.redirects.items() if r not in names}
-    # A redirect of a wiki may lead to a title that is a redirect of the user's own list.
+    # The target of a wiki's redirect may be a redirect of the user's own list.
     redirects, unresolved = resolve_redirects({**wiki_redirects, **data.listed_redirects}, names)
     for redirect, reason in unresolved.items():
         if redirect in data.listed_redirects:
             continue
-        kind = "in a circle" if reason == LEADS_TO_ITSELF else "to no name of the set"
+        kind = "in a circle" if reason == REDIRECTS_TO_ITSELF else "to no name of the set"
         data.dropped[f"redirects {kind}"] += 1
     for counts in (data.counts, data.views):
         for redirect, name in redirects.items():
@@ -233,6 +239,8 @@ def _exclusion_reason(title: str, data: SourceData, options: Options) -> Optiona
         return "disambiguation pages"
     if options.exclude_lists and (title.startswith(LIST_PREFIXES) or FOREIGN_LIST.match(title)):
         return "lists"
+    if options.exclude_dates and DATE.fullmatch(title):
+        return "dates"
     if options.exclude_without_id and title not in data.ids:
         return "titles without an id"
     return None
@@ -247,6 +255,6 @@ def _counts(
         "with an id": sum(name in ids for name in names),
         "with a description": sum(name in data.descriptions for name in names),
         "redirects": len(redirects),
-        "links": sum(data.aliases.values()),
+        "aliases": len(data.aliases),
         "disambiguation pages": len(data.disambiguations),
     }

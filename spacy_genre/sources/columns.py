@@ -48,11 +48,11 @@ DETECTED = GivenColumns()
 
 
 class UnclearColumns(ValueError):
-    """The columns of a table can't be told. The message is the reason."""
+    """The columns of a table can't be identified. The message is the reason."""
 
 
 def normalize_column(column: str) -> str:
-    """The form of a column's name in which it is compared."""
+    """The normal form of a column's name, for comparisons."""
     return re.sub(r"[ \-]+", "_", column.strip().lstrip("?").casefold())
 
 
@@ -61,8 +61,8 @@ def assign_columns(header: Sequence[str], given: GivenColumns = DETECTED) -> Dic
 
     header (Sequence[str]): The columns of a table.
     given (GivenColumns): The columns that the user names.
-    RETURNS (Dict[str, int]): The index of each known column, by the names in `COLUMNS`. Without a
-        "name", none of the columns is known as one.
+    RETURNS (Dict[str, int]): The index of each known column, by the names in `COLUMNS`. It has no
+        "name" if no column is known as the name.
     RAISES (UnclearColumns): If a given column is missing, or if several may be the same one.
     """
     keys = [normalize_column(column) for column in header]

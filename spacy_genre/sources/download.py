@@ -1,4 +1,4 @@
-"""From a language of Wikipedia to a title set: download of the files, and the build."""
+"""Downloading the files of a Wikipedia and building a title set from them."""
 
 import re
 import shutil
@@ -44,10 +44,10 @@ def download_title_set(
     progress: bool = False,
     report: Callable[[str], None] = lambda message: None,
 ) -> Tuple[TitleSet, Path]:
-    """Download what a title set of a Wikipedia needs, and build the set, in the data folder.
+    """Download the files for a title set of a Wikipedia, and build the set, in the data folder.
 
-    If it was interrupted, the next call goes on with the same dump. The files of the dump are in
-    `downloads/WIKI-DATE`, and removed in the end.
+    If it is interrupted, the next call resumes the download of the same dump. The files of the dump
+    are in `downloads/WIKI-DATE`, and removed at the end.
 
     language (str): The language as in the address of the Wikipedia, such as "en".
     tokenizer (NameTokenizer): The tokenizer of the model that shall generate the names.

@@ -21,7 +21,7 @@ MIRROR = "https://dumps.wikimedia.org"
 # The jobs of the tables page, redirect and page_props, and of the articles.
 TABLES = ("pagetable", "redirecttable", "pagepropstable")
 ARTICLES = "articlesdump"
-# At most so many dumps are looked at for a complete one.
+# The maximum number of dumps that are checked for a complete one.
 N_DUMPS = 6
 LANGUAGE = re.compile(r"[a-z]{2,}(?:[-_][a-z0-9]+)*")
 DATE = re.compile(r"\d{8}")
@@ -80,7 +80,7 @@ def find_dump(
     date (Optional[str]): The date of the dump, YYYYMMDD. None for the newest one.
     RETURNS (Dump): The dump.
     RAISES (FileNotFoundError): If the mirror has no such Wikipedia, or no dump of this date.
-    RAISES (ValueError): If no dump has all files, or if the mirror is none.
+    RAISES (ValueError): If no dump has all files, or if the URL is not that of a mirror.
     RAISES (ConnectionError): If the mirror can't be read.
     """
     wiki = wiki_of(language)
@@ -171,7 +171,7 @@ def _read_dump(
 
 
 def _remote_file(folder: str, name: str, prefix: str, entry: Dict[str, Any]) -> RemoteFile:
-    # A name from the network must not lead to another folder.
+    # A file name from the network must not be a path to another folder.
     if not re.fullmatch(re.escape(prefix) + r"[\w.-]+", name, re.ASCII):
         raise IncompleteDump(f"{name!r} is not the name of a file of this dump")
     size = entry.get("size")

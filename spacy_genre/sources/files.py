@@ -20,6 +20,29 @@ SPREADSHEETS = {
     ".xlsm": "an Excel workbook",
     ".ods": "an OpenDocument spreadsheet",
 }
+# Other files that are given by mistake, by their first bytes.
+NO_TEXT = {
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"%PDF-": "a PDF document",
+}
+
+
+class ForeignFileError(ValueError):
+    """A file is of a kind that is never read, such as an image.
+
+    path (Path): The file.
+    kind (str): What it is.
+    remedy (str): How its names can be read all the same; "" if they can't.
+    """
+
+    def __init__(self, path: Path, kind: str, remedy: str = "") -> None:
+        super().__init__(path, kind, remedy)
+        self.path, self.kind, self.remedy = path, kind, remedy
+
+    def __str__(self) -> str:
+        reason = f"it is {self.kind}; {self.remedy}" if self.remedy else f"it is {self.kind}"
+        return Errors.F004.format(path=self.path, reason=reason)
 
 
 class SourceFile:
@@ -71,12 +94,13 @@ def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
     path (Path): The file.
     progress (bool): Whether to show a progress bar.
     YIELDS (SourceFile): The file.
-    RAISES (OSError, ValueError): If it can't be read, or if it is truncated or damaged.
+    RAISES (OSError, ValueError): If it can't be read, or if it is truncated or damaged;
+        `ForeignFileError` if it is a spreadsheet, an image or the like.
     """
     if not path.exists():
         raise FileNotFoundError(Errors.F001.format(path=path))
     if not path.is_file():  # a pipe can be read only once
-        raise ValueError(Errors.F004.format(path=path, reason="it is not a regular file"))
+        raise ForeignFileError(path, "not a regular file")
     size = path.stat().st_size
     bar = tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=not progress)
     with path.open("rb") as file, bar:
@@ -97,7 +121,7 @@ def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
 
 
 def _check_no_document(path: Path, magic: bytes) -> None:
-    """RAISES (ValueError): If a file is a spreadsheet or another kind of document."""
+    """RAISES (ValueError): If a file is a spreadsheet, an image or another kind of document."""
     suffix = path.suffix.lower()
     kind = None
     if magic.startswith(b"PK\x03\x04") and (suffix in SPREADSHEETS or _is_spreadsheet(path)):
@@ -107,8 +131,10 @@ def _check_no_document(path: Path, magic: bytes) -> None:
     elif magic.startswith(b"PAR1"):
         kind = "a Parquet file"
     if kind:
-        reason = f"it is {kind}; save it as CSV in UTF-8"
-        raise ValueError(Errors.F004.format(path=path, reason=reason))
+        raise ForeignFileError(path, kind, "save it as CSV in UTF-8")
+    for start, what in NO_TEXT.items():
+        if magic.startswith(start):
+            raise ForeignFileError(path, what)
 
 
 def _is_spreadsheet(path: Path) -> bool:
@@ -133,6 +159,6 @@ def _decompressed(path: Path, raw: _HashingReader, magic: bytes) -> BinaryIO:
         (b"PK\x03\x04", "zip"),
     ):
         if magic.startswith(start):
-            reason = f"it is compressed with {kind}; decompress it, or get it as .gz or .bz2"
-            raise ValueError(Errors.F004.format(path=path, reason=reason))
+            remedy = "decompress it, or get it as .gz or .bz2"
+            raise ForeignFileError(path, f"compressed with {kind}", remedy)
     return buffered

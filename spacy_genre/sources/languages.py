@@ -34,7 +34,7 @@ EARLIER_CODES = {
 }
 # Names of a fallback language that are shorter are abbreviations of one wiki ("T", "BD").
 MIN_FALLBACK_NAME = 4
-# A language is known by so many names of namespaces.
+# The number of names of namespaces by which a language is identified.
 MIN_LOCAL_NAMES = 4
 # Variants of a text in a wiki that converts between scripts: -{zh-hans:计算机; zh-hant:電腦}-.
 VARIANTS = re.compile(r"-\{(?!\{)([^{}]*)\}-")
@@ -186,7 +186,7 @@ def language_by_namespaces(names: Mapping[int, str]) -> WikiLanguage:
     """The language with the most of a wiki's names of namespaces, for a wiki with no known address.
 
     names (Mapping[int, str]): Number -> name of the wiki's namespaces.
-    RETURNS (WikiLanguage): The language; an unknown one if it is not clear.
+    RETURNS (WikiLanguage): The language; an unknown one if it is ambiguous.
     """
     local = {(name, id_) for id_, name in names.items() if name not in CANONICAL_NAMESPACES}
     n_found = {

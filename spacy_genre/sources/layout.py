@@ -15,7 +15,7 @@ from .columns import (
     unknown_columns,
 )
 
-# The number of bytes at the start of a file that are looked at.
+# The number of bytes at the start of a file from which the layout is detected.
 N_START_BYTES = 1 << 16
 DELIMITERS = "\t,;|"
 # Excel writes and reads this line to declare the delimiter.
@@ -52,13 +52,13 @@ def find_layout(lines: Sequence[str], given: GivenColumns = DETECTED) -> Optiona
 
     - the first one is a header with a column that is known as the name; or
     - the first one has a tab; or
-    - they have equally many cells. A comma before a space, or between digits, separates no cells
-      here.
+    - they have the same number of cells. A comma before a space, or between digits, is not a
+      delimiter here.
 
     lines (Sequence[str]): The first lines of a file, without blank ones.
     given (GivenColumns): The columns that the user names.
     RETURNS (Optional[Layout]): The layout, None for a plain list with one name per line.
-    RAISES (UnclearColumns): If the lines are a table, but its columns can't be told.
+    RAISES (UnclearColumns): If the lines are a table, but its columns can't be identified.
     """
     declared = DECLARATION.fullmatch(lines[0].strip()) if lines else None
     n_before = 1 if declared else 0
@@ -137,7 +137,7 @@ def _has_name(header: List[str]) -> bool:
 
 
 def _is_table(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether lines have equally many cells, and more than one."""
+    """Whether all lines have the same number of cells, and more than one."""
     try:
         rows = [row for row in csv.reader(_with_ends(lines), delimiter=delimiter) if row]
     except csv.Error:
@@ -150,7 +150,7 @@ def _is_table(lines: Sequence[str], delimiter: str) -> bool:
 
 
 def _width(cells: List[str], delimiter: str) -> int:
-    """The number of cells, not counting those that follow a delimiter that may be of a text."""
+    """The number of cells. Delimiters that may belong to a name don't count."""
     width = 1
     for before, after in pairwise(cells):
         is_text = after.startswith(" ")

@@ -105,7 +105,7 @@ def problem_of(row: Row) -> Optional[str]:
     """Validate a single row. RETURNS (Optional[str]): The problem, or None if the row is valid."""
     name = row.get("name")
     if not isinstance(name, str) or not name.strip():
-        return f"the name is {name!r}; it must be a text"
+        return f"the name is {name!r}; it must be a string"
     if CONTROL.search(name.strip()):
         return f"the name {name!r} has a control character (a tab, say, or the end of a line)"
     # Unknown keys are ignored, unless they look like a misspelled known key.
@@ -114,11 +114,11 @@ def problem_of(row: Row) -> Optional[str]:
             return f"{name!r} has the key {key!r}; the keys are {', '.join(COLUMNS)}"
     for key in ("id", "description"):
         if not isinstance(row.get(key) or "", str):
-            return f"the {key} of {name!r} is {row[key]!r}; it must be a text"
+            return f"the {key} of {name!r} is {row[key]!r}; it must be a string"
     for key in ("aliases", "redirects"):
         texts = row.get(key) or []
         if not isinstance(texts, list) or not all(isinstance(t, str) and t.strip() for t in texts):
-            return f"the {key} of {name!r} are {texts!r}; they must be a list of texts"
+            return f"the {key} of {name!r} are {texts!r}; they must be a list of strings"
     count = row.get("count") or 0
     if isinstance(count, bool) or not isinstance(count, (int, float)) or not count >= 0:
         return f"the count of {name!r} is {count!r}; it must be a number, 0 or more"
@@ -151,7 +151,7 @@ def _add_row(row: Row, data: SourceData) -> Optional[str]:
             continue
         target = data.listed_redirects.setdefault(redirect, name)
         if target != name:
-            return f"the redirect {redirect!r} leads to {name!r} here, and to {target!r} before"
+            return f"the redirect {redirect!r} has the target {name!r} here, {target!r} before"
     for alias in map(normal_form, map(str.strip, row.get("aliases") or ())):
         data.aliases[alias, name] += 1
     if row.get("description"):

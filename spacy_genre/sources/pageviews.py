@@ -57,8 +57,8 @@ def keep_most_read(
 ) -> Tuple[List[str], Dict[str, str]]:
     """Keep the titles that are read most, and the names of the user's own lists.
 
-    Titles with equally many views are ranked by the number of their redirects, then by their order
-    in the files.
+    Titles with the same number of views are ranked by the number of their redirects, then by their
+    order in the files.
 
     names (Sequence[str]): All names.
     redirects (Mapping[str, str]): Redirect -> name or, in the user's own lists, other redirect.

@@ -120,8 +120,8 @@ class _TextBuilder:
             self.links.append(TextLink(start - prefix, self.length + trail, title))
 
     def _is_hidden(self, link: Any, reason: str) -> bool:
-        """Whether a link that leads to no article has no text in the article: [[Category:X|y]],
-        files, and the same article in another language. [[:Category:X]] and [[wikt:x|x]] have."""
+        """Whether a link (not to an article) adds no text to the article: [[Category:X|y]], files,
+        and the same article in another language, unlike [[:Category:X]] and [[wikt:x|x]]."""
         prefix, colon, _ = str(link.title).strip().partition(":")
         if not prefix or not colon:
             return False

@@ -31,7 +31,7 @@ def read_table(source: SourceFile, data: SourceData, given: GivenColumns = DETEC
     """Read a table. Its delimiter and its columns are detected; see `find_layout`.
 
     given (GivenColumns): The columns that the user names.
-    RAISES (ValueError): If its columns can't be told, or if a row is not valid.
+    RAISES (ValueError): If its columns can't be identified, or if a row is not valid.
     """
     texts = read_texts(source)
     start, size = [], 0
@@ -59,7 +59,7 @@ def read_table(source: SourceFile, data: SourceData, given: GivenColumns = DETEC
 
 
 def unclear_table(source: SourceFile, lines: List[str], reason: UnclearColumns) -> ValueError:
-    """The error for a table whose columns can't be told."""
+    """The error for a table whose columns can't be identified."""
     rows = "\n".join(f"  {line.strip()[:100]}" for line in lines[:3])
     return ValueError(Errors.F016.format(path=source.path, reason=reason, rows=rows))
 

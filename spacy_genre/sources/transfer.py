@@ -1,7 +1,7 @@
-"""Downloads over HTTP that continue where they were interrupted.
+"""Resumable downloads over HTTP.
 
-The package requests repeats requests. What it lacks is here: a partial file that a later call
-continues if the server still has the same file, and the verification of the whole file.
+The package requests retries requests. This module adds a partial file, which a later call resumes
+if the server still has the same file, and the verification of the whole file.
 """
 
 import errno
@@ -25,7 +25,7 @@ from ..errors import Errors
 from .files import BLOCK, open_source
 
 # The number of retries without progress, and the seconds before the second one. The time doubles
-# each time, or is what the server says in Retry-After.
+# with each retry, unless the server sends Retry-After.
 N_RETRIES = 4
 BACKOFF = 1.0
 TIMEOUT = (20, 60)  # seconds to connect, and between two blocks of data
@@ -73,9 +73,9 @@ def request(session: requests.Session, url: str, method: str = "GET", **more: An
     url (str): The address.
     method (str): "GET" or "HEAD".
     more (Any): Other arguments of `session.request`.
-    RETURNS (requests.Response): The answer, a success or 416 (the range can't be satisfied).
+    RETURNS (requests.Response): The response: a success, or 416 (range not satisfiable).
     RAISES (FileNotFoundError): If the server has no such file.
-    RAISES (ConnectionError): If there is no answer, or another error.
+    RAISES (ConnectionError): If there is no response, or another error.
     """
     try:
         response = session.request(method, url, timeout=TIMEOUT, **more)
@@ -198,12 +198,12 @@ class _PartialFile:
         if url == self.file.url and validator:
             return {**headers, "If-Range": validator}
         if self.file.checksum is not None and self.n_missing:
-            return headers  # perhaps from another mirror; the checksum tells
+            return headers  # perhaps from another mirror; the checksum is verified
         self.delete()
         return {}
 
     def remember(self, response: requests.Response) -> None:
-        """Store what tells the version of the remote file, before the first bytes are written."""
+        """Store the version of the remote file, before the first bytes are written."""
         entity_tag = response.headers.get("ETag", "")
         # A weak tag does not say that the bytes are equal.
         is_strong = entity_tag.startswith('"')
@@ -276,8 +276,8 @@ def _receive_once(session: requests.Session, part: _PartialFile, bar: Any) -> bo
 
 
 def _range_of(response: requests.Response) -> Tuple[int, Optional[int]]:
-    """The first byte of the file that an answer has, and the size of the whole file, if they are
-    known. The first byte is -1 if the answer is none."""
+    """The offset of a response's first byte, and the size of the whole file, if they are known.
+    The offset is -1 if the response has no part of the file."""
     if response.status_code == 206:
         span, _, size = response.headers.get("Content-Range", "").partition("/")
         start = span.removeprefix("bytes").strip().partition("-")[0]

@@ -180,7 +180,7 @@ def _pages(dump: Any, wiki: Wiki, data: SourceData) -> Iterator[Tuple[str, str]]
 
 
 def _redirect_target(redirect: str, wiki: Wiki) -> str:
-    """The title to which a redirect leads, or "" if it is not an article."""
+    """The title of a redirect's target, or "" if it is not an article."""
     try:
         return wiki.article_title(redirect)
     except NotAnArticle:

@@ -1,9 +1,11 @@
 """What all tasks share: how docs become inputs, the search, how its results become annotations."""
 
+import warnings
 from array import array
 from itertools import chain, islice
 from typing import (
     Any,
+    ClassVar,
     Dict,
     Hashable,
     Iterable,
@@ -20,7 +22,7 @@ from spacy.tokens import Doc, Span
 
 from ..decoding import Constraint, Hypothesis, TrieConstraint, constrained_search, search_candidates
 from ..decoding.devices import torch_dtype
-from ..errors import Errors
+from ..errors import Errors, Warnings
 from ..titles.subset import NameSubset, SearchableNames
 from ..titles.view import TitleView
 from .serializable import SerializableComponent
@@ -49,7 +51,12 @@ class GenreComponent(SerializableComponent):
     2. which constraint the search obeys: `get_names` and `make_constraint`;
     3. how hypotheses become annotations: `decode` and `set_annotations`;
     4. how gold annotations become training pairs: `TrainableGenreComponent.get_targets`.
+
+    task (str): What a model must be trained for, of `GenreSettings.tasks`; "" for any model.
     """
+
+    task: ClassVar[str] = ""
+    _warned_of: Any = None
 
     # The task
 
@@ -76,11 +83,12 @@ class GenreComponent(SerializableComponent):
         end = self.shim.transformer.config.eos_token_id
         return TrieConstraint(view.trie, len(inputs), end)
 
-    def decode(self, doc: Doc, results: Sequence[SearchResult]) -> Any:
+    def decode(self, doc: Doc, results: Sequence[Any]) -> Any:
         """The annotations of a Doc.
 
         doc (Doc): The Doc. It is not changed.
-        results (Sequence[SearchResult]): The result for each of its spans.
+        results (Sequence[Any]): What `search` gave for each of its spans; by default,
+            `SearchResult`.
         """
         raise NotImplementedError
 
@@ -125,17 +133,41 @@ class GenreComponent(SerializableComponent):
         if not spans:
             return [self.decode(doc, []) for doc in docs]
         view = self.get_view()
+        self._check_task()
         try:
-            inputs = self.encode(spans)
-            names = self.get_names(spans, view)
-            hypotheses = self.search_names(inputs, names, view)
-            results = map(SearchResult, spans, names, hypotheses)
+            results = iter(self.search(spans, self.encode(spans), view))
             return [
                 self.decode(doc, list(islice(results, len(spans_of_doc))))
                 for doc, spans_of_doc in zip(docs, spans_of_docs, strict=True)
             ]
         finally:
             view.base.check_file()  # rather an error than annotations from two files
+
+    def _check_task(self) -> None:
+        """Warn, once for each model, if it was not trained for the task."""
+        shim = self.shim
+        tasks = shim.settings.tasks
+        if not self.task or tasks is None or self.task in tasks:
+            return
+        if self._warned_of is not shim.transformer:
+            self._warned_of = shim.transformer
+            found = ", ".join(tasks) or "no task"
+            message = Warnings.W022.format(component=self.name, task=self.task, found=found)
+            warnings.warn(message, stacklevel=3)
+
+    def search(
+        self, spans: Sequence[Span], inputs: Sequence[Optional[List[int]]], view: TitleView
+    ) -> Sequence[Any]:
+        """Search for N spans.
+
+        spans (Sequence[Span]): [N].
+        inputs (Sequence[Optional[List[int]]]): [N], what `encode` gave for them.
+        view (TitleView): The title set.
+        RETURNS (Sequence[Any]): [N], what `decode` gets; by default, `SearchResult`.
+        """
+        names = self.get_names(spans, view)
+        hypotheses = self.search_names(inputs, names, view)
+        return [*map(SearchResult, spans, names, hypotheses)]
 
     def search_names(
         self,
@@ -161,14 +193,7 @@ class GenreComponent(SerializableComponent):
         self, inputs: Sequence[Tuple[List[int], SearchableNames]], view: TitleView
     ) -> List[List[Hypothesis]]:
         """Search all names for some inputs, and only candidates for others."""
-        module, settings = self.shim.transformer.eval(), self.settings
-        options: Dict[str, Any] = {
-            "num_beams": settings.num_beams,
-            "length_penalty": settings.length_penalty,
-            "early_stopping": settings.early_stopping,
-            "batch_tokens": settings.batch_tokens,
-            "dtype": torch_dtype(settings.dtype, self.shim.device),
-        }
+        module, options = self.shim.transformer.eval(), self.search_options()
         of_all = [ids for ids, names in inputs if names is view]
         subsets = [(ids, names) for ids, names in inputs if isinstance(names, NameSubset)]
         from_all: Iterator[List[Hypothesis]] = iter(())
@@ -180,6 +205,17 @@ class GenreComponent(SerializableComponent):
             of_subsets, tries = [ids for ids, _ in subsets], [names.trie for _, names in subsets]
             from_subsets = iter(search_candidates(module, of_subsets, tries, **options))
         return [next(from_all if names is view else from_subsets) for _, names in inputs]
+
+    def search_options(self) -> Dict[str, Any]:
+        """The options of `constrained_search`, from the settings."""
+        settings = self.settings
+        return {
+            "num_beams": settings.num_beams,
+            "length_penalty": settings.length_penalty,
+            "early_stopping": settings.early_stopping,
+            "batch_tokens": settings.batch_tokens,
+            "dtype": torch_dtype(settings.dtype, self.shim.device),
+        }
 
     def get_view(self) -> TitleView:
         """The title set as it is now.

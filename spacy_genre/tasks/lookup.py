@@ -17,8 +17,8 @@ def find_component(nlp: Language, kind: Any) -> Tuple[str, Any]:
     """
     for name, component in nlp.pipeline:
         # Python 3.11 asks for the attributes of a Protocol, and some load the model: a subclass of
-        # the Protocol is told by its bases.
+        # the Protocol is recognized by its bases.
         if kind in type(component).__mro__ or isinstance(component, kind):
             return name, component
     path, names = nlp.path or nlp.meta["name"], ", ".join(nlp.pipe_names) or "none"
-    raise ValueError(Errors.D014.format(path=path, kind=kind.__name__, names=names))
+    raise ValueError(Errors.D014.format(path=path, names=names))

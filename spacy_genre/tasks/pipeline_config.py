@@ -13,9 +13,9 @@ PACKAGE = __name__.partition(".")[0]
 
 
 def clean_pipeline_config(folder: Path) -> None:
-    """Remove from the config.cfg of a saved pipeline what its components of this package do not
-    need any more: the title set's path and the model's folder, since the saved pipeline brings both
-    with it, and the settings of earlier versions.
+    """Remove from the config.cfg of a saved pipeline what components of this package no longer
+    need: the title set's path and the model's folder, since the saved pipeline contains both, and
+    settings of earlier versions.
 
     `nlp.to_disk` writes the config before the components, so each component calls this. It cleans
     all components in the config, since a component does not know its name there: spaCy renames one
@@ -59,6 +59,8 @@ def _clean(block: Dict[str, Any]) -> None:
         is_variable = "$" in model["name"]
         model["name"] = None if is_variable or is_folder(model["name"]) else model["name"]
     for old, new in DEPRECATED_SETTINGS.items():
-        value = block.pop(old, None)
+        if old not in block:  # the component never had it
+            continue
+        value = block.pop(old)
         if new is not None and block.get(new) is None:
             block[new] = value

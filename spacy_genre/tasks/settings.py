@@ -1,5 +1,6 @@
-"""Settings of the components. Defaults, limits and descriptions stand here and in the subclass of
-each component, and nowhere else: factories, default configs, messages and docs are generated."""
+"""Settings of the components. Defaults, limits and descriptions are defined here and in the
+subclass of each component only: factories, default configs, messages and docs are generated from
+them."""
 
 import inspect
 import json
@@ -61,7 +62,7 @@ class SearchSettings(BaseModel):
     batch_tokens: int = Field(
         4096,
         ge=1,
-        description="Most input tokens in a batch of the model, padding included.",
+        description="Maximum number of input tokens in a batch of the model, padding included.",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
@@ -149,7 +150,7 @@ def _message(
 
 
 def allowed_values(field: FieldInfo) -> str:
-    """The values that a setting may have, in words: "a whole number from 1 to 1000"."""
+    """The values that a setting may have, in words: "an integer from 1 to 1000"."""
     types = _alternatives(field.annotation)
     words = [text for type_ in types for text in _in_words(type_, field.metadata)]
     *first, last = words
@@ -172,11 +173,11 @@ def _in_words(type_: Any, limits: Sequence[Any]) -> List[str]:
     if type_ in (int, float):
         low = next((limit.ge for limit in limits if hasattr(limit, "ge")), None)
         high = next((limit.le for limit in limits if hasattr(limit, "le")), None)
-        number = "a whole number" if type_ is int else "a number"
+        number = "an integer" if type_ is int else "a number"
         return [f"{number}, {low} or more" if high is None else f"{number} from {low} to {high}"]
     if type_ is str:
-        return ["a text"]
-    return ["a list of texts" if get_origin(type_) is list else "a function"]
+        return ["a string"]
+    return ["a list of strings" if get_origin(type_) is list else "a function"]
 
 
 # Signature and default config of a factory

@@ -45,6 +45,9 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
 
     NIL = NIL  # the kb_id of an entity that is not linked, as in spaCy's EntityLinker
 
+    training: TrainingSettings = TrainingSettings()
+    n_pairs: int = 0  # since `initialize`
+
     def __init__(
         self,
         vocab: Vocab,
@@ -97,26 +100,27 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         nlp: Optional[Language] = None,
         titles: Optional[Union[TitleSet, Callable[[], TitleSet]]] = None,
     ) -> None:
-        """Load the model and the title set.
+        """Load the model and the title set. From now on, the model counts as trained for the task.
 
         get_examples (Callable[[], Iterable[Example]]): Gives a sample of gold examples.
         nlp (Optional[Language]): The pipeline.
         titles (Optional[Union[TitleSet, Callable[[], TitleSet]]]): The title set to use from now
             on. In a config: `[initialize.components.genre_linker.titles]`.
-        RAISES (ValueError): If the first examples have gold ids, and none of these leads to a name
-            of the title set.
+        RAISES (ValueError): If the first examples have gold ids, and none of these is in the title
+            set.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         if titles is not None:
             self.titles = titles() if callable(titles) else titles
         self.get_view()
+        self.shim.add_task(self.task)
         self._trainer = None
         self._reset_pair_counts()
         self._check_gold_names(list(islice(get_examples(), N_INITIALIZE)))
 
     def _check_gold_names(self, examples: Sequence[Example]) -> None:
-        """Check that a sample of examples has something to learn. If it has entities and none is
-        linked, there is only a warning: the pipeline may have other components to train."""
+        """Check that a sample of examples has training pairs. If no entity is linked, there is only
+        a warning: the pipeline may have other components to train."""
         ids = [kb_id for eg in examples for kb_id in self.get_gold_ids(eg) if kb_id != self.NIL]
         n_ents = sum(len(eg.reference.ents) for eg in examples)
         if n_ents and not any(kb_id for eg in examples for kb_id in self.get_gold_ids(eg)):
@@ -133,9 +137,8 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         return "id" if self.uses_ids else "title"
 
     def _reset_pair_counts(self) -> None:
-        # Pairs since `initialize`, and examples since the last one with a pair.
         self.n_pairs = 0
-        self._n_without_pairs = 0
+        self._n_without_pairs = 0  # examples since the last one with a pair
 
     def _count_pairs(self, n_pairs: int, n_examples: int) -> None:
         """RAISES (ValueError): If too many examples in a row had no training pair."""
@@ -199,8 +202,8 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
 
         examples (Iterable[Example]): The examples.
         RETURNS (List[Pair]): The pairs whose span the model can read.
-        RAISES (ValueError): If a gold id leads to no name, and `missing = "fail"` in the training
-            settings.
+        RAISES (ValueError): If a gold id is not in the title set, and `missing = "fail"` in the
+            training settings.
         """
         targets = [target for eg in examples for target in self.get_targets(eg)]
         inputs = self.encode([span for span, _ in targets])
@@ -212,7 +215,7 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         ]
 
     def pair_settings(self) -> Dict[str, Any]:
-        """What pairs depend on, beside the examples, by name and as JSON values."""
+        """Everything that the pairs depend on, except for the examples: JSON values by name."""
         shim, titles = self.shim, self.titles
         model = ("start_delimiter", "end_delimiter", "name_bos", "context_tokens", "opening_tokens")
         return {
@@ -266,7 +269,7 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
 
     def as_written(self, kb_id: str) -> str:
         """The kb_id that this component writes for a gold title or id: the title for a redirect,
-        the id for a title. Itself, if it leads to no name."""
+        the id for a title. Itself, if it is not in the title set."""
         if not kb_id or kb_id == self.NIL:
             return kb_id
         name = self._find_name(kb_id)
@@ -286,7 +289,7 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
 
     def examples_to_score(self, examples: Iterable[Example]) -> List[Example]:
         """Copies of examples in which gold kb_ids are what this component writes for them: a gold
-        redirect or, with ids, a gold title counts as the name that it leads to, as in training."""
+        redirect or, with ids, a gold title is replaced by the kb_id of its name, as in training."""
         copies = []
         for eg in examples:
             copy = eg.copy()

@@ -109,7 +109,7 @@ def check_values(name: str, kb_id: Any, prior: Any, description: Any = None) -> 
     """RAISES (ValueError): If the id, prior or description of a name can't be stored."""
     for what, text in (("id", kb_id), ("description", description)):
         if text is not None and not (isinstance(text, str) and _is_unicode(text)):
-            allowed = "a text, or None"
+            allowed = "a string, or None"
             raise ValueError(Errors.T023.format(what=what, name=name, value=text, allowed=allowed))
     try:
         valid = abs(prior) <= MAX_PRIOR

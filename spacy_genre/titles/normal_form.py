@@ -14,8 +14,8 @@ REMOVED = re.compile(f"[{INVISIBLE}]|(?<![\u0590-\U0010ffff])[{JOINERS}]|[{JOINE
 
 
 def normal_form(text: str) -> str:
-    """The one form in which a title set holds and looks up a text: Unicode's form NFC, without
-    invisible characters. A text of invisible characters only is returned as it is."""
+    """The form in which a title set stores and looks up a text: Unicode normalization form NFC,
+    without invisible characters. A text of invisible characters only is returned unchanged."""
     if text.isascii():
         return text
     if not is_normalized("NFC", text):

@@ -2,7 +2,7 @@
 
 from typing import Container, Dict, Mapping, Tuple
 
-LEADS_TO_ITSELF = "it leads to itself"
+REDIRECTS_TO_ITSELF = "it redirects to itself"
 
 
 def resolve_redirects(
@@ -13,7 +13,7 @@ def resolve_redirects(
     redirects (Mapping[str, str]): Redirect -> target, a name or another redirect.
     names (Container[str]): The names.
     RETURNS (Tuple[Dict[str, str], Dict[str, str]]): Redirect -> name; and redirect -> reason for
-        those that lead to no name.
+        those that can't be resolved.
     """
     resolved: Dict[str, str] = {}
     unresolved: Dict[str, str] = {}
@@ -21,12 +21,12 @@ def resolve_redirects(
         if redirect in names:
             unresolved[redirect] = "it is a name as well"
             continue
-        if target not in names:  # most redirects lead to a name at once
+        if target not in names:  # the target of most redirects is a name
             target = _follow(redirect, redirects, names)
         if target in names:
             resolved[redirect] = target
         elif target in redirects:
-            unresolved[redirect] = LEADS_TO_ITSELF
+            unresolved[redirect] = REDIRECTS_TO_ITSELF
         else:
             unresolved[redirect] = f"its target {target!r} is not a name of the set"
     return resolved, unresolved

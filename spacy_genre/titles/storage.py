@@ -89,10 +89,10 @@ def _array(data: Union[bytes, mmap.mmap], base: int, info: Dict[str, Any]) -> np
 
 
 class MappedFile:
-    """A file that is mapped into memory. It detects that the file was overwritten in place, for
-    instance by `cp`: then arrays hold the new content at the old offsets, and to read them beyond
-    the end of a shorter file ends the process. A file that was replaced by a rename is another
-    file; the mapped one stays as it is.
+    """A memory-mapped file. It detects that the file was overwritten in place, for instance by
+    `cp`: then arrays have the new content at the old offsets, and reading beyond the end of a
+    shorter file ends the process (SIGBUS). A file that was replaced by a rename is another file;
+    the mapped one is unchanged.
 
     path (Path): The file.
     descriptor (int): An open file descriptor. It is closed with this object.

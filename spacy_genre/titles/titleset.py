@@ -98,7 +98,7 @@ class TitleSet:
         progress (bool): Whether to show a progress bar.
         RETURNS (TitleSet): The set. `header["dropped"]` has the numbers of dropped items.
         RAISES (ValueError): If a name is invalid (no tokens, only unknown tokens, too many tokens,
-            not valid Unicode, two ids), if a redirect leads to no name, or if the count of an
+            not valid Unicode, two ids), if a redirect can't be resolved, or if the count of an
             alias is not an integer of at least 1.
         """
         if isinstance(names, str):

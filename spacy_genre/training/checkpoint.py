@@ -1,4 +1,4 @@
-"""How far a training is, and the checkpoints from which it resumes."""
+"""The progress of a training run, and the checkpoints from which it resumes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ PERFORMANCE, STEP = "performance", "step"
 
 @dataclass
 class Progress:
-    """How far a training is.
+    """The progress of a training run.
 
     step (int): The number of steps so far.
     epoch (int): The number of complete passes over the corpus so far.

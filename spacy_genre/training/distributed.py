@@ -200,8 +200,8 @@ class DistributedTraining(TrainingLoop):
         return StoredPairs(folder)
 
     def _check_pairs(self, n_pairs: int) -> None:
-        """RAISES (ValueError): If no process has any pairs, in all processes, so that none waits
-        for one that has ended.
+        """RAISES (ValueError): If no process has any pairs. It is raised in all processes, so that
+        none waits for a process that has ended.
 
         n_pairs (int): How many pairs this process has encoded.
         """

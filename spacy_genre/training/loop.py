@@ -125,7 +125,7 @@ class TrainingLoop(ABC):
             close_log()
         if self.is_main:
             self._write_last()
-            # It tells a later run that all steps are done.
+            # From it a later run knows that all steps are done.
             save_checkpoint(self.nlp, self.out / CHECKPOINT, self.progress)
 
     def _check_evaluation(self) -> None:
@@ -133,7 +133,7 @@ class TrainingLoop(ABC):
         evaluation."""
         frequency = self.settings["eval_frequency"]
         if frequency < 1:
-            key, allowed = "[training.eval_frequency]", "a whole number, 1 or more"
+            key, allowed = "[training.eval_frequency]", "an integer, 1 or more"
             raise ValueError(Errors.D006.format(key=key, value=frequency, allowed=allowed))
         if next(iter(self.dev_corpus(self.nlp)), None) is None:
             raise ValueError(Errors.D026.format(name=self.settings["dev_corpus"]))

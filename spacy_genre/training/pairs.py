@@ -29,7 +29,7 @@ class Pair:
 
     input (List[int]): The encoder's token ids.
     name (List[int]): The name's token ids, without the end token.
-    shown (str): The pair as text, for error messages.
+    shown (str): The pair as readable text, for error messages.
     negatives (Tuple[List[int], ...]): Hard negatives: names that should be less likely.
     """
 
@@ -186,7 +186,7 @@ def shuffled_batches(
 def pairs_signature(
     config: Dict[str, Any], corpus: str, pair_settings: Dict[str, Any]
 ) -> Dict[str, Any]:
-    """All on which the pairs of a corpus depend, as JSON values by name.
+    """Everything that the pairs of a corpus depend on, as JSON values by name.
 
     config (Dict[str, Any]): The pipeline's config, filled and interpolated.
     corpus (str): The dotted name of the corpus in it: "corpora.train".

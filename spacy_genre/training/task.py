@@ -1,4 +1,4 @@
-"""What training asks of the components above it."""
+"""The protocols that training needs from components."""
 
 from typing import (
     TYPE_CHECKING,
@@ -54,7 +54,7 @@ class TrainableComponent(Protocol):
 
 
 class TrainingTask(Protocol):
-    """What a `Trainer` asks of the component whose model it trains.
+    """What a `Trainer` needs from the component whose model it trains.
 
     length_penalty (float): The exponent of a name's length in its score, as in the search.
     temperature (float): The divisor of scores in the softmax that makes them probabilities.

@@ -41,6 +41,14 @@ def test_errors_name_the_file_once(tmp_path):
     assert reason_of(ours) == str(ours)
 
 
+def test_errors_keep_the_lines_of_a_table(tmp_path):
+    (tmp_path / "odd.csv").write_text("Company;Seat\nAcme;Kiel\nBlau;Trier\n")
+    command = ["titles", "build", str(tmp_path / "odd.csv"), str(tmp_path / "out")]
+    result = CliRunner().invoke(genre_cli, command)
+    assert result.exit_code == 1
+    assert "\n  Company;Seat\n  Acme;Kiel\n  Blau;Trier\nName its columns:" in result.output
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin1", "utf8"])
 def test_output_that_can_t_show_all_characters(tmp_path, monkeypatch, tokenizer, encoding):
     one, other = tmp_path / "one", tmp_path / "other"

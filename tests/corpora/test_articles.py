@@ -54,7 +54,7 @@ def test_links():
     assert mentions(PAGE, lists=0, years=0) == LINKS[:1]
     assert mentions(PAGE, lists=1, years=1, copies=0) == []
     (text,) = page_texts(PAGE, ArticleOptions(lists=0, years=0))
-    assert (text.page, text.title) == ("Hope (town)", "")
+    assert (text.page, text.evidence) == ("Hope (town)", ())
 
 
 DATES = [
@@ -96,7 +96,7 @@ def test_short_forms():
 
 def test_leads():
     texts = page_texts(PAGE, ArticleOptions(leads=True, lists=0, years=0))
-    assert [(text.title, text.text[:4]) for text in texts] == [("Hope (town)", "Hope")]
+    assert [(text.titles, text.text[:4]) for text in texts] == [(["Hope (town)"], "Hope")]
 
 
 def test_ambiguous_link_texts_are_not_repeated():

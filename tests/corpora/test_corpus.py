@@ -344,7 +344,7 @@ def test_the_first_mentions_of_a_title_are_kept(tmp_path, source):
 
 
 @pytest.mark.parametrize("value", ["g", "g=much", "g=2"])
-def test_a_share_that_is_none(tmp_path, source, value):
+def test_shares_out_of_range(tmp_path, source, value):
     command = ["corpus", "build", f"{source}", f"{tmp_path}/corpus", "--weak-links", value]
     found = CliRunner().invoke(genre_cli, command)
     assert found.exit_code == 1

@@ -1,4 +1,4 @@
-"""The formats of others: what is read, and what is said of files with nothing to learn from."""
+"""The formats of other tools, and the messages about files without gold annotations."""
 
 import json
 import warnings
@@ -289,7 +289,7 @@ def test_other_errors_are_not_raised_for_any_row(row):
     keys_of(row)
 
 
-# Files with nothing to learn from
+# Files without gold annotations
 
 UNLINKED = {"text": TEXT, "spans": [SPAN]}
 
@@ -311,14 +311,14 @@ UNLINKED = {"text": TEXT, "spans": [SPAN]}
         ({"text": TEXT, "annotations": [{"begin": 1}]}, r"annotations\[begin\]"),
     ],
 )
-def test_nothing_to_learn_from(tmp_path, row, keys):
+def test_a_file_without_gold_annotations_is_an_error(tmp_path, row, keys):
     path = write_rows(tmp_path / "x.jsonl", row, row)
-    message = rf"D030.*x\.jsonl .* none of its 2 texts .*found: .*{keys}.*expected.*mentions\["
+    message = rf"D030.*x\.jsonl .* none of its 2 texts .*found: .*{keys}.*Expected.*mentions\["
     with pytest.raises(ValueError, match=message):
         read(path)
 
 
-def test_a_docbin_with_nothing_to_learn_from(tmp_path):
+def test_a_docbin_without_gold_annotations_is_an_error(tmp_path):
     doc = spacy.blank("en")(TEXT)
     doc.ents = [doc.char_span(10, 16, "GPE")]
     DocBin(docs=[doc]).to_disk(tmp_path / "x.spacy")
@@ -370,4 +370,4 @@ def test_build_counts_unusable_rows(tmp_path):
     path = write_rows(tmp_path / "x.jsonl", good, UNLINKED, UNLINKED)
     with pytest.warns(UserWarning, match="W010"):
         shown = run("corpus", "build", path, tmp_path / "out")
-    assert "texts whose annotations lead to no entity 2" in shown
+    assert "texts with unlinked annotations only 2" in shown

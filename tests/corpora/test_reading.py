@@ -34,7 +34,7 @@ def test_own_format(tmp_path):
     path = write_rows(tmp_path / "x.jsonl", ROW, {"text": "none", "mentions": [unlinked]})
     first, second = read(path)
     assert first.mentions == (GoldMention(3, 8, "", "Q1", "FOOD", candidates=("a",)),)
-    assert (first.page, first.title, first.kind) == ("Page", "Apple", "lead")
+    assert (first.page, first.evidence, first.kind) == ("Page", (("Apple",),), "lead")
     assert first.opening == "Fruit"
     assert second == GoldText("none")
     assert GoldText.from_row(first.to_row()) == first
@@ -60,7 +60,7 @@ def test_a_row_with_paragraphs_is_a_page(tmp_path):
     page = {"title": "P", "text": "A red", "paragraphs": [{"text": "A red"}]}
     page["paragraphs"][0]["links"] = [{"start": 2, "end": 5, "title": "Red"}]
     (text,) = read(write_rows(tmp_path / "x.jsonl", page))
-    assert (text.page, text.title) == ("P", "")
+    assert (text.page, text.evidence) == ("P", ())
     assert text.mentions == (GoldMention(2, 5, "Red"),)
 
 
@@ -101,7 +101,9 @@ def test_kilt(tmp_path, row, text):
 def test_kilt_without_a_mention_has_a_title(tmp_path):
     output = [{"answer": "no"}, {"provenance": [{"title": "Apple"}]}]
     row = {"input": "Which fruit?", "output": output}
-    assert read(write_rows(tmp_path / "x.jsonl", row)) == [GoldText("Which fruit?", title="Apple")]
+    assert read(write_rows(tmp_path / "x.jsonl", row)) == [
+        GoldText("Which fruit?", evidence=(("Apple",),))
+    ]
 
 
 def test_docbin(tmp_path):
@@ -129,17 +131,17 @@ def test_dump_with_several_processes(sample_dump):
         ("{", "D002.*line 2"),
         ("[1]", "line 2.*not an object"),
         ("{}", "has none of"),
-        ('{"text": 3}', "'text' is 3; it must be a text"),
+        ('{"text": 3}', "'text' is 3; it must be a string"),
         ('{"text": "a", "mentions": 3}', "must be a list"),
         ('{"text": "a", "mentions": [3]}', "3 must be an object"),
         ('{"text": "a", "mentions": [{"start": 0, "end": 1}]}', "no 'title' and no 'id'"),
         ('{"text": "a", "mentions": [{"start": 0, "end": 2, "title": "A"}]}', "in a text of 1"),
         ('{"text": "a", "mentions": [{"start": true, "end": 1, "title": "A"}]}', "offsets"),
         ('{"text": "a  b", "mentions": [{"start": 1, "end": 3, "title": "A"}]}', "is blank"),
-        ('{"title": "a", "paragraphs": [{}]}', "is no paragraph"),
+        ('{"title": "a", "paragraphs": [{}]}', "is not a paragraph"),
         ('{"title": "a", "paragraphs": {}}', "'paragraphs' a list"),
         ('{"input": "a", "output": []}', "no answer"),
-        ('{"input": 3, "output": [{"answer": "a"}]}', "'input' is 3; it must be a text"),
+        ('{"input": 3, "output": [{"answer": "a"}]}', "'input' is 3; it must be a string"),
     ],
 )
 def test_wrong_rows(tmp_path, row, message):
@@ -170,14 +172,14 @@ def test_broken_markers_of_kilt(tmp_path, text):
     ("fields", "message"),
     [
         ({"meta": "x"}, "'x' must be an object"),
-        ({"meta": {"mention": 5}}, "'mention' is 5; it must be a text"),
-        ({"meta": {"mention": "a", "left_context": 5}}, "'left_context' is 5; it must be a text"),
+        ({"meta": {"mention": 5}}, "'mention' is 5; it must be a string"),
+        ({"meta": {"mention": "a", "left_context": 5}}, "'left_context' is 5; it must be a string"),
         ({"candidates": 5}, "the candidates of 'A' must be a list"),
         ({"candidates": [5]}, "the candidates of 'A' must be a list"),
         ({"output": 5}, "'output' is 5; it must be a list"),
         ({"output": [{"provenance": 5}]}, "'provenance' is 5; it must be a list"),
-        ({"output": [{"provenance": [{"title": 5}]}]}, "'title' is 5; it must be a text"),
-        ({"output": [{"answer": 5}]}, "'answer' is 5; it must be a text"),
+        ({"output": [{"provenance": [{"title": 5}]}]}, "'title' is 5; it must be a string"),
+        ({"output": [{"answer": 5}]}, "'answer' is 5; it must be a string"),
     ],
 )
 def test_wrong_fields_of_kilt(tmp_path, fields, message):
@@ -208,7 +210,7 @@ LONE_SURROGATE = "Paris \ud83d is"
 )
 def test_lone_surrogates(tmp_path, row):
     path = write_rows(tmp_path / "x.jsonl", {"text": "\U0001f600 is whole"}, row)
-    with pytest.raises(ValueError, match=r"D002.*line 2: .* is no valid Unicode: .*Paris"):
+    with pytest.raises(ValueError, match=r"D002.*line 2: .* is not valid Unicode: .*Paris"):
         read(path)
 
 
@@ -218,7 +220,7 @@ def test_wrong_files(tmp_path):
     with pytest.raises(ValueError, match="D001"):
         read(path)
     path.write_bytes(b"\x78\x9c" + bytes(40))
-    with pytest.raises(ValueError, match="no DocBin, or is cut"):
+    with pytest.raises(ValueError, match="not a DocBin, or is truncated"):
         read(path)
     path.write_bytes(b'{"text": "\xff"}')
     with pytest.raises(ValueError, match="line 1"):
@@ -230,5 +232,11 @@ def test_wrong_files(tmp_path):
         read(tmp_path / "missing")
     with pytest.raises(ValueError, match=r"D003.*it is a folder"):
         read(tmp_path)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(ValueError, match=r"D043.*it is a PNG image\. Gold annotations"):
+        read(path)
+    path.write_bytes(b"PK\x03\x04")
+    with pytest.raises(ValueError, match=r"D043.*compressed with zip\."):
+        read(path)
     path.write_bytes(b"")
     assert read(path) == []

@@ -160,7 +160,7 @@ def test_bfloat16_gives_scores_in_float32():
 @pytest.mark.parametrize("beams", [0, -1, 1001, 2.0, True, None])
 def test_num_beams_out_of_range(beams):
     trie, _ = TokenTrie.build([(3,)])
-    with pytest.raises(ValueError, match="num_beams must be a whole number from 1 to 1000"):
+    with pytest.raises(ValueError, match="num_beams must be an integer from 1 to 1000"):
         search_trie(MODELS[0], [[4]], trie, beams)
 
 
@@ -281,7 +281,7 @@ def test_other_encoder_decoders():
     names = random_names(40, 7)
     trie, _ = TokenTrie.build(names)
     inputs = [[4, 5, 6, 7, 8], [9], [10, 11]]
-    with pytest.warns(UserWarning, match="T5ForConditionalGeneration.*BART or an mBART"):
+    with pytest.warns(UserWarning, match="T5ForConditionalGeneration.*BART and mBART"):
         found = search_trie(model, inputs, trie, 4)
     for ids, hypotheses in zip(inputs, found, strict=True):
         assert_same_names(named(hypotheses), generate(model, ids, names, 4))

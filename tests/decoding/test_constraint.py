@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from spacy_genre.decoding import Continuations, constrained_search
 from spacy_genre.decoding.bart.stepper import BartStepDecoder
+from spacy_genre.decoding.constraint import few_continuations
 
 LENGTH = 7
 
@@ -58,6 +59,9 @@ class RegexConstraint:
         rows = [(i, *c) for i, s in enumerate(states.tolist()) for c in self._next(s)]
         columns = np.asarray(rows, np.int64).reshape(-1, 4).T
         return Continuations(*columns[:3], columns[3].astype(bool))
+
+    def look_ahead(self, states):
+        return few_continuations(self, states)
 
 
 PATTERNS = ["(ab|ba|c)+", "a*b?c*", "[abc]{1,3}", "(a|b)*c(a|b)*", "abcabc", "(aa|bb|cc)*a?"]

@@ -42,7 +42,7 @@ def on_both(model, search, inputs):
 @pytest.mark.parametrize(
     "model", [make_bart(V, 0, bos=0, eos=2, pad=1), make_mbart(V, 0)], ids=["bart", "mbart"]
 )
-def test_all_is_where_the_model_is(model, search):
+def test_tensors_are_on_the_device_of_the_model(model, search):
     here, there, transfers = on_both(model, search, INPUTS)
     assert_same_hypotheses(here, there)
     assert transfers["there"]
@@ -68,7 +68,7 @@ def test_transfers_are_not_more_for_more_mentions():
 
 
 @pytest.mark.parametrize("chosen", [True, False])
-def test_no_plans_for_each_shape_on_a_gpu(chosen):
+def test_cudnn_attention_is_off_on_a_gpu(chosen):
     settings = torch.backends.cuda
     before = settings.cudnn_sdp_enabled()
     settings.enable_cudnn_sdp(chosen)

@@ -16,7 +16,7 @@ from transformers.utils import logging
 
 from spacy_genre.model.loading import EMBEDDED, load_name_tokenizer, load_pretrained
 from spacy_genre.model.seq2seq import IGNORED, Seq2Seq_v1, hf_from_bytes, make_batch, shim_of
-from spacy_genre.model.settings import GenreSettings
+from spacy_genre.model.settings import GenreSettings, RetrievalSettings
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_weights_are_halved_only_where_nothing_is_lost(folder, tmp_path):
     assert same_weights(half, loaded(tmp_path / "half"))
 
 
-def test_the_tokenizer_can_be_had_without_the_weights(folder):
+def test_the_tokenizer_is_loaded_without_the_weights(folder):
     os.remove(folder / "model.safetensors")
     assert load_name_tokenizer(str(folder)).fingerprint == load_name_tokenizer(None).fingerprint
 
@@ -182,7 +182,7 @@ def test_a_folder_that_lacks_a_file(folder, name):
         load_pretrained(str(folder))
 
 
-def test_weights_that_are_cut(folder):
+def test_truncated_weights(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match="M003"):
@@ -201,7 +201,7 @@ def test_a_model_that_does_not_generate(tmp_path):
     BertModel(
         BertConfig(vocab_size=8, hidden_size=16, num_hidden_layers=1, num_attention_heads=1)
     ).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="type 'bert', which does not generate"):
+    with pytest.raises(ValueError, match="type 'bert', which is not an encoder-decoder"):
         load_pretrained(str(tmp_path))
 
 
@@ -244,11 +244,17 @@ def test_settings_of_published_checkpoints():
         ({"nil_score": "low"}, "'nil_score'.*null, or a finite number"),
         ({"nil_score": float("nan")}, "'nil_score'.*null, or a finite number"),
         ({"context_tokens": -1}, "'context_tokens'.*0 or more"),
-        ({"context_tokens": 1.5}, "whole number"),
+        ({"context_tokens": 1.5}, "an integer"),
         ({"start_delimiter": " "}, "not blank"),
         ({"name_bos": 1}, "true or false"),
         ({"colour": "red"}, "'colour'.*the settings are start_delimiter"),
         (["x"], "a table"),
+        ({"tasks": ["cooking"]}, "'tasks'.*a list of linking, retrieval, annotation"),
+        ({"tasks": [[]]}, "'tasks'.*a list of"),
+        ({"retrieval": "yes"}, "'retrieval'.*a table"),
+        ({"retrieval": {"marker": ""}}, "'retrieval.marker'.*null, or a string"),
+        ({"retrieval": {"max_tokens": -1}}, "'retrieval.max_tokens'.*0 or more"),
+        ({"retrieval": {"beams": 3}}, "'retrieval.beams'.*the settings are marker, max_tokens"),
     ],
 )
 def test_settings_that_are_wrong(folder, settings, message):
@@ -260,12 +266,16 @@ def test_settings_that_are_wrong(folder, settings, message):
 
 def test_settings_are_kept(folder, tmp_path):
     config = json.loads((folder / "config.json").read_text())
+    retrieval = {"marker": "[unused2]"}
     config["genre"] = {"temperature": 0.5, "nil_score": -1, "end_delimiter": "<e>"}
+    config["genre"].update(tasks=["linking"], retrieval=retrieval)
     (folder / "config.json").write_text(json.dumps(config))
     shim_of(loaded(folder)).to_folder(tmp_path / "out")
     settings = shim_of(loaded(tmp_path / "out")).settings
     assert (settings.temperature, settings.nil_score) == (0.5, -1)
     assert settings.end_delimiter == "<e>"
+    assert settings.tasks == ("linking",)
+    assert settings.retrieval == RetrievalSettings("[unused2]")
 
 
 def test_the_saved_tokenizer_has_the_names_that_both_versions_of_transformers_read(

@@ -162,7 +162,7 @@ def test_tables_without_titles(tmp_path):
         (
             "names.jsonl",
             b'{"name": "A", "redirects": ["C"]}\n{"name": "B", "redirects": ["C"]}',
-            "line 2: the redirect 'C' leads to 'B' here, and to 'A' before",
+            "line 2: the redirect 'C' has the target 'B' here, 'A' before",
         ),
         (
             "names.jsonl",

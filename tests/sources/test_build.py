@@ -53,6 +53,7 @@ def test_header(tables, tokenizer):
         assert source["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert header["counts"]["names"] == len(TITLES) + 2
     assert header["counts"]["with an id"] == 2
+    assert header["counts"]["aliases"] == 0
     assert header["version"]
     json.dumps(header)
 
@@ -99,7 +100,7 @@ def test_select_names_prefers_redirects_of_own_lists():
 
 def test_the_set_inside_the_package():
     titles = TitleSet.check(EMBEDDED)
-    assert len(titles) > 28_000
+    assert len(titles) > 60_000
     # An abbreviation does not stand beside the article that it is short for.
     assert "European Union" in titles
     assert "EU" not in titles
@@ -108,4 +109,14 @@ def test_the_set_inside_the_package():
         assert titles.resolve(redirect) == name
     assert not any(name.endswith(" (disambiguation)") for name in titles)
     kinds = [source["kind"] for source in titles.header["sources"]]
-    assert kinds == ["articles", "jsonl", "jsonl"]
+    assert kinds == ["articles", "jsonl"]
+
+
+def test_dates_are_excluded(tmp_path, tokenizer):
+    dates = ["1984", "44 BC", "AD 79", "July 4", "May 2008", "2008 in film"]
+    others = ["1980s", "July", "911 (number)", "2001: A Space Odyssey", "1917 (film)", "May Day"]
+    path = tmp_path / "enwiki-all-titles-in-ns0.gz"
+    write_title_list(path, [*dates, *others])
+    titles = build_from_sources([path], tokenizer, Options(exclude_dates=True))
+    assert set(titles) == set(others)
+    assert titles.header["left_out"]["dates"] == len(dates)

@@ -82,7 +82,7 @@ def titles_of(data, name="xx"):
     return TitleSet.open(data / f"{name}.titles")
 
 
-def test_the_whole_way(mirror, data):
+def test_download_and_build(mirror, data):
     output = succeed(mirror)
     assert 'Use it with: "titles": {"@misc": "spacy_genre.TitleSet.v1", "name": "xx"}' in output
     assert sorted(os.listdir(data)) == ["downloads", "xx.titles"]
@@ -262,7 +262,7 @@ def test_unknown_languages(mirror, data):
     assert not list(data.glob("*.titles"))
 
 
-def test_mirrors_that_are_none(mirror, data):
+def test_urls_that_are_not_mirrors(mirror, data):
     for url in ("dumps.wikimedia.org", "ftp://dumps.wikimedia.org", "https://"):
         assert "N009" in fail(mirror, "--mirror", url)
     mirror.web_page = b"<!DOCTYPE html><p>Please log in"

@@ -41,7 +41,9 @@ def test_own_lists(tmp_path, tables, tokenizer):
     assert titles.id_of("Albert Einstein") == "Q937"
 
 
-def test_a_redirect_of_an_own_list_wins_over_a_wiki_s_title(tmp_path, tables, tokenizer):
+def test_a_redirect_of_an_own_list_takes_precedence_over_a_title_of_a_wiki(
+    tmp_path, tables, tokenizer
+):
     path = tmp_path / "own.jsonl"
     path.write_text(json.dumps({"name": "Einstein, Albert", "redirects": ["Albert Einstein"]}))
     titles = build_from_sources([*tables, path], tokenizer)
@@ -50,6 +52,14 @@ def test_a_redirect_of_an_own_list_wins_over_a_wiki_s_title(tmp_path, tables, to
         assert titles.resolve(redirect) == "Einstein, Albert"
     assert titles.header["left_out"]["redirects of own lists"] == 1
     assert titles.header["left_out"]["redirects to no name of the set"] == 3  # as without the list
+
+
+def test_each_alias_of_a_name_is_counted_once(tmp_path, tokenizer):
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"name": "Acme Corporation", "aliases": ["Acme", "ACME"]}\n' * 2)
+    counts = build_from_sources([path], tokenizer).header["counts"]
+    assert counts["aliases"] == 2
+    assert "links" not in counts
 
 
 def test_a_table_of_names_alone(tmp_path, tokenizer):

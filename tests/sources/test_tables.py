@@ -48,7 +48,7 @@ def test_columns_of_wikidata(tmp_path, tokenizer):
     assert titles.get_candidates("B.") == [("Berlin", 1)]
 
 
-def test_unused_columns_are_told(tmp_path, tokenizer):
+def test_unused_columns_give_a_warning(tmp_path, tokenizer):
     with pytest.warns(UserWarning, match=r"W007.*own\.csv are not used: 'Comment'"):
         build(tmp_path, tokenizer, TABLES["other columns"])
 
@@ -93,7 +93,7 @@ def test_given_columns(tmp_path, tokenizer, content, options):
         ("name,aliasses\nx,y", "its column 'aliasses' is unknown .is it 'aliases'"),
     ],
 )
-def test_tables_whose_columns_cannot_be_told(text, reason):
+def test_tables_with_unidentified_columns_are_an_error(text, reason):
     with pytest.raises(UnclearColumns, match=reason):
         find_layout(text.split("\n"))
 
@@ -174,7 +174,7 @@ def test_given_keys_of_jsonl(tmp_path, tokenizer):
         build(tmp_path, tokenizer, '{"bezeichnung": "Aspirin", "nr": "C1"}', "own.jsonl")
 
 
-def test_other_documents_are_named(tmp_path, tokenizer):
+def test_documents_that_are_no_text_are_an_error_that_names_their_kind(tmp_path, tokenizer):
     with zipfile.ZipFile(tmp_path / "book", "w") as archive:
         archive.writestr("xl/workbook.xml", "<workbook/>")
     workbook = (tmp_path / "book").read_bytes()
@@ -182,6 +182,9 @@ def test_other_documents_are_named(tmp_path, tokenizer):
         (b"PK\x03\x04xx", "book.xlsx", "it is an Excel workbook; save it as CSV in UTF-8"),
         (workbook, "book", "it is a spreadsheet; save it as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "book.xls", "it is a document of Excel or Word"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "names.png", "it is a PNG image"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "names.txt", "it is a JPEG image"),
+        (b"%PDF-1.7\n%\xe2\xe3", "names.pdf", "it is a PDF document"),
         ("title,qid\nBerlin,Q64\n".encode("utf-16"), "own.csv", "it is text in UTF-16"),
         ("Berlin\n".encode("utf-16-be"), "own.txt", "it has a zero byte"),
     ):

@@ -68,7 +68,7 @@ def test_a_file(mirror, session, tmp_path):
     checksum=st.booleans(),
     size=st.booleans(),
 )
-def test_cut_connections(mirror, session, tmp_path, cuts, etags, ranges, checksum, size):
+def test_broken_connections(mirror, session, tmp_path, cuts, etags, ranges, checksum, size):
     """Whatever the server can do, and wherever connections break, the file is right in the end."""
     shutil.rmtree(tmp_path / "folder", ignore_errors=True)
     (tmp_path / "folder").mkdir()
@@ -81,7 +81,7 @@ def test_cut_connections(mirror, session, tmp_path, cuts, etags, ranges, checksu
     mirror.cuts.clear()
 
 
-def test_a_download_goes_on_where_it_was(mirror, session, tmp_path):
+def test_an_interrupted_download_resumes(mirror, session, tmp_path):
     interrupt(mirror, session, tmp_path)
     assert fetch(session, remote(mirror), tmp_path).read_bytes() == CONTENT
     assert mirror.asked_for(PATH) == ["bytes=100000-"]
@@ -137,7 +137,7 @@ def test_a_damaged_note_about_a_part(mirror, session, tmp_path, state):
 
 def test_a_wrong_checksum(mirror, session, tmp_path):
     mirror.files[PATH] = CONTENT[::-1]
-    with pytest.raises(ValueError, match=r"N006.*sha1 checksum is \w{40}, and \w{40} is right"):
+    with pytest.raises(ValueError, match=r"N006.*sha1 checksum is \w{40} instead of \w{40}"):
         fetch(session, remote(mirror), tmp_path)
     assert len(mirror.requests) == 1
     assert os.listdir(tmp_path) == []
@@ -146,7 +146,7 @@ def test_a_wrong_checksum(mirror, session, tmp_path):
 def test_a_wrong_size(mirror, session, tmp_path):
     interrupt(mirror, session, tmp_path)
     mirror.files[PATH] = CONTENT + b"more"
-    with pytest.raises(ValueError, match=r"N006.*size is 300004, and 300000 is right"):
+    with pytest.raises(ValueError, match=r"N006.*size is 300004 instead of 300000"):
         fetch(session, remote(mirror), tmp_path)
 
 

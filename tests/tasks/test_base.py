@@ -8,6 +8,7 @@ from helpers.docs import ENTS, NAMES, TEXT, make_doc
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from spacy_genre.extensions import get_evidence
 from spacy_genre.model.seq2seq import Seq2Seq_v1
 from spacy_genre.tasks.base import GenreComponent
 from spacy_genre.tasks.linker.component import GenreLinker, LinkingComponent
@@ -42,7 +43,7 @@ class Retriever(TrainableGenreComponent):
             doc._.tests_pages = pages
 
     def get_targets(self, example):
-        name = self.gold_name(example.reference._.genre_gold_title)
+        name = self.gold_name(get_evidence(example.reference)[0][0])
         return [(example.reference[:], name)] if name else []
 
 
@@ -63,7 +64,7 @@ def test_another_task(nlp, retriever):
 
 def test_pairs_of_another_task(nlp, retriever):
     doc = nlp.make_doc("He works for Apple.")
-    doc._.genre_gold_title = "Einstein"
+    doc._.genre_gold_pages = [["Einstein"]]
     (pair,) = retriever.make_pairs([Example(nlp.make_doc(doc.text), doc)])
     assert retriever.tokenizer.decode(pair.input) == "[CLS] he works for apple. [SEP]"
     assert pair.shown.endswith("-> 'Albert Einstein'")

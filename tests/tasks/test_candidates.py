@@ -282,7 +282,7 @@ def test_a_registered_function_of_ones_own(titles, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"top_k": 0}, "top_k is 0; it must be a whole number, 1 or more"),
+        ({"top_k": 0}, "top_k is 0; it must be an integer, 1 or more"),
         ({"missing": "fail"}, "missing is 'fail'; it must be one of search, nil"),
     ],
 )
@@ -291,7 +291,7 @@ def test_settings_out_of_range(settings, message):
         configured(get_candidates={**SHARED, **settings})
 
 
-def test_what_is_no_function_or_gives_no_names(nlp, linker):
+def test_invalid_candidate_generators(nlp, linker):
     with pytest.raises(ValueError, match=r"'get_candidates' of 'genre_linker'.*a function"):
         linker.get_candidates = ["Paris"]
     for wrong in ("Paris", 5, [None], ["Paris", 3]):

@@ -196,7 +196,7 @@ def test_delimiters_are_those_of_the_model(bpe):
     assert bpe.hf.decode(ids) == "<s>a [START] b [END] c</s>"
 
 
-def test_what_stands_around_a_text_is_seen_by_what_the_tokenizer_does(tokenizer, tmp_path):
+def test_special_tokens_around_a_text_are_found_by_encoding(tokenizer, tmp_path):
     tokenizer.hf.save_pretrained(tmp_path)
     generic = NameTokenizer(PreTrainedTokenizerFast.from_pretrained(tmp_path))
     assert (generic.before, generic.after) == (tokenizer.before, tokenizer.after) == ([101], [102])

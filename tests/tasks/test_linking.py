@@ -209,7 +209,7 @@ def test_a_very_long_doc(nlp):
 @pytest.mark.parametrize(
     "text", ["(Chicago)", '"Chicago"', "Chicago\n\n\n", "\nChicago", "🎉Chicago"]
 )
-def test_what_stands_around_an_entity(nlp, text):
+def test_punctuation_around_an_entity(nlp, text):
     start = text.index("Chicago")
     doc = nlp.make_doc(f"We saw {text} today")
     span = doc.char_span(7 + start, 14 + start, label="GPE", alignment_mode="expand")

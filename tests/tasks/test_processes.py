@@ -113,6 +113,6 @@ print([doc.ents[0].kb_id_ for doc in nlp.pipe(["In Chicago."] * 2, n_process=2, 
 """
 
 
-def test_processes_have_nothing_to_complain_of():
+def test_forked_processes_give_no_warnings_of_tokenizers():
     # tokenizers does, for each, if it has started threads before.
     assert run(FORKED).strip() == "['Chicago', 'Chicago']"

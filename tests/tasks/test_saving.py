@@ -250,7 +250,7 @@ def test_a_damaged_pipeline_changes_nothing(nlp, linker, tmp_path):
             linker.from_bytes(data)
 
 
-def test_a_saved_title_set_with_a_hole_is_refused(nlp, linker, tmp_path):
+def test_a_damaged_saved_title_set_is_an_error(nlp, linker, tmp_path):
     nlp.to_disk(tmp_path / "nlp")
     path = tmp_path / "nlp" / "genre_linker" / "titles.safetensors"
     content = path.read_bytes()

@@ -133,6 +133,13 @@ def test_bfloat16_finds_the_same(nlp, linker):
     assert kb_ids([nlp(make_doc(nlp))]) == [LINKS]
 
 
+def test_an_attribute_that_is_no_setting(linker):
+    with pytest.raises(AttributeError, match=r"C009.*'num_beems'. Its settings are num_beams, "):
+        linker.num_beems = 2
+    linker.set_error_handler(print)
+    assert linker.get_error_handler() is print
+
+
 def test_early_stopping(nlp, linker):
     for linker.early_stopping in ("never", True):
         doc = nlp(make_doc(nlp))
@@ -210,13 +217,13 @@ class Settings(SearchSettings):
 @pytest.mark.parametrize(
     ("key", "allowed"),
     [
-        ("few", "a whole number from 1 to 3"),
-        ("many", "null, or a whole number, 1 or more"),
+        ("few", "an integer from 1 to 3"),
+        ("many", "null, or an integer, 1 or more"),
         ("share", "a number from 0 to 1"),
         ("flag", "true or false"),
         ("kind", 'true, false or "a"'),
         ("way", '"a", "b" or "c"'),
-        ("words", "a list of texts"),
+        ("words", "a list of strings"),
     ],
 )
 def test_allowed_values_in_words(key, allowed):
@@ -273,6 +280,7 @@ def test_the_table_of_settings():
 
 def test_the_docs_are_current():
     shown = DOCS.read_text(encoding="utf8")
-    assert settings_table.settings_table(LinkerSettings) in shown, (
-        "run: python scripts/settings_table.py --write docs/settings.md"
-    )
+    for component, kind in settings_table.SETTINGS.items():
+        assert settings_table.settings_table(kind) in shown, (
+            f"run: python scripts/settings_table.py {component} --write docs/settings.md"
+        )

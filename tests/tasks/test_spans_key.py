@@ -58,7 +58,7 @@ def test_links_are_those_of_entities(nlp, linker):
     assert links(other) == [""] * len(SPANS)
 
 
-def test_settings_hold_for_spans(nlp, linker):
+def test_settings_apply_to_spans(nlp, linker):
     doc = make_doc(nlp)
     # The same offsets with a label that is not linked.
     doc.spans["sc"].append(Span(doc, 0, 1, "DATE"))

@@ -51,7 +51,7 @@ def test_changes_in_any_form(tokenizer, form):
 
 
 def test_two_forms_with_two_ids_are_an_error(tokenizer):
-    with pytest.raises(ValueError, match=r"T008.*Unicode form"):
+    with pytest.raises(ValueError, match=r"T008.*Unicode normalization form"):
         TitleSet.build([NFC, NFD], tokenizer, ids=["A", "B"])
     assert len(TitleSet.build(FORMS, tokenizer, ids=["A"] * len(FORMS))) == 1
 

@@ -196,7 +196,7 @@ def test_a_corpus_without_pairs_can_be_corrected(overrides, tmp_path):
     discarded = {"components.genre_linker.labels_discard": ["ENTITY"]}
     run = training({**overrides, **discarded}, tmp_path / "out")
     with pytest.raises(
-        ValueError, match=r"\[D023\] corpora.train has no mention.*'genre_linker'.*'title'"
+        ValueError, match=r"\[D023\] corpora.train has no training pairs.*'genre_linker'.*'title'"
     ):
         run()
     assert len(training(overrides, tmp_path / "out").load_pairs()) == len(TEXTS)

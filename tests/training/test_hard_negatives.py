@@ -160,7 +160,7 @@ def test_negatives_are_other_names_that_the_search_finds(tokenizer):
     assert not any(negatives(0.01))  # all others are far too unlikely then
 
 
-def test_it_teaches_what_the_context_says(titles, tokenizer):
+def test_hard_negatives_teach_the_model_to_use_the_context(titles, tokenizer):
     """The second name becomes the first, by the hard negatives almost alone."""
     nlp, linker = make_linker(titles, hard_negatives=100.0, missing="fail")
     example = make_example(nlp, "The capital Paris lies far from Texas.", "Paris", "Paris, Texas")

@@ -248,7 +248,7 @@ def test_frozen_parts_and_learning_rates(model):
     assert all(weight.requires_grad for weight in thawed.module.parameters())
 
 
-def test_a_loss_that_is_no_number(model):
+def test_a_nan_loss_is_an_error(model):
     trained = trainer(model, batch_tokens=30)
     with torch.no_grad():
         # A position that only the longest input has.
@@ -261,7 +261,7 @@ def test_a_loss_that_is_no_number(model):
     assert torch.equal(before, trained.module.model.decoder.layers[0].fc1.weight)
 
 
-def test_a_gradient_that_is_no_number(model):
+def test_a_nan_gradient_is_an_error(model):
     trained = trainer(model)
     trained.accumulate(PAIRS, contextlib.nullcontext)
     trained.module.get_input_embeddings().weight.grad[0] = float("inf")
@@ -288,7 +288,7 @@ def train(trained, sgd, n_steps):
     return {name: w.detach().clone() for name, w in trained.module.named_parameters()}
 
 
-def test_going_on_is_as_never_having_stopped(model, tmp_path):
+def test_resumed_training_equals_uninterrupted_training(model, tmp_path):
     start = {name: w.clone() for name, w in shim_of(model).transformer.state_dict().items()}
     expected = train(trainer(model), schedule(), 6)
     shim_of(model).transformer.load_state_dict(start)
@@ -384,7 +384,7 @@ def test_a_title_set_for_initialize(nlp, titles):
     assert linker.titles is titles
 
 
-def test_a_loss_that_is_no_number_names_the_entities(nlp):
+def test_the_error_for_a_nan_loss_names_the_entities(nlp):
     linker = nlp.get_pipe("genre_linker")
     with torch.no_grad():
         linker.shim.transformer.model.encoder.layernorm_embedding.weight[0] = float("nan")

@@ -74,7 +74,7 @@ def accuracy(nlp):
     return sum(a == b for a, b in zip(found, GOLD.values(), strict=True)) / len(GOLD), found
 
 
-def test_a_tiny_corpus_is_learnt_by_heart(folder):
+def test_training_memorizes_a_tiny_corpus(folder):
     overrides = {"training.max_steps": 40, "training.optimizer.learn_rate.warmup_steps": 4}
     output = train(folder, **{**overrides, "training.optimizer.learn_rate.initial_rate": 0.0005})
     best = spacy.load(folder / "out" / "model-best")
@@ -167,7 +167,7 @@ def shown_steps(output):
     return [int(row[1]) for row in rows if row and row[0].isdigit()]
 
 
-def test_a_killed_training_goes_on(folder, tiny_folder, monkeypatch):
+def test_a_killed_training_resumes(folder, tiny_folder, monkeypatch):
     overrides = {"minutes": 0, "paths.model": tiny_folder, "training.max_steps": 8}
     with monkeypatch.context() as patch:
         patch.setattr("spacy_genre.training.trainer.Trainer.accumulate", _killed_after(5))
@@ -230,7 +230,7 @@ def test_what_can_not_be_evaluated_is_not_trained(folder, tiny_folder):
     assert not (folder / "out" / "checkpoint").exists()
 
 
-def test_the_learning_rate_goes_on_where_it_was(folder, tiny_folder, monkeypatch):
+def test_resuming_continues_the_learning_rate_schedule(folder, tiny_folder, monkeypatch):
     """Also if its schedule ends with the training, as in configs/finetune.cfg."""
     rates = []
 
@@ -255,7 +255,7 @@ def test_the_learning_rate_goes_on_where_it_was(folder, tiny_folder, monkeypatch
     assert len(rates) >= len(uninterrupted) - done
 
 
-def test_what_is_not_in_checkpoints_is_told(folder, tiny_folder, monkeypatch):
+def test_components_without_checkpoints_give_d024(folder, tiny_folder, monkeypatch):
     monkeypatch.setattr("spacy_genre.training.checkpoint.trainable_components", lambda nlp: [])
     overrides = {"paths.model": tiny_folder, "training.max_steps": 2}
     assert "[D024] The components genre_linker are" in train(folder, **overrides)
@@ -263,7 +263,7 @@ def test_what_is_not_in_checkpoints_is_told(folder, tiny_folder, monkeypatch):
 
 
 @pytest.mark.parametrize("score", [2.0, -1.0])
-def test_the_best_pipeline_stays_when_training_goes_on(folder, tiny_folder, score):
+def test_resuming_keeps_the_best_pipeline(folder, tiny_folder, score):
     train(folder, **{"paths.model": tiny_folder, "training.max_steps": 2})
     meta = folder / "out" / "model-best" / "meta.json"
     noted = srsly.read_json(meta)
@@ -286,7 +286,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(nlp, tmp_path, monkeypatch):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_full_disk_ends_training_and_it_goes_on(folder, tiny_folder, monkeypatch):
+def test_training_resumes_after_a_full_disk(folder, tiny_folder, monkeypatch):
     real, calls = Trainer.save, []
 
     def full_at_last(trainer, path):

@@ -45,7 +45,7 @@ class _Document:
 
 
 def _entity(columns: List[str]) -> str:
-    """The title that the columns of a token lead to, or "NIL"."""
+    """The gold title in the columns of a token, or "NIL"."""
     yago = columns[3] if len(columns) > 3 else NO_ENTITY
     if yago == NO_ENTITY:
         return NIL

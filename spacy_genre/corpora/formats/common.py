@@ -22,7 +22,7 @@ NOT_IN_KB = "aksw.org/notInWiki/"
 
 
 def gold_mention(start: Any, end: Any, kb_id: Any, label: Any = "") -> GoldMention:
-    """Make a mention of a title or an id, whose kind need not be known: it is looked up as both.
+    """Make a mention from a value that is a title or an id: it is looked up as both.
 
     start, end (Any): Character offsets, not checked: see `GoldText.from_row`.
     kb_id (Any): A title, an id, or "NIL".
@@ -43,7 +43,7 @@ def mention_row(start: Any, end: Any, kb_id: Any, label: Any = "") -> Mapping[st
 
 
 def span_rows(spans: Iterable[Any], start: str, end: str) -> List[Mapping[str, Any]]:
-    """The mentions of spans that are linked. Others are left out: they have nothing to learn from.
+    """The mentions of spans that are linked. Unlinked spans are left out.
 
     spans (Iterable[Any]): JSON objects with one of `GOLD_KEYS`, and `label`.
     start, end (str): The keys of their character offsets.

@@ -1,4 +1,4 @@
-"""doccano: spans with a label, and with a gold title if somebody has added it.
+"""doccano: spans with a label, and with a gold title if one was added.
 
     {"text": ..., "label": [[0, 6, "PERSON"]]}
     {"text": ..., "entities": [{"start_offset": 0, "end_offset": 6, "label": "PERSON"}]}

@@ -1,19 +1,19 @@
 """KILT: the rows of its tasks and of the paper's data sets, and its knowledge source.
 
     {"input": "... [START_ENT] mention [END_ENT] ...", "output": [{"answer": title, ...}]}
+    {"input": "question", "output": [{"provenance": [{"title": ..., "wikipedia_id": ...}, ...]}]}
     {"wikipedia_title": ..., "text": [paragraph, ...],
      "anchors": [{"paragraph_id": 1, "start": 15, "end": 21, "text": ..., "href": ...}]}
 
 The first paragraph of a page is its title; offsets are those of a paragraph.
 """
 
-from itertools import chain
 from typing import Any, Dict, Iterator, List, Mapping, Tuple
 from urllib.parse import unquote
 
 from ...sources.mediawiki import NotAnArticle, Wiki
 from ...sources.pages import Page, Paragraph, TextLink
-from ..texts import GoldText, list_of, text_of
+from ..texts import GoldText, list_of, shorten_repr, text_of
 from .common import join_context
 
 # Around the mention in KILT's entity linking inputs.
@@ -34,14 +34,14 @@ def is_page_row(row: Mapping[str, Any]) -> bool:
 
 def task_text(row: Dict[str, Any]) -> GoldText:
     """Read a row of a task. RAISES (ValueError): If it is not valid."""
-    title = _title(row)
+    sets = _title_sets(row)
     text, mention, start = _parts(row)
     gold: Dict[str, Any] = {"text": text}
     if mention:
         offsets = {"start": start, "end": start + len(mention)}
-        gold["mentions"] = [{**offsets, "title": title, "candidates": row.get("candidates")}]
+        gold["mentions"] = [{**offsets, "title": sets[0][0], "candidates": row.get("candidates")}]
     else:
-        gold["title"] = title
+        gold["evidence"] = sets
     return GoldText.from_row(gold)  # which checks the values
 
 
@@ -72,24 +72,43 @@ def _split_at_markers(text: str) -> Tuple[str, str, str]:
     return left, mention, right
 
 
-def _title(row: Dict[str, Any]) -> str:
-    """The title of the gold page: the first provenance with a title, or else the first answer. (In
-    many tasks of KILT the answer is not a title.)"""
-    outputs = [output for output in list_of(row, "output") if isinstance(output, dict)]
-    provenance = (p for output in outputs for p in list_of(output, "provenance"))
-    titles = (text_of(p, "title") for p in provenance if isinstance(p, dict))
+def _title_sets(row: Dict[str, Any]) -> List[List[str]]:
+    """The titles of the gold pages of each output that has any. If none has, the first answer is
+    the title. (In many tasks of KILT the answer is not a title.)"""
+    outputs = outputs_of(row)
+    sets = [[text_of(p, "title") for p in provenance_of(output)] for output in outputs]
+    sets = [titles for titles in ([*filter(None, titles)] for titles in sets) if titles]
     answers = (text_of(output, "answer") for output in outputs)
-    title = next(filter(None, chain(titles, answers)), "")
-    if not title:
+    answer = next(filter(None, answers), "") if not sets else ""
+    if not sets and not answer:
         raise ValueError("its 'output' has no answer and no provenance with a title")
-    return title
+    return sets or [[answer]]
+
+
+def outputs_of(row: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    """The outputs of a row. RAISES (ValueError): If they are no objects."""
+    return _objects(row, "output")
+
+
+def provenance_of(output: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    """The provenance of an output; empty if it has none. RAISES (ValueError): If it is no list of
+    objects."""
+    return _objects(output, "provenance")
+
+
+def _objects(row: Mapping[str, Any], key: str) -> List[Dict[str, Any]]:
+    objects = list_of(row, key)
+    for item in objects:
+        if not isinstance(item, dict):
+            raise ValueError(f"{key!r} has {shorten_repr(item)}; it must have objects only")
+    return objects
 
 
 def read_page(row: Dict[str, Any]) -> Page:
     """Read a page of the knowledge source.
 
     RETURNS (Page): The page, without its title and headings as paragraphs. Anchors that are not
-        where they should be, and those that lead to no article, are counted as dropped.
+        at their offsets, and those whose target is not an article, are counted as dropped.
     RAISES (ValueError): If it is not valid.
     """
     page = Page(text_of(row, "wikipedia_title", required=True), [])

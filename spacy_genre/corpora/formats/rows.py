@@ -1,4 +1,5 @@
-"""JSON rows of all formats: which one a row has, and what is said of rows that can't be used."""
+"""JSON rows of all formats: detection of the format, and messages about rows without gold
+annotations."""
 
 import warnings
 from collections import Counter
@@ -29,8 +30,7 @@ def texts_of_row(row: Any, options: ArticleOptions) -> List[GoldText]:
     row (Any): A page (`title`, `paragraphs[{text, links[{start, end, title}]}]`), our own row (see
         `texts.py`), or a row of KILT, BLINK, Prodigy, doccano or spaCy (see these modules).
     options (ArticleOptions): Which mentions of pages are used.
-    RETURNS (List[GoldText]): The texts. Those of a row whose spans are linked to nothing have no
-        mentions.
+    RETURNS (List[GoldText]): The texts. Those of a row with unlinked spans only have no mentions.
     RAISES (ValueError): If the row has another format or is not valid.
     """
     if spacy_links.is_pair(row):
@@ -75,7 +75,7 @@ def has_gold(row: Any, texts: List[GoldText]) -> bool:
     row (Any): The row.
     texts (List[GoldText]): What `texts_of_row` gave for it.
     """
-    if any(text.mentions or text.title for text in texts):
+    if any(text.mentions or text.evidence for text in texts):
         return True
     if not isinstance(row, dict):
         return False
@@ -89,7 +89,7 @@ def _page_of_row(row: Dict[str, Any]) -> Page:
     paragraphs = []
     for paragraph in row["paragraphs"]:
         if not isinstance(paragraph, dict) or not isinstance(paragraph.get("text"), str):
-            raise ValueError(f"{str(paragraph)[:40]!r} is no paragraph: it has no 'text'")
+            raise ValueError(f"{str(paragraph)[:40]!r} is not a paragraph: it has no 'text'")
         if not paragraph["text"].strip():
             continue
         rows = [row for row in list_of(paragraph, "links") if not is_unlinked(row)]
@@ -114,8 +114,8 @@ def _article_title(title: str) -> str:
 
 @dataclass
 class UsableItems:
-    """Counts the items of a file that have gold annotations, and remembers those that have other
-    annotations only: entities that are linked to nothing, or keys that are not read.
+    """Counts the items of a file that have gold annotations, and records those that have other
+    annotations only: unlinked entities, or keys that are not read.
 
     n_items (int): All items with a text.
     n_usable (int): Those with a gold mention or a gold title.

@@ -1,4 +1,4 @@
-"""Weights that leave memory: those that are mapped from a file and not needed for inference."""
+"""Releasing the memory of memory-mapped weights that inference does not need."""
 
 import ctypes
 import mmap

@@ -1,4 +1,4 @@
-"""Inference weights of the models in use, made anew when a model's weights change."""
+"""A cache of inference weights, updated when a model's weights change."""
 
 import os
 import threading

@@ -33,7 +33,7 @@ def AliasCandidates_v1(top_k: int = 30, missing: str = "search") -> GetCandidate
     RETURNS (GetCandidates): The generator.
     RAISES (ValueError): If a value is not allowed.
     """
-    _check("top_k", top_k, "a whole number, 1 or more", isinstance(top_k, int) and top_k >= 1)
+    _check("top_k", top_k, "an integer, 1 or more", isinstance(top_k, int) and top_k >= 1)
     _check_missing(missing)
     return partial(alias_candidates, top_k=top_k, missing=missing)
 
@@ -67,8 +67,9 @@ def gold_candidates(titles: TitleSet, ent: Span, *, missing: str) -> Optional[Li
 
 
 def context_free_candidates(titles: TitleSet, ent: Span) -> Optional[List[str]]:
-    """The candidates of an entity without a word of context, such as a table cell: the names for
-    which the title set has its text. None for an entity with context, or with an unknown text."""
+    """The candidates of an entity without any word of context, such as a table cell: the names for
+    which the title set has its text as an alias, a redirect or a name. None for an entity with
+    context, or if the title set does not have its text."""
     if n_context_words(ent, 1):
         return None
     return alias_candidates(titles, ent, top_k=MAX_CONTEXT_FREE, missing="search")
@@ -81,7 +82,7 @@ def searchable_names(
     ents: Sequence[Span],
     tokenizer: NameTokenizer,
 ) -> List[SearchableNames]:
-    """The names among which the search for each entity is: the whole title set or its candidates.
+    """The names that can be generated for each entity: the whole title set or its candidates.
 
     get_candidates (Optional[GetCandidates]): The generator; None for the whole title set.
     titles (TitleSet): The title set, for the generator.

@@ -24,11 +24,13 @@ from ...decoding import Hypothesis
 from ...errors import Errors, Warnings
 from ...extensions import copy_gold_candidates, set_candidates
 from ...model.seq2seq import Seq2SeqShim
+from ...model.settings import LINKING
 from ...titles import TitleSet
 from ...titles.subset import SearchableNames
 from ...titles.view import TitleView
 from ...types import LinkedSpan
 from ..base import SearchResult
+from ..ranking import warn_of_few_beams
 from ..trainable import TrainableGenreComponent
 from .candidate_generators import GetCandidates, context_free_candidates, searchable_names
 from .coreference import longest_names
@@ -64,6 +66,7 @@ class GenreLinker(TrainableGenreComponent):
     spans of a group, which may overlap, if the setting `spans_key` names one."""
 
     Settings = LinkerSettings
+    task = LINKING
 
     settings: LinkerSettings
 
@@ -138,13 +141,8 @@ class GenreLinker(TrainableGenreComponent):
     ) -> List[List[Hypothesis]]:
         """See `GenreComponent.search_names`. Warns if beams were too few for `top_k`."""
         hypotheses = super().search_names(inputs, names, view)
-        top_k, num_beams = self.settings.top_k or 0, self.settings.num_beams
-        if top_k > num_beams and any(
-            0 < len(found) < min(top_k, len(of.trie))
-            for found, of in zip(hypotheses, names, strict=True)
-        ):
-            message = Warnings.W015.format(component=self.name, top_k=top_k, num_beams=num_beams)
-            warnings.warn(message, stacklevel=2)
+        top_k, num_beams = self.settings.top_k, self.settings.num_beams
+        warn_of_few_beams(self.name, top_k, num_beams, hypotheses, names)
         return hypotheses
 
     # Hypotheses to annotations

@@ -1,15 +1,13 @@
 """Hypotheses of the search to candidates of an entity: names, probabilities, and ids."""
 
-import math
-from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 from ...decoding import Hypothesis
 from ...model.settings import GenreSettings
-from ...titles.normal_form import normal_form
-from ...titles.spellings import best_name_at
 from ...titles.subset import NameSubset, SearchableNames
 from ...titles.view import TitleView
 from ...types import Candidate
+from ..ranking import best_by_row, rows_by_entity, share_probability
 from .encoding import strip_article
 
 # The weight of the text's prior against the model, by the number of words around the mention. The
@@ -48,13 +46,14 @@ def make_candidates(
         and the probability of all its names together. If several hypotheses lead to a name (its
         title and its redirects), the best one counts.
     """
-    best = _best_by_name(hypotheses, names, mention, unknown)
-    probabilities = _probabilities([hypothesis.score for hypothesis in best.values()], settings)
+    best = best_by_row(hypotheses, names, mention, unknown)
+    scores = [hypothesis.score for hypothesis in best.values()]
+    probabilities = share_probability(scores, settings.temperature, settings.nil_score)
     by_row = dict(zip(best, probabilities, strict=True))
     if n_context_words < len(PRIOR_SHARES):
         by_row = _mix_prior(by_row, names, mention, PRIOR_SHARES[n_context_words])
     candidates = []
-    for rows in _rows_by_entity(by_row, names):
+    for rows in rows_by_entity(by_row, names):
         row = max(rows, key=by_row.__getitem__)
         title, hypothesis = names.name_at(row), best[row]
         kb_id = (names.id_at(row) or title) if use_ids else title
@@ -63,31 +62,6 @@ def make_candidates(
         candidates.append(Candidate(title, kb_id, *values))
     # The order of the scores, but for entities with several names and mentions without context.
     return tuple(sorted(candidates, key=lambda candidate: -candidate.probability))
-
-
-def _best_by_name(
-    hypotheses: Sequence[Hypothesis],
-    names: SearchableNames,
-    mention: str,
-    unknown: Optional[int],
-) -> Dict[int, Hypothesis]:
-    """The best hypothesis for each name, by the name's row in the title set; best first."""
-    best: Dict[int, Hypothesis] = {}
-    mention = normal_form(mention)
-    for hypothesis in hypotheses:
-        node = hypothesis.state
-        is_known = unknown is None or unknown not in hypothesis.tokens
-        if is_known or mention in (text for text, _ in names.spellings_at(node)):
-            best.setdefault(best_name_at(names, node, mention), hypothesis)
-    return best
-
-
-def _rows_by_entity(rows: Iterable[int], names: SearchableNames) -> Iterable[List[int]]:
-    """Rows of the title set, grouped by their id; a name without an id is an entity of its own."""
-    groups: Dict[Union[int, str], List[int]] = {}
-    for row in rows:
-        groups.setdefault(names.id_at(row) or row, []).append(row)
-    return groups.values()
 
 
 def _mix_prior(
@@ -121,11 +95,3 @@ def text_prior(view: TitleView, mention: str) -> Dict[int, float]:
         weights[named] = counts[named] + NAME_STRENGTH * NAME_PRIOR
     total = sum(weights.values()) + NAME_STRENGTH * (1 - NAME_PRIOR)
     return {row: weight / total for row, weight in weights.items()}
-
-
-def _probabilities(scores: Sequence[float], settings: GenreSettings) -> List[float]:
-    """The softmax of the scores and of the model's score for "none of these names"."""
-    outcomes = [*scores, -math.inf if settings.nil_score is None else settings.nil_score]
-    top = max(outcomes)
-    weights = [math.exp((score - top) / settings.temperature) for score in outcomes]
-    return [weight / sum(weights) for weight in weights[: len(scores)]]

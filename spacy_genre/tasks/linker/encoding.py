@@ -12,10 +12,8 @@ from ...extensions import OPENING
 from ...model.settings import GenreSettings
 from ...tokenization import NameTokenizer, find_subsequence
 from ...types import Mention
+from ..windows import MAX_CHARS_PER_TOKEN, end_of_window
 
-# Longest text of the context, in characters for each token of the window. Few tokens of real text
-# are longer; the limit bounds the work for text such as an encoded file.
-MAX_CHARS_PER_TOKEN = 24
 # Entity recognizers include articles ("the Nobel Prize"); titles and links do not. An article with
 # a capital letter may belong to the name ("The Beatles").
 ARTICLES = ("the", "a", "an")
@@ -79,11 +77,7 @@ def _window(span: Span, context_tokens: int) -> Tuple[int, int]:
     while start > 0 and missing > 0:
         start -= 1
         missing -= not doc[start].is_space
-    missing = context_tokens
-    while end < len(doc) and missing > 0:
-        missing -= not doc[end].is_space
-        end += 1
-    return start, end
+    return start, end_of_window(doc, end, len(doc), context_tokens)
 
 
 def _opening(doc: Doc, end: int, opening_tokens: int) -> str:
@@ -131,19 +125,11 @@ class MentionEncoder:
         self.separator = tokenizer.pieces([SEPARATOR])[0]
         self.prefix, self.suffix = tokenizer.before, tokenizer.after
         # At the beginning of a text, some tokenizers write a delimiter differently.
-        self.start_of_text = self._delimiter(settings.start_delimiter, "")
-        self.start = self._delimiter(settings.start_delimiter, " ")
-        self.end = self._delimiter(settings.end_delimiter, " ")
+        self.start_of_text = tokenizer.delimiter(settings.start_delimiter, "")
+        self.start = tokenizer.delimiter(settings.start_delimiter)
+        self.end = tokenizer.delimiter(settings.end_delimiter)
         start = max(self.start, self.start_of_text, key=len)
         self.n_fixed = sum(map(len, (self.prefix, start, self.end, self.suffix)))
-
-    def _delimiter(self, text: str, before: str) -> List[int]:
-        """The token ids of a delimiter: one, if the tokenizer has a token for it."""
-        hf = self.tokenizer.hf
-        token = hf.convert_tokens_to_ids(text)
-        if token is not None and hf.convert_ids_to_tokens(token) == text:
-            return [token]
-        return self.tokenizer.pieces([before + text])[0]
 
     def encode(self, mentions: Sequence[Mention]) -> List[Optional[List[int]]]:
         """Encode mentions.

@@ -28,8 +28,8 @@ class LinkerSettings(SearchSettings):
     context_tokens: Optional[int] = Field(
         None,
         ge=0,
-        description="Context to each side of an entity, in the model's tokens. `null`: as much as "
-        "the model was trained with.",
+        description="Context on each side of an entity, in the model's tokens. `null`: the context "
+        "that the model was trained with.",
     )
     kb_id: Literal["title", "id"] = Field(
         "title",
@@ -68,9 +68,10 @@ class LinkerSettings(SearchSettings):
     get_candidates: Optional[GetCandidates] = Field(
         None,
         exclude=True,  # not a JSON value: config.cfg names the function that makes it
-        description="Function that gives the names that an entity may stand for: "
+        description="Function that returns the candidate names of an entity: "
         "`spacy_genre.AliasCandidates.v1`, `spacy_genre.GoldCandidates.v1` or your own. `null`: "
-        "the whole title set. If the names are few, all are scored, whatever `num_beams` is.",
+        "the whole title set. Small candidate sets are scored exhaustively; `num_beams` has no "
+        "effect on them.",
     )
 
     @field_validator("labels_discard", "longest_forms", mode="before")

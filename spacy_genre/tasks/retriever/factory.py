@@ -1,0 +1,64 @@
+"""The factory of `genre_retriever`."""
+
+from typing import Any, Callable, Optional
+
+from spacy.language import Language
+from thinc.api import Model
+
+from ...titles import TitleSet
+from ...training.settings import TrainingSettings
+from ..availability import warn_of_missing_files
+from ..settings import default_config, make_settings, with_settings
+from .component import GenreRetriever
+from .settings import RetrieverSettings
+
+DEFAULT_CONFIG = {
+    **default_config(RetrieverSettings),
+    "model": {"@architectures": "spacy_genre.Seq2Seq.v1", "name": None},
+    "titles": {"@misc": "spacy_genre.TitleSet.v1", "path": None},
+    "training": {"@misc": "spacy_genre.Training.v2"},
+    "scorer": {"@scorers": "spacy_genre.pages_scorer.v1"},
+}
+
+
+@Language.factory(
+    "genre_retriever",
+    assigns=["doc._.genre_pages", "span._.genre_pages"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights={
+        "pages_r_precision": 1.0,
+        "pages_recall_at_1": None,
+        "pages_recall_at_5": None,
+    },
+)
+@with_settings(RetrieverSettings)
+def make_genre_retriever(
+    nlp: Language,
+    name: str,
+    model: Model,
+    titles: Callable[[], TitleSet],
+    training: TrainingSettings,
+    scorer: Optional[Callable],
+    **settings: Any,
+) -> GenreRetriever:
+    """Make a `GenreRetriever`.
+
+    nlp (Language): The pipeline.
+    name (str): The component's name in it.
+    model (Model): `spacy_genre.Seq2Seq.v1`.
+    titles (Callable[[], TitleSet]): Opens the title set: `spacy_genre.TitleSet.v1`.
+    training (TrainingSettings): How it is trained: `spacy_genre.Training.v2`.
+    scorer (Optional[Callable]): The scoring method: `spacy_genre.pages_scorer.v1`.
+    settings (Any): The fields of `RetrieverSettings`.
+    RAISES (ValueError): If a setting is not allowed.
+    """
+    warn_of_missing_files(nlp, name, model, titles)
+    return GenreRetriever(
+        nlp.vocab,
+        model,
+        name,
+        titles=titles,
+        settings=make_settings(RetrieverSettings, name, settings),
+        training=training,
+        scorer=scorer,
+    )
