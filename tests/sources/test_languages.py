@@ -217,6 +217,12 @@ def test_corpora(language):
     assert marked(found) == case.paragraphs
 
 
+ONE_AND_OTHERS = [
+    code if code == "zh" else pytest.param(code, marks=pytest.mark.slow) for code in sorted(CASES)
+]
+
+
+@pytest.mark.parametrize("language", ONE_AND_OTHERS, indirect=True)
 def test_in_processes(language):
     """The properties of a language are sent to the processes."""
     *_, path = language

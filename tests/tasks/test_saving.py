@@ -8,6 +8,7 @@ from helpers.docs import kb_ids, make_doc, make_docs
 from spacy.language import Language
 from thinc.api import Config
 
+from spacy_genre.model.sharing import own_weights
 from spacy_genre.tasks.linker.factory import DEFAULT_CONFIG
 from spacy_genre.tokenization import NameTokenizer
 
@@ -53,6 +54,7 @@ def test_transformers_can_load_the_saved_model(nlp, linker, tmp_path):
 
 
 def test_trained_weights_are_kept_in_full(nlp, linker, tmp_path):
+    own_weights(linker.shim.transformer)
     with torch.no_grad():
         linker.shim.transformer.model.shared.weight[5, 7] = 1.00001
     nlp.to_disk(tmp_path / "nlp")
