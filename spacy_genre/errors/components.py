@@ -62,3 +62,14 @@ class ComponentErrors:
         '[C008] {component!r} has mentions = "ents", so it links doc.ents, but also spans_key = '
         '{key!r}. Set spans_key to null, or mentions to "free" or "aliases".'
     )
+
+    # Explanations
+    C070 = (
+        "[C070] {component!r} can't explain {title!r}: the name is not among those that may be "
+        "generated for {text!r}. Give a name of its candidates."
+    )
+    C071 = (
+        "[C071] {component!r} can't explain its names: they are generated inside of a text. Use "
+        "'genre_linker' or 'genre_retriever'."
+    )
+    C072 = "[C072] {component!r} can't read {text!r}, so there is nothing to explain."
