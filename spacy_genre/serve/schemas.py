@@ -1,8 +1,8 @@
 """Requests and responses of the service."""
 
-from typing import Any, Dict, List, Optional
+from typing import Annotated, Any, Dict, List, Optional
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ..errors import Errors
 from .engine import FoundEntity
@@ -32,6 +32,18 @@ def _example(value: Any) -> ConfigDict:
     return ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [value]})
 
 
+def _check_unicode(text: str) -> str:
+    """JSON can have a half of a UTF-16 pair ("\\ud800"), which is no character."""
+    try:
+        text.encode("utf8")
+    except UnicodeEncodeError as err:
+        raise ValueError(f"character {err.start} is a lone surrogate") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_check_unicode)]
+
+
 class Mention(BaseModel):
     """A mention to link. White space around it is left out."""
 
@@ -39,7 +51,7 @@ class Mention(BaseModel):
 
     start: int = Field(ge=0, description="Its first character (Unicode code points, from 0).")
     end: int = Field(ge=1, description="The character after its last.")
-    label: str = Field("", max_length=100, description="Its label, such as PERSON, if known.")
+    label: Text = Field("", max_length=100, description="Its label, such as PERSON, if known.")
 
 
 class TextRequest(BaseModel):
@@ -47,7 +59,7 @@ class TextRequest(BaseModel):
 
     model_config = _example({"text": TEXT, "top_k": 3, "threshold": 0.4})
 
-    text: str = Field(description="The text.")
+    text: Text = Field(description="The text.")
     top_k: Optional[int] = Field(None, ge=1, le=1000, description="The most results to return.")
     threshold: Optional[float] = Field(
         None,
@@ -144,10 +156,11 @@ class NewName(BaseModel):
 
     model_config = _example(NAME)
 
-    name: str = Field(min_length=1, max_length=1000)
-    id: Optional[str] = Field(None, min_length=1, max_length=1000)
+    # As long as a title of Wikipedia: the longest name limits how much text is read at once.
+    name: Text = Field(min_length=1, max_length=255)
+    id: Optional[Text] = Field(None, min_length=1, max_length=1000)
     prior: Optional[float] = Field(None, ge=0, allow_inf_nan=False)
-    aliases: List[str] = Field(default_factory=list, max_length=1000)
+    aliases: List[Text] = Field(default_factory=list, max_length=1000)
 
 
 class NamesResponse(BaseModel):
