@@ -184,6 +184,9 @@ def run_page(
         "server.port": port,
         "browser.gatherUsageStats": "false",
         "server.fileWatcherType": "none",
+        "server.headless": "true" if host != "127.0.0.1" else "false",
+        "server.maxUploadSize": 1,  # MB
+        "client.toolbarMode": "minimal",
     }
     flags = [f"--{key}={value}" for key, value in settings.items()]
     command = [sys.executable, "-m", "streamlit", "run", str(script), *flags, "--", *options]

@@ -10,7 +10,7 @@ class ServiceErrors:
     )
     V051 = (
         "[V051] The request has no 'mentions', and the pipeline of this service has no component "
-        "that finds entities. Give the offsets of the mentions, as in \"mentions\": "
+        'that finds entities. Give the offsets of the mentions, as in "mentions": '
         '[{"start": 0, "end": 8}], or start the service with a pipeline that has a named entity '
         "recognizer: python -m spacy genre serve --pipeline en_core_web_sm"
     )
@@ -32,7 +32,7 @@ class ServiceErrors:
         "[V055] {path} can't be written: {reason}. The title set was not changed, so that no name "
         "is lost at the next start. Make space, or make the file writable."
     )
-    V056 = "[V056] The package {package!r} is missing. Install it: pip install \"{extra}\""
+    V056 = '[V056] The package {package!r} is missing. Install it: pip install "{extra}"'
     V057 = (
         "[V057] The mention from {start} to {end} is outside the text, empty or blank. 'start' and "
         "'end' are offsets in characters (Unicode code points) of a text of {length}, with 0 <= "
@@ -57,3 +57,8 @@ class ServiceErrors:
     )
     V064 = "[V064] The body was not complete within {seconds:g} seconds. Send it faster."
     V065 = "[V065] The request can't be read: {reason}. Correct it and send it again."
+    V066 = (
+        "[V066] No mention is marked, and the pipeline finds no entities. Mark mentions with "
+        "double brackets (She lives in [[Paris]].), or start the page with a pipeline that has a "
+        "named entity recognizer: python -m spacy genre serve --page --pipeline PIPELINE"
+    )

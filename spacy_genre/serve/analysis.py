@@ -9,6 +9,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
+from ..errors import Errors
 from ..tasks.explanation import Explanation, explain
 from ..titles import TitleSet
 from ..types import NIL, Candidate
@@ -93,6 +94,8 @@ class Analyzer:
         """
         text, marked = parse_marked(text)
         job = Job(settings.task, text, tuple(marked) if marked else None)
+        if settings.task == LINK and not marked and not self.engine.finds_entities:
+            raise ValueError(Errors.V066)
         with self._lock:
             self.engine.check(job)
             component = self._prepare(titles, settings)

@@ -65,8 +65,6 @@ class Service:
         self._check_length("text", len(job.text), "characters", self.limits.max_text)
         n_mentions = len(job.mentions or ())
         self._check_length("list of mentions", n_mentions, "items", self.limits.max_mentions)
-        if job.task not in self.engine.components:
-            raise HTTPException(501, self._reason(job))
         try:
             self.engine.check(job)
             n_tokens = self.engine.n_tokens(job)
@@ -78,14 +76,8 @@ class Service:
         except asyncio.TimeoutError as err:
             raise HTTPException(504, Errors.V061.format(seconds=self.limits.timeout)) from err
         except ValueError as err:
-            raise HTTPException(422, str(err)) from err
-
-    def _reason(self, job: Job) -> str:
-        try:
-            self.engine.check(job)
-        except ValueError as err:
-            return str(err)
-        return ""
+            has_task = job.task in self.engine.components
+            raise HTTPException(422 if has_task else 501, str(err)) from err
 
     def _check_length(self, what: str, found: int, unit: str, limit: int) -> None:
         if found > limit:

@@ -1,6 +1,5 @@
 """The pipeline of a service: loaded once, one title set for all tasks, many texts at a time."""
 
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,8 +190,9 @@ class Engine:
 
     def _spans(self, doc: Doc, job: Job) -> List[Span]:
         if job.mentions is not None:
-            # Tokens are split at the offsets, so these are boundaries of tokens.
-            return [doc.char_span(start, end, label) for start, end, label in job.mentions]
+            spans = [doc.char_span(start, end, label) for start, end, label in job.mentions]
+            # Tokens are split at the offsets, so all spans begin and end at tokens.
+            return [span for span in spans if span is not None]
         return list(doc.ents if self._source is None else doc.spans.get(self._source, ()))
 
 
@@ -260,4 +260,4 @@ def default_names_file(titles: Optional[Union[str, Path]], data_folder: Path) ->
     """
     if titles is None:
         return data_folder / "served.names.jsonl"
-    return Path(os.fspath(titles) + ".names.jsonl").expanduser()
+    return Path(f"{titles}.names.jsonl").expanduser()

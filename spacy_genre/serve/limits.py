@@ -72,7 +72,7 @@ class RequestGuard:
             self.metrics.count_request(path, status, time.perf_counter() - start)
 
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {key: value for key, value in scope["headers"]}
+        headers = dict(scope["headers"])
         if not self._has_key(scope["path"], headers):
             await _reply(send, 401, Errors.V063, {"WWW-Authenticate": "Bearer"})
             return

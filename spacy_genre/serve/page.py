@@ -8,7 +8,7 @@ import streamlit as st
 
 from spacy_genre import TitleSet
 from spacy_genre.serve import rendering
-from spacy_genre.serve.analysis import Analysis, Analyzer, Settings, find_pipeline
+from spacy_genre.serve.analysis import Analysis, Analyzer, Settings, find_pipeline, parse_marked
 from spacy_genre.serve.engine import ANNOTATE, LINK, RETRIEVE, load_engine
 from spacy_genre.titles.loaders import EMBEDDED
 from spacy_genre.tokenization import NameTokenizer
@@ -19,12 +19,14 @@ TASKS = {
     ANNOTATE: "Find and link mentions",
     RETRIEVE: "Retrieve pages",
 }
+# For a pipeline that finds no entities, the mentions are marked.
 SAMPLE = (
-    "Einstein received the Nobel Prize in 1921, while he lived in Berlin. Marie Curie was born in "
-    "Warsaw and studied at the Sorbonne in Paris. Paris, Texas, has an Eiffel Tower too. Apple and "
-    "Microsoft compete with Google and IBM."
+    "[[Einstein]] received the [[Nobel Prize]] in 1921, while he lived in [[Berlin]]. [[Marie "
+    "Curie]] was born in [[Warsaw]] and studied at the [[Sorbonne]] in [[Paris]]. [[Paris, Texas]],"
+    " has an Eiffel Tower too. [[Apple]] and [[Microsoft]] compete with [[Google]] and [[IBM]]."
 )
 MAX_CHARACTERS = 5000
+TITLE_OF = "title of "  # the keys of the widgets that choose a candidate
 PACKAGE, OWN = "in the package", "your names"
 
 
@@ -35,12 +37,13 @@ def main(pipeline: Optional[str], model: Optional[str], titles: Optional[str]) -
     try:
         analyzer = load_analyzer(pipeline, model)
         settings, title_set = show_sidebar(analyzer, titles)
-        text = show_input()
+        finds_entities = analyzer.engine.finds_entities
+        text = show_input(parse_marked(SAMPLE)[0] if finds_entities else SAMPLE)
         analysis = analyze(analyzer, text, title_set, settings)
     except (OSError, ValueError) as err:
         st.error(str(err))
         return
-    if settings.task == LINK and not analyzer.engine.finds_entities:
+    if settings.task == LINK and not finds_entities:
         st.caption("Mark mentions with double brackets: She lives in [[Paris]].")
     show_results(analyzer, analysis, title_set, settings)
 
@@ -58,7 +61,8 @@ def show_sidebar(analyzer: Analyzer, path: Optional[str]) -> tuple[Settings, Tit
     """The settings, the title set, and names to add."""
     with st.sidebar:
         tasks = list(analyzer.engine.components)
-        task = st.radio("Task", tasks, format_func=TASKS.__getitem__, key="task")
+        task = st.radio("Task", tasks, format_func=TASKS.get, key="task")
+        task = task or tasks[0]
         if missing := [TASKS[other].lower() for other in TASKS if other not in tasks]:
             st.caption(f"The model was not trained to {' or to '.join(missing)}.")
         component = analyzer.engine.components[task]
@@ -85,7 +89,7 @@ def choose_titles(analyzer: Analyzer, path: Optional[str]) -> TitleSet:
     files = {name: title_set_path(name) for name in title_set_names()}
     files = {**({Path(path).name: Path(path)} if path else {}), PACKAGE: EMBEDDED, **files}
     names = [*([OWN] if OWN in sets else []), *files]
-    name = st.selectbox("Title set", names, key="titles")
+    name = st.selectbox("Title set", names, key="titles") or names[0]
     if name not in sets:
         sets[name] = TitleSet.open(files[name], tokenizer=name_tokenizer(analyzer))
     with st.expander("Use your own names"):
@@ -146,9 +150,9 @@ def changed() -> None:
     st.session_state.version = st.session_state.get("version", 0) + 1
 
 
-def show_input() -> str:
-    """The text, written or uploaded."""
-    st.session_state.setdefault("text", SAMPLE)
+def show_input(sample: str) -> str:
+    """The text: at first a sample, then what is written or uploaded."""
+    st.session_state.setdefault("text", sample)
     st.text_area("Text", key="text", height=140, max_chars=MAX_CHARACTERS)
     st.file_uploader("or a text file", type=["txt", "md"], key="file", on_change=read_file)
     if problem := st.session_state.pop("file_problem", ""):
@@ -176,6 +180,9 @@ def analyze(analyzer: Analyzer, text: str, titles: TitleSet, settings: Settings)
     if st.session_state.get("analysis_key") != key:
         st.session_state.analysis = analyzer.analyze(text, titles, settings)
         st.session_state.analysis_key = key
+        # The best candidate is explained again.
+        for widget in [key for key in st.session_state if str(key).startswith(TITLE_OF)]:
+            del st.session_state[widget]
     found: Analysis = st.session_state.analysis
     return found
 
@@ -204,15 +211,15 @@ def show_results(
     index = st.session_state.entity
     entity = entities[index]
     named = [candidate.title for candidate in entity.candidates]
-    left, right = st.columns(2)
+    left, right = st.columns([2, 1])
     with right:
-        title = st.selectbox("Explain the name", named, key=f"title of {index}")
+        title = st.selectbox("Explain the name", named, key=f"{TITLE_OF}{index}") or named[0]
     with left:
         st.subheader("Candidates")
-        st.html(rendering.render_candidates(entity, title or named[0], settings.threshold))
-    st.subheader("How the name was generated")
+        st.html(rendering.render_candidates(entity, title, settings.threshold))
+    st.subheader(f"How “{title}” was generated")
     try:
-        explanation = analyzer.explain(analysis, index, title or named[0], titles, settings)
+        explanation = analyzer.explain(analysis, index, title, titles, settings)
     except ValueError as err:
         st.info(str(err))
         return
@@ -246,4 +253,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     for option in ("--pipeline", "--model", "--titles"):
         parser.add_argument(option)
-    main(**vars(parser.parse_args()))
+    main(**vars(parser.parse_known_args()[0]))

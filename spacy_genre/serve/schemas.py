@@ -8,14 +8,14 @@ from ..errors import Errors
 from .engine import FoundEntity
 
 TEXT = "Einstein received the Nobel Prize while he lived in Berlin."
-CANDIDATE = {
+CANDIDATE: Dict[str, Any] = {
     "title": "Albert Einstein",
     "kb_id": "Albert Einstein",
     "score": -0.25,
     "logprob": -1.03,
     "probability": 0.92,
 }
-ENTITY = {
+ENTITY: Dict[str, Any] = {
     "start": 0,
     "end": 8,
     "text": "Einstein",
@@ -23,8 +23,8 @@ ENTITY = {
     "kb_id": "Albert Einstein",
     "candidates": [CANDIDATE],
 }
-PAGE = {"title": "Nobel Prize", "id": "", "score": -0.3, "probability": 0.8}
-NAME = {"name": "Acme Corporation", "id": "C-001", "aliases": ["Acme"]}
+PAGE: Dict[str, Any] = {"title": "Nobel Prize", "id": "", "score": -0.3, "probability": 0.8}
+NAME: Dict[str, Any] = {"name": "Acme Corporation", "id": "C-001", "aliases": ["Acme"]}
 
 
 def _example(value: Any) -> ConfigDict:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Tuple
+from typing import List, Tuple
 
 from spacy.tokens import Span
 
@@ -111,7 +111,7 @@ def explain(
     return Explanation(title, component.tokenizer.decode(ids), steps, logprob, score)
 
 
-def _step(component: GenreComponent, prefix: Tuple[int, ...], step: PathStep) -> Step:
+def _step(component: GenreComponent, prefix: List[int], step: PathStep) -> Step:
     decode = component.tokenizer.decode
     n_special = len(component.shim.name_tokenizer.prefix)
     return Step(
