@@ -186,6 +186,7 @@ def run_page(
         "server.fileWatcherType": "none",
         "server.headless": "true" if host != "127.0.0.1" else "false",
         "server.maxUploadSize": 1,  # MB
+        "server.showEmailPrompt": "false",  # it would wait for an answer
         "client.toolbarMode": "minimal",
     }
     flags = [f"--{key}={value}" for key, value in settings.items()]
