@@ -5,8 +5,8 @@
 The service runs in a process of its own on this machine, with the model and the title set of the
 package. Each client sends a text with two mentions, waits for the reply, and sends the next one. No
 two texts are the same. Printed are the latencies and the throughput of one client and of all, those
-of calls of the same pipeline without HTTP, one text at a time, and the memory of the service before
-and after the test.
+of calls of the same pipeline without HTTP, one text at a time, and the memory of the service after
+each part.
 """
 
 import asyncio
@@ -40,14 +40,15 @@ def main(
     print(f"calls without HTTP       {calls:6.1f} texts per second, one at a time")
     with running_service(clients) as (process, address):
         measure(address, clients, seconds / 6)  # memory grows with the largest batch at first
-        before = memory("VmRSS", str(process.pid))
-        for n in (1, clients):
+        print(f"memory before            {memory('VmRSS', str(process.pid)):6.0f} MB")
+        for n in (1, clients, clients, clients):
+            n_texts, n_batches = count_batches(address)
             latencies, errors = measure(address, n, seconds)
             report(n, latencies, errors, seconds)
-        after = memory("VmRSS", str(process.pid))
-        print(f"memory of the service    {before:.0f} MB before, {after:.0f} MB after")
-        metrics = httpx.get(f"{address}/metrics").text
-        print(f"texts in a batch         {mean_batch(metrics):.1f} on average")
+            more_texts, more_batches = count_batches(address)
+            mean = (more_texts - n_texts) / max(more_batches - n_batches, 1)
+            size = memory("VmRSS", str(process.pid))
+            print(f"{'':24} {mean:6.1f} texts in a batch; memory {size:.0f} MB", flush=True)
 
 
 def make_request(number: int) -> Dict[str, Any]:
@@ -144,12 +145,13 @@ def report(clients: int, latencies: List[float], errors: int, seconds: float) ->
     print(f"{label:24} {speed:6.1f} texts per second, {shown}, {errors} errors", flush=True)
 
 
-def mean_batch(metrics: str) -> float:
-    """The mean number of requests in a batch, from the metrics of the service."""
-    rows = (line.split() for line in metrics.splitlines() if line and line[0] != "#")
+def count_batches(address: str) -> Tuple[float, float]:
+    """The number of requests in all batches so far, and of batches, from the service's metrics."""
+    lines = httpx.get(f"{address}/metrics").text.splitlines()
+    rows = (line.split() for line in lines if line and line[0] != "#")
     values = {name: float(value) for name, value in rows if "{" not in name}
     name = "spacy_genre_batch_requests"
-    return values[f"{name}_sum"] / max(values[f"{name}_count"], 1)
+    return values[f"{name}_sum"], values[f"{name}_count"]
 
 
 if __name__ == "__main__":
