@@ -8,6 +8,7 @@ from .download import download_cli
 from .evaluate import evaluate_cli
 from .init_config import init_config_cli
 from .output import escape_unencodable_output
+from .serve import serve_cli
 from .titles import titles_cli
 from .train import train_cli
 from .warm_start import warm_start_cli
@@ -27,4 +28,5 @@ genre_cli.command(
 )(train_cli)
 genre_cli.command("warm-start")(warm_start_cli)
 genre_cli.command("evaluate")(evaluate_cli)
+genre_cli.command("serve")(serve_cli)
 app.add_typer(genre_cli)

@@ -9,6 +9,7 @@ The letter of a code says what the message is about, and in which module it is:
     S  the search                                       components.py
     C  components and their settings                    components.py
     D  gold data, training and evaluation               data.py
+    V  the service and the page                         service.py
     W  warnings, whatever they are about                warnings.py
 
 A new message gets an unused number of its letter, in the order of the numbers. A new topic gets a
@@ -18,6 +19,7 @@ letter and a module. All code imports the messages from here: `from ..errors imp
 from .components import ComponentErrors
 from .data import DataErrors
 from .models import ModelErrors
+from .service import ServiceErrors
 from .sources import SourceErrors
 from .titles import TitleErrors
 from .warnings import Warnings
@@ -25,5 +27,5 @@ from .warnings import Warnings
 __all__ = ["Errors", "Warnings"]
 
 
-class Errors(TitleErrors, ModelErrors, SourceErrors, ComponentErrors, DataErrors):
+class Errors(TitleErrors, ModelErrors, SourceErrors, ComponentErrors, DataErrors, ServiceErrors):
     """Messages of errors, filled in with `.format`. Their codes are stable."""

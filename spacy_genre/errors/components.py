@@ -66,3 +66,14 @@ class ComponentErrors:
         "[C009] {component!r} has no setting or other attribute {key!r}. Its settings are "
         "{settings}. (A subclass must define its own attributes in the class: {key} = None.)"
     )
+
+    # Explanations
+    C070 = (
+        "[C070] {component!r} can't explain {title!r}: the name is not among those that may be "
+        "generated for {text!r}. Give a name of its candidates."
+    )
+    C071 = (
+        "[C071] {component!r} can't explain its names: they are generated inside of a text. Use "
+        "'genre_linker' or 'genre_retriever'."
+    )
+    C072 = "[C072] {component!r} can't read {text!r}, so there is nothing to explain."

@@ -79,3 +79,7 @@ class Warnings:
         "results are poor. Give a model that was trained for it ('tasks' in the 'genre' block of "
         "its config.json), or train this one: see docs/training.md."
     )
+    W050 = (
+        "[W050] {n} changes in {path} don't fit the title set any more, so they have no effect: "
+        "{names}. The set has these names with other ids, or lacks names that were removed."
+    )

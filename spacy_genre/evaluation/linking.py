@@ -206,13 +206,25 @@ def make_doc(nlp: Language, text: str, mentions: Iterable[GoldMention]) -> Doc:
     RETURNS (Doc): The Doc.
     """
     mentions = list(mentions)
-    boundaries = {0, len(text)}.union(*((m.start, m.end) for m in mentions))
-    pieces = [text[start:end] for start, end in pairwise(sorted(boundaries))]
-    doc = Doc.from_docs([nlp.tokenizer(piece) for piece in pieces], ensure_whitespace=False)
-    assert doc is not None  # as it would be for an empty list
+    doc = tokenize(nlp, text, [(m.start, m.end) for m in mentions])
     spans = [_make_span(doc, mention) for mention in mentions]
     doc.ents = [span for span in spans if span is not None]
     return doc
+
+
+def tokenize(nlp: Language, text: str, spans: Iterable[Tuple[int, int]]) -> Doc:
+    """Make a Doc whose tokens are split at the boundaries of spans.
+
+    nlp (Language): The pipeline whose tokenizer is used.
+    text (str): The text.
+    spans (Iterable[Tuple[int, int]]): Character offsets of the spans, which may overlap.
+    RETURNS (Doc): The Doc.
+    """
+    boundaries = {0, len(text)}.union(*spans)
+    pieces = [text[start:end] for start, end in pairwise(sorted(boundaries))]
+    doc = Doc.from_docs([nlp.tokenizer(piece) for piece in pieces], ensure_whitespace=False)
+    # `from_docs` gives None for an empty list, which an empty text makes.
+    return nlp.tokenizer(text) if doc is None else doc
 
 
 def _make_span(doc: Doc, mention: GoldMention) -> Optional[Span]:
