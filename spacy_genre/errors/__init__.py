@@ -9,6 +9,7 @@ The letter of a code says what the message is about, and in which module it is:
     S  the search                                       components.py
     C  components and their settings                    components.py
     D  gold data, training and evaluation               data.py
+    V  conversion of other programs' files              conversion.py
     W  warnings, whatever they are about                warnings.py
 
 A new message gets an unused number of its letter, in the order of the numbers. A new topic gets a
@@ -16,6 +17,7 @@ letter and a module. All code imports the messages from here: `from ..errors imp
 """
 
 from .components import ComponentErrors
+from .conversion import ConversionErrors
 from .data import DataErrors
 from .models import ModelErrors
 from .sources import SourceErrors
@@ -25,5 +27,7 @@ from .warnings import Warnings
 __all__ = ["Errors", "Warnings"]
 
 
-class Errors(TitleErrors, ModelErrors, SourceErrors, ComponentErrors, DataErrors):
+class Errors(
+    TitleErrors, ModelErrors, SourceErrors, ComponentErrors, DataErrors, ConversionErrors
+):
     """Messages of errors, filled in with `.format`. Their codes are stable."""

@@ -66,3 +66,11 @@ class ComponentErrors:
         "[C009] {component!r} has no setting or other attribute {key!r}. Its settings are "
         "{settings}. (A subclass must define its own attributes in the class: {key} = None.)"
     )
+    C050 = (
+        "[C050] candidates_attr is {attribute!r}; it must be the name of an attribute of Span, "
+        "such as 'company_candidates'."
+    )
+    C051 = (
+        "[C051] candidates_attr is {attribute!r}, but another program has registered span._."
+        "{attribute} already. Give another name."
+    )

@@ -20,6 +20,7 @@ from transformers import (
 
 from ..errors import Errors, Warnings
 from ..tokenization import NameTokenizer
+from .published import published_block
 from .settings import GenreSettings
 from .sharing import load_shared
 from .versions import DTYPE_ARGUMENT, load_tokenizer, quiet
@@ -197,6 +198,8 @@ def _load_config(folder: Path, options: Optional[Dict[str, Any]]) -> Any:
     config = _load(AutoConfig.from_pretrained, folder, options)
     if type(config) not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
         raise ValueError(Errors.M004.format(name=str(folder), model_type=config.model_type))
+    if getattr(config, "genre", None) is None and (block := published_block(folder)):
+        config.genre = dict(block)  # it is saved with the model
     GenreSettings.from_config(config)  # fail now and not at the first document
     return config
 
