@@ -62,7 +62,7 @@ def convert_checkpoint(
     if largest >= config.vocab_size:
         name = tokenizer or hf_tokenizer.name_or_path
         raise ValueError(Errors.V061.format(name=name, largest=largest, rows=config.vocab_size))
-    config.genre = BLOCKS_OF_TASK["multilingual" if config.model_type == "mbart" else task]
+    config.genre = dict(BLOCKS_OF_TASK["multilingual" if config.model_type == "mbart" else task])
     model = _make_model(state, config, path)
     with atomic_folder(out) as folder:
         save_pretrained(folder, model, hf_tokenizer)
