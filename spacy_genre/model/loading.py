@@ -16,6 +16,7 @@ from transformers import (
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
     AutoConfig,
     AutoModelForSeq2SeqLM,
+    GenerationConfig,
 )
 
 from ..errors import Errors, Warnings
@@ -146,6 +147,7 @@ def _load_model(
 ) -> HFObjects:
     config = _load_config(folder, transformer_config)
     tokenizer = _load(load_tokenizer, folder, tokenizer_config)
+    _check_vocabulary(tokenizer, config, folder)
     device = get_torch_default_device()
     source = (_files_state(folder), repr(transformer_config or {}), str(device))
     transformer = load_shared(source, partial(_load_transformer, folder, config, device))
@@ -158,7 +160,32 @@ def _load_transformer(folder: Path, config: Any, device: torch.device) -> Any:
     if wrong := [*info["missing_keys"], *info["mismatched_keys"]]:
         reason = f"its weights lack or do not fit {', '.join(map(str, wrong[:3]))}"
         raise IncompleteModelError(Errors.M003.format(name=str(folder), reason=reason))
+    _reset_generation(transformer)
     return transformer.to(device).eval()
+
+
+def _check_vocabulary(tokenizer: Any, config: Any, folder: Path) -> None:
+    """RAISES (ValueError): If a token of the tokenizer has no embedding."""
+    # The mask token has none in the published checkpoints, and no text contains it.
+    unused = {tokenizer.mask_token, *tokenizer.additional_special_tokens}
+    vocabulary = tokenizer.get_vocab().items()
+    largest = max((token for text, token in vocabulary if text not in unused), default=0)
+    if largest >= config.vocab_size:
+        reason = Errors.M009.format(found=largest, size=config.vocab_size)
+        raise ValueError(Errors.M003.format(name=str(folder), reason=reason))
+
+
+def _reset_generation(transformer: Any) -> None:
+    """Reset the settings of a checkpoint's own generation: those of the published checkpoints are
+    for summaries (`min_length`, `no_repeat_ngram_size`, forced tokens), and forbid names. The
+    search does not use them, but `generate` of transformers does."""
+    config, neutral = transformer.config, GenerationConfig()
+    tokens = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+    for key, value in neutral.to_dict().items():
+        # Old checkpoints, such as the published ones, have these settings in config.json.
+        if key in config.__dict__ and key not in (*tokens, "transformers_version"):
+            setattr(config, key, value)
+    transformer.generation_config = GenerationConfig(**{key: getattr(config, key) for key in tokens})
 
 
 def _files_state(folder: Path) -> Hashable:
