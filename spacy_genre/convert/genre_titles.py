@@ -6,8 +6,9 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..errors import Warnings
 from ..titles import TitleSet
+from ..titles.multilingual import multilingual_name
 from ..tokenization import NameTokenizer
-from .tries import SEPARATOR, GenreData
+from .tries import GenreData
 
 CHUNK_SIZE = 100_000  # of names that are decoded at a time
 
@@ -40,7 +41,7 @@ def titles_from_genre(
     RETURNS (TitleSet): The set. Names that the model can't generate are left out; the header has
         their number.
     """
-    ids = {title + SEPARATOR + language: qid for (language, title), qid in data.languages.items()}
+    ids = {multilingual_name(t, language): qid for (language, t), qid in data.languages.items()}
     if data.sequences:
         decoded = decode_names(data.sequences, tokenizer)
         _warn_of_other_tokens(decoded, tokenizer)

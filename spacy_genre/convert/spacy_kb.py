@@ -16,9 +16,7 @@ LINKS_PER_ALIAS = 1000
 NameOf = Union[Mapping[str, str], Callable[[str], Optional[str]]]
 
 
-def titles_from_kb(
-    kb: Any, tokenizer: Any, *, names: Optional[NameOf] = None
-) -> TitleSet:
+def titles_from_kb(kb: Any, tokenizer: Any, *, names: Optional[NameOf] = None) -> TitleSet:
     """Make a title set of a knowledge base of spaCy's `entity_linker`.
 
     kb (InMemoryLookupKB): The knowledge base.

@@ -24,8 +24,6 @@ MARISA = "marisa_trie.Trie"
 CLASSES = TRIES | MARISA_TRIES | {MARISA}
 # A name has fewer tokens in every model: a deeper dict has a cycle.
 MAX_DEPTH = 1024
-# mGENRE names are "Title >> language".
-SEPARATOR = " >> "
 MAX_COUNT = 2**31  # of a mention; a table with more is damaged
 # What a MarisaTrie leaves out of the characters that stand for tokens (surrogates, mainly).
 GAP = range(55_000, 65_000)

@@ -185,7 +185,9 @@ def _reset_generation(transformer: Any) -> None:
         # Old checkpoints, such as the published ones, have these settings in config.json.
         if key in config.__dict__ and key not in (*tokens, "transformers_version"):
             setattr(config, key, value)
-    transformer.generation_config = GenerationConfig(**{key: getattr(config, key) for key in tokens})
+    transformer.generation_config = GenerationConfig(
+        **{key: getattr(config, key) for key in tokens}
+    )
 
 
 def _files_state(folder: Path) -> Hashable:
@@ -212,7 +214,7 @@ _warned_of_gpu = False
 def _load_tokenizer(folder: Path) -> NameTokenizer:
     settings = GenreSettings.from_config(_load_config(folder, None))
     tokenizer = _load(load_tokenizer, folder, None)
-    return NameTokenizer(tokenizer, bos=settings.name_bos, space=settings.name_space)
+    return NameTokenizer.of_model(tokenizer, bos=settings.name_bos, space=settings.name_space)
 
 
 def is_folder(name: str) -> bool:

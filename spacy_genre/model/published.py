@@ -15,6 +15,8 @@ MULTILINGUAL: Dict[str, Any] = {
     "start_delimiter": "[START]",
     "end_delimiter": "[END]",
     "name_bos": False,
+    # The default of the authors' `marginalize`, which differs from that of the search.
+    "marginal_length_penalty": 0.5,
     "tasks": ["linking"],
 }
 BLOCKS_OF_TASK: Dict[str, Dict[str, Any]] = {

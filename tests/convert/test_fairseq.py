@@ -92,7 +92,11 @@ def pieces(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pieces")
     (folder / "text").write_text("Albert Einstein era un fisico tedesco.\n東京 Straße >> it\n" * 20)
     sentencepiece.SentencePieceTrainer.train(
-        input=str(folder / "text"), model_prefix=str(folder / "spm"), vocab_size=50, minloglevel=2, hard_vocab_limit=False
+        input=str(folder / "text"),
+        model_prefix=str(folder / "spm"),
+        vocab_size=50,
+        minloglevel=2,
+        hard_vocab_limit=False,
     )
     return folder / "spm.model"
 

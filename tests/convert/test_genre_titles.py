@@ -35,7 +35,9 @@ def convert(path, data, tokenizer, **options):
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("kind", ["dict", "Trie", "trie.Trie", "MarisaTrie"])
 def test_names_of_each_kind_of_prefix_tree(tmp_path, byte_tokenizer, sequences, kind, protocol):
-    value = {"dict": nested, "MarisaTrie": partial(MarisaTrie, max_token_id=1000)}.get(kind, Trie)(sequences)
+    value = {"dict": nested, "MarisaTrie": partial(MarisaTrie, max_token_id=1000)}.get(kind, Trie)(
+        sequences
+    )
     data = dump(value, protocol, module="trie" if kind == "trie.Trie" else "genre.trie")
     titles = convert(tmp_path / "trie.pkl", data, byte_tokenizer)
     assert list(titles) == sorted(NAMES)

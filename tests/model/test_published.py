@@ -1,12 +1,14 @@
 """The published checkpoints, in their true format, from the files to links. The reference is what
 the authors' code does: inputs as plain text, prefix trees of `[2] + encode(name)[1:]`, `generate`."""
 
+import math
 import shutil
 
 import pytest
 import spacy
+import torch
 from helpers.published import ENGLISH, LARGE, write_checkpoint
-from helpers.reference import generate
+from helpers.reference import generate, path_score
 from spacy.tokens import Span
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -47,7 +49,8 @@ def hub(folders, monkeypatch):
 def make_nlp(factory, name, names):
     nlp = spacy.blank("en")
     component = nlp.add_pipe(factory, config={"model": {"name": name}})
-    component.titles = TitleSet.build(names, load_name_tokenizer(name))
+    if names:
+        component.titles = TitleSet.build(names, load_name_tokenizer(name))
     return nlp
 
 
@@ -88,6 +91,34 @@ def test_mgenre_equals_the_authors_code(hub, folders):
     ent = link(nlp, "Einstein era un fisico tedesco.", 0, 1)
     text = "[START] Einstein [END] era un fisico tedesco."
     assert_same(ent._.genre_candidates, reference(folders[name], text, MULTILINGUAL))
+
+
+IDS = ["Q937", "Q183", "Q183", "Q1490"]
+
+
+def test_names_of_an_entity_are_added_up(hub, folders):
+    """As the authors' `marginalize`: the log-sum-exp of logprob / length ** 0.5."""
+    nlp = make_nlp("genre_linker", "facebook/mgenre-wiki", [])
+    linker = nlp.get_pipe("genre_linker")
+    linker.titles = TitleSet.build(MULTILINGUAL, linker.tokenizer, ids=IDS)
+    linker.kb_id = "id"
+    ent = link(nlp, "Einstein era un fisico tedesco.", 0, 1)
+
+    tokenizer = AutoTokenizer.from_pretrained(folders["mgenre-wiki"])
+    model = AutoModelForSeq2SeqLM.from_pretrained(folders["mgenre-wiki"]).eval()
+    ids = tokenizer("[START] Einstein [END] era un fisico tedesco.")["input_ids"]
+    names = [tokenizer.encode(name)[1:-1] for name in MULTILINGUAL]
+    scores = torch.tensor([path_score(model, ids, name, 0.5) for name in names])
+    expected = {
+        kb_id: float(scores[[i for i, other in enumerate(IDS) if other == kb_id]].logsumexp(0))
+        for kb_id in set(IDS)
+    }
+    candidates = ent._.genre_candidates
+    assert [c.kb_id for c in candidates] == sorted(expected, key=expected.get, reverse=True)
+    total = float(scores.logsumexp(0))
+    found = {c.kb_id: math.log(c.probability) + total for c in candidates}
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert ent.kb_id_ == candidates[0].kb_id
 
 
 def test_retrieval_equals_the_authors_code(hub, folders):
