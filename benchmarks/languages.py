@@ -8,11 +8,12 @@ counted apart from others. This is a small sample, not a benchmark of these lang
 """
 
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import spacy
 import srsly
 import typer
+from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 LANGUAGES = ("en", "de", "fr", "es")
@@ -23,12 +24,11 @@ def main() -> None:
     """Print the accuracy for each language."""
     rows = list(srsly.read_jsonl(SENTENCES))
     nlp = spacy.blank("xx")
-    linker = nlp.add_pipe("genre_linker", config={"dtype": "float32"})
-    missing = [row["title"] for row in rows if row["title"] not in linker.titles]  # type: ignore[attr-defined]
+    linker: Any = nlp.add_pipe("genre_linker", config={"dtype": "float32"})
+    missing = [row["title"] for row in rows if row["title"] not in linker.titles]
     print(f"titles that the set lacks: {', '.join(missing) or 'none'}")
     for language in LANGUAGES:
-        docs = nlp.pipe([make_doc(nlp.make_doc(row[language].replace("[", "").replace("]", "")),
-                                  row[language]) for row in rows])  # fmt: skip
+        docs = nlp.pipe(make_doc(nlp, row[language]) for row in rows)
         counts: Dict[str, List[Tuple[bool, float]]] = {"as in English": [], "other": []}
         for doc, row in zip(docs, rows, strict=True):
             (ent,) = doc.ents
@@ -43,13 +43,12 @@ def main() -> None:
                 print(f"{language}, {kind}: {right} of {len(found)}, mean probability {mean:.2f}")
 
 
-def make_doc(doc: Doc, marked: str) -> Doc:
-    """Set the mention, which is in brackets in the marked text."""
+def make_doc(nlp: Language, marked: str) -> Doc:
+    """A Doc with one entity, which is in brackets in the marked text."""
+    doc = nlp.make_doc(marked.replace("[", "").replace("]", ""))
     before, _, rest = marked.partition("[")
-    mention = rest.partition("]")[0]
-    span = doc.char_span(
-        len(before), len(before) + len(mention), label="MISC", alignment_mode="expand"
-    )
+    end = len(before) + len(rest.partition("]")[0])
+    span = doc.char_span(len(before), end, label="MISC", alignment_mode="expand")
     assert isinstance(span, Span)
     doc.ents = [span]
     return doc

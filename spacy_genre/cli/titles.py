@@ -200,10 +200,8 @@ def languages_cli(
     from ..titles.multilingual import join_languages
 
     parts = [text.partition("=") for text in sets]
-    if bad := [
-        text for text, (_, sign, path) in zip(sets, parts, strict=True) if not (sign and path)
-    ]:
-        raise typer.BadParameter(f"{bad[0]!r} must be LANGUAGE=TITLES, such as de=de.titles")
+    if wrong := [language for language, _, path in parts if not path]:
+        raise typer.BadParameter(f"{wrong[0]!r} must be LANGUAGE=TITLES, such as de=de.titles")
     try:
         if out.exists() and not force:
             raise ValueError(Errors.T015.format(path=out))

@@ -70,11 +70,11 @@ def _name_entities(
     for (alias, kb_id), (probability, _) in aliases.items():
         rank = (probability, len(alias), alias)
         best[kb_id] = max(best.get(kb_id, rank), rank)
-    if names is None:
-        get_name: Callable[[str], Optional[str]] = {}.get
-    else:
-        get_name = names.get if isinstance(names, Mapping) else names
-    return {kb_id: get_name(kb_id) or (best[kb_id][2] if kb_id in best else kb_id) for kb_id in ids}
+    name_of: Dict[str, str] = {}
+    for kb_id in ids:
+        given = names.get(kb_id) if isinstance(names, Mapping) else names and names(kb_id)
+        name_of[kb_id] = given or (best[kb_id][2] if kb_id in best else kb_id)
+    return name_of
 
 
 def _distinct(name_of: Mapping[str, str]) -> Dict[str, str]:

@@ -27,8 +27,10 @@ PLAIN: Dict[str, Callable[..., Any]] = {
 }
 # The default factories of a defaultdict. They are never called.
 FACTORIES = frozenset(
-    f"{module}.{name}" for module in ("builtins", "__builtin__") for name in ("list", "set", "dict", "int")
-)  # fmt: skip
+    f"{module}.{name}"
+    for module in ("builtins", "__builtin__")
+    for name in ("list", "set", "dict", "int")
+)
 # What protocols 0 to 2 make bytes with: (text, "latin1").
 ENCODE = "_codecs.encode"
 # What protocols 0 and 1 make an object with: (class, object, None).
@@ -297,10 +299,11 @@ def _hashable(value: Any) -> Any:
 
 # Opcodes that push a constant, those that push their argument, and all others.
 CONSTANTS: Dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-VALUES = frozenset(
-    """INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING
-    UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8""".split()
-)
+VALUES = frozenset((
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING",
+    "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
+    "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
+))  # fmt: skip
 
 
 def _ignore(machine: _Machine, argument: Any) -> None:

@@ -185,9 +185,8 @@ def _reset_generation(transformer: Any) -> None:
         # Old checkpoints, such as the published ones, have these settings in config.json.
         if key in config.__dict__ and key not in (*tokens, "transformers_version"):
             setattr(config, key, value)
-    transformer.generation_config = GenerationConfig(
-        **{key: getattr(config, key) for key in tokens}
-    )
+    own = {key: getattr(config, key) for key in tokens}
+    transformer.generation_config = GenerationConfig(**own)
 
 
 def _files_state(folder: Path) -> Hashable:

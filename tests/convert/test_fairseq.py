@@ -82,7 +82,7 @@ def test_annotation(tmp_path, tokenizer_folder):
     settings = GenreSettings.from_config(load_pretrained(str(out)).transformer.config)
     assert settings.tasks == ("annotation",)
     assert settings.name_space
-    with pytest.raises(ValueError, match="V064.*cooking"):
+    with pytest.raises(ValueError, match=r"V064.*cooking"):
         convert_checkpoint(tmp_path, out, tokenizer=str(tokenizer_folder), task="cooking")
 
 
@@ -161,14 +161,14 @@ def test_wrong_files(tmp_path, tokenizer_folder):
         with pytest.raises(ValueError, match="V059"):
             convert_checkpoint(*convert)
     torch.save({"model": {"a": 1}}, path)
-    with pytest.raises(ValueError, match="V059.*no weights"):
+    with pytest.raises(ValueError, match=r"V059.*no weights"):
         convert_checkpoint(*convert)
     save(path, make_bart(500, 0, bos=0, eos=2, pad=1))
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(ValueError, match="V059"):
         convert_checkpoint(*convert)
     save(path, make_bart(50, 0, bos=0, eos=2, pad=1))
-    with pytest.raises(ValueError, match="V061.*50 embeddings"):
+    with pytest.raises(ValueError, match=r"V061.*50 embeddings"):
         convert_checkpoint(*convert, tokenizer=str(tokenizer_folder))
     with pytest.raises(ValueError, match=r"(?s)V062.*--tokenizer"):
         convert_checkpoint(*convert, tokenizer=str(tmp_path / "nothing"))

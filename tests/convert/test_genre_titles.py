@@ -85,7 +85,7 @@ def test_languages_with_ids(tmp_path, tokenizer):
     assert titles.id_of("Ulm >> de") == "Q3012"
     italian = convert(tmp_path / "ids.pkl", pickle.dumps(QIDS), tokenizer, languages=["it"])
     assert list(italian) == ["Albert Einstein >> it", "Einstein >> it"]
-    with pytest.raises(ValueError, match="V052.*languages"):
+    with pytest.raises(ValueError, match=r"V052.*languages"):
         convert(tmp_path / "ids.pkl", pickle.dumps(QIDS), tokenizer, languages=["fr"])
 
 
@@ -163,7 +163,7 @@ def test_a_damaged_marisa_trie_is_an_error(tmp_path, sequences, cut):
     before, after = data.split(b"B" + len(inner).to_bytes(4, "little") + inner)  # BINBYTES
     path = tmp_path / "trie.pkl"
     path.write_bytes(before + b"B" + cut.to_bytes(4, "little") + inner[:cut] + after)
-    with pytest.raises(ValueError, match="V05[03]"):
+    with pytest.raises(ValueError, match=r"V05[03]"):
         read_genre_files([path])
 
 

@@ -52,7 +52,7 @@ def test_names_by_id(kb, tokenizer, kind):
 def test_wrong_knowledge_bases(tokenizer):
     with pytest.raises(ValueError, match="V057"):
         titles_from_kb(InMemoryLookupKB(spacy.blank("en").vocab, 3), tokenizer)
-    with pytest.raises(ValueError, match="V056.*dict"):
+    with pytest.raises(ValueError, match=r"V056.*dict"):
         titles_from_kb({}, tokenizer)
 
 

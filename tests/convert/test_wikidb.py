@@ -64,7 +64,7 @@ def test_a_database_without_items(database, tokenizer):
     with sqlite3.connect(database) as connection:
         connection.execute("DELETE FROM joined")
     connection.close()
-    with pytest.raises(ValueError, match="V058.*no items"):
+    with pytest.raises(ValueError, match=r"V058.*no items"):
         titles_from_wikidb(database, tokenizer)
 
 

@@ -1,4 +1,4 @@
-"""Files as the official GENRE code writes them: its classes, made anew, pickled under their names."""
+"""Files as the official GENRE code writes them: its classes, made anew, under their names."""
 
 import pickle
 import sys

@@ -17,7 +17,8 @@ ENGLISH = ("genre-linking-blink", "genre-linking-aidayago2", "genre-kilt")
 TEXTS = [
     "Einstein was a [START_ENT] German [END_ENT] physicist.",
     "Albert Einstein Germany Germans German Empire New York New York New York Ulm Ångström",
-    "[START] Einstein [END] era un fisico tedesco. Albert Einstein >> it Deutschland >> de 東京 >> ja",
+    "[START] Einstein [END] era un fisico tedesco.",
+    "Albert Einstein >> it Deutschland >> de 東京 >> ja",
 ]
 SMALL = {
     "d_model": 32,

@@ -1,5 +1,5 @@
 """The published checkpoints, in their true format, from the files to links. The reference is what
-the authors' code does: inputs as plain text, prefix trees of `[2] + encode(name)[1:]`, `generate`."""
+the authors' code does: inputs are plain text, prefix trees `[2] + encode(name)[1:]`, `generate`."""
 
 import math
 import shutil
