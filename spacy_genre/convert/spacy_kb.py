@@ -8,7 +8,7 @@ from spacy.kb import Candidate
 from spacy.tokens import Span
 
 from ..errors import Errors
-from ..extensions import get_candidates
+from ..extensions import CANDIDATES, get_candidates
 from ..titles import TitleSet
 
 # Probabilities of aliases are stored as counts of this many links.
@@ -88,7 +88,9 @@ def _distinct(name_of: Mapping[str, str]) -> Dict[str, str]:
     }
 
 
-def LinkerCandidates_v1(fallback: bool = True) -> Callable[[Any, Span], List[Candidate]]:
+def LinkerCandidates_v1(
+    fallback: bool = True, attribute: str = CANDIDATES
+) -> Callable[[Any, Span], List[Candidate]]:
     """Registered as `spacy_genre.LinkerCandidates.v1` in `misc`: the function `get_candidates` of
     spaCy's own `entity_linker` that gives it the candidates of a `genre_linker` before it in the
     pipeline, with their probabilities as prior probabilities.
@@ -98,15 +100,16 @@ def LinkerCandidates_v1(fallback: bool = True) -> Callable[[Any, Span], List[Can
 
     fallback (bool): Whether to use the candidates of the knowledge base if an entity has none from
         a `genre_linker`.
+    attribute (str): The attribute with the candidates: the linker's `candidates_attr`.
     RETURNS (Callable[[KnowledgeBase, Span], List[Candidate]]): The function.
     """
-    return partial(linker_candidates, fallback=fallback)
+    return partial(linker_candidates, fallback=fallback, attribute=attribute)
 
 
-def linker_candidates(kb: Any, ent: Span, *, fallback: bool) -> List[Candidate]:
+def linker_candidates(kb: Any, ent: Span, *, fallback: bool, attribute: str) -> List[Candidate]:
     """See `LinkerCandidates_v1`."""
     priors: Dict[str, float] = {}
-    for candidate in get_candidates(ent):
+    for candidate in get_candidates(ent, attribute):
         ids = [kb_id for kb_id in (candidate.kb_id, candidate.title) if kb.contains_entity(kb_id)]
         if ids:
             priors[ids[0]] = priors.get(ids[0], 0.0) + candidate.probability
