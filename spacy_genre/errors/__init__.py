@@ -27,7 +27,5 @@ from .warnings import Warnings
 __all__ = ["Errors", "Warnings"]
 
 
-class Errors(
-    TitleErrors, ModelErrors, SourceErrors, ComponentErrors, DataErrors, ConversionErrors
-):
+class Errors(TitleErrors, ModelErrors, SourceErrors, ComponentErrors, DataErrors, ConversionErrors):
     """Messages of errors, filled in with `.format`. Their codes are stable."""
