@@ -11,6 +11,7 @@
 """
 
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
@@ -122,7 +123,7 @@ def _children(node: Any) -> Optional[Dict[int, Any]]:
     return node if isinstance(node, dict) else None
 
 
-def _marisa_sequences(trie: Record) -> Iterator[List[int]]:
+def _marisa_sequences(trie: Record) -> List[List[int]]:
     """The token sequences of a MarisaTrie: each token is one character of a key."""
     try:
         from marisa_trie import Trie
@@ -134,10 +135,13 @@ def _marisa_sequences(trie: Record) -> Iterator[List[int]]:
     keys = Trie()
     try:
         keys.frombytes(inner.state)
-    except RuntimeError as err:
+        found = list(islice(keys.iterkeys(), len(keys) + 1))
+    # The library checks some of its format only; the rest may decode to anything.
+    except (RuntimeError, UnicodeDecodeError, MemoryError) as err:
         raise ValueError(Errors.V053.format(token="of the MarisaTrie")) from err
-    for key in keys.iterkeys():
-        yield [_token_of(character) for character in key]
+    if len(found) > len(keys):
+        raise ValueError(Errors.V053.format(token="of the MarisaTrie"))
+    return [[_token_of(character) for character in key] for key in found]
 
 
 def _token_of(character: str) -> int:

@@ -1,4 +1,5 @@
 import pickle
+import random
 from functools import partial
 
 import pytest
@@ -165,6 +166,23 @@ def test_a_damaged_marisa_trie_is_an_error(tmp_path, sequences, cut):
     path.write_bytes(before + b"B" + cut.to_bytes(4, "little") + inner[:cut] + after)
     with pytest.raises(ValueError, match=r"V05[03]"):
         read_genre_files([path])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_changed_bytes_of_a_marisa_trie(tmp_path, sequences, seed):
+    rng = random.Random(seed)
+    data = bytearray(dump(MarisaTrie(sequences, max_token_id=1000)))
+    start = data.index(b"We love Marisa.")
+    for _ in range(3):
+        data[rng.randrange(start, start + 1000)] = rng.randrange(256)
+    (tmp_path / "trie.pkl").write_bytes(data)
+    try:
+        read_genre_files([tmp_path / "trie.pkl"])
+    except ValueError as err:
+        message = str(err)
+    else:
+        message = "V053"
+    assert "V05" in message
 
 
 # The command
