@@ -10,13 +10,16 @@
 | `span._.genre_pages` | List[Page]: the same for a sentence or a span | components |
 | `span._.genre_gold_candidates` | Optional[List[str]]: titles or ids from a data set | corpora |
 
-Values are plain (strings, lists, numbers), so that they survive `DocBin`, `to_bytes` and pickle.
+Values are plain (strings, lists, numbers), so that they survive `DocBin`, `to_bytes`, `to_json`,
+`copy` and pickle. A linker can have its own attribute in place of `genre_candidates`.
 """
 
+from functools import partial
 from typing import Any, Iterable, List, Sequence, Tuple, Union
 
 from spacy.tokens import Doc, Span
 
+from .errors import Errors
 from .types import Candidate, DocPages, EvidenceSets, Page
 
 OPENING = "genre_opening"
@@ -35,15 +38,33 @@ def _key(of: Union[Doc, Span], name: str) -> Any:
     return ("._.", name, of.start_char, of.end_char)
 
 
-def set_candidates(span: Span, candidates: Iterable[Candidate]) -> None:
+def set_candidates(
+    span: Span, candidates: Iterable[Candidate], attribute: str = CANDIDATES
+) -> None:
     """Write a span's candidates to its Doc."""
     rows = [[c.title, c.kb_id, c.score, c.logprob, c.probability] for c in candidates]
-    span.doc.user_data[_key(span, CANDIDATES)] = rows
+    span.doc.user_data[_key(span, attribute)] = rows
 
 
-def get_candidates(span: Span) -> List[Candidate]:
+def get_candidates(span: Span, attribute: str = CANDIDATES) -> List[Candidate]:
     """The candidates of a span, best first: `span._.genre_candidates`."""
-    return [Candidate(*row) for row in span.doc.user_data.get(_key(span, CANDIDATES), [])]
+    return [Candidate(*row) for row in span.doc.user_data.get(_key(span, attribute), [])]
+
+
+def register_candidates(attribute: str) -> None:
+    """Register an attribute of `Span` for candidates, for a component with its own one.
+
+    attribute (str): Its name: `span._.NAME`.
+    RAISES (ValueError): If it is not a name, or if another program has registered it.
+    """
+    if not attribute.isidentifier():
+        raise ValueError(Errors.C050.format(attribute=attribute))
+    if not Span.has_extension(attribute):
+        Span.set_extension(attribute, getter=partial(get_candidates, attribute=attribute))
+        return
+    getter = Span.get_extension(attribute)[2]
+    if getattr(getter, "func", getter) is not get_candidates:
+        raise ValueError(Errors.C051.format(attribute=attribute))
 
 
 def set_gold_candidates(span: Span, names: Sequence[str]) -> None:
@@ -115,8 +136,7 @@ def _register() -> None:
     for kind in (Doc, Span):
         if not kind.has_extension(PAGES):
             kind.set_extension(PAGES, getter=get_pages)
-    if not Span.has_extension(CANDIDATES):
-        Span.set_extension(CANDIDATES, getter=get_candidates)
+    register_candidates(CANDIDATES)
     if not Span.has_extension(GOLD_CANDIDATES):
         Span.set_extension(GOLD_CANDIDATES, default=None)
 

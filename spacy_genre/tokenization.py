@@ -32,6 +32,8 @@ FINGERPRINT_TEXTS = (
 MAX_SERIAL = 2000
 # The number of names that are tokenized at a time, since the tokenizer's results are large objects.
 CHUNK_SIZE = 100_000
+# The attribute of a model's tokenizer that has the arguments of its `NameTokenizer`.
+NAME_FORMAT = "genre_name_format"
 Tokenize = Callable[[Sequence[str]], Iterable[List[int]]]
 EncodeRagged = Callable[[Sequence[str]], Tuple[IntArray, IntArray]]
 
@@ -82,9 +84,18 @@ class NameTokenizer:
     def of(cls, tokenizer: Any) -> "NameTokenizer":
         """Wrap a tokenizer, unless it is wrapped already.
 
-        tokenizer (Union[NameTokenizer, transformers.PreTrainedTokenizerBase]): The tokenizer.
+        tokenizer (Union[NameTokenizer, transformers.PreTrainedTokenizerBase]): The tokenizer. That
+            of a loaded model (`linker.tokenizer`) has the model's format of names.
         """
-        return tokenizer if isinstance(tokenizer, cls) else cls(tokenizer)
+        if isinstance(tokenizer, cls):
+            return tokenizer
+        return cls(tokenizer, **getattr(tokenizer, NAME_FORMAT, {}))
+
+    @classmethod
+    def of_model(cls, hf: Any, *, bos: bool, space: bool) -> "NameTokenizer":
+        """Wrap the tokenizer of a model, and note the model's format of names on it for `of`."""
+        setattr(hf, NAME_FORMAT, {"bos": bos, "space": space})
+        return cls(hf, bos=bos, space=space)
 
     def pieces(self, texts: Sequence[str]) -> List[List[int]]:
         """The token ids of texts, without special tokens. Text that looks like a special token

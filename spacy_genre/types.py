@@ -1,7 +1,7 @@
 """The values that pass between the layers."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, NamedTuple, Tuple
 
 # The kb_id of an entity that is not linked, as in spaCy's EntityLinker.
 NIL = "NIL"
@@ -50,9 +50,9 @@ class Candidate:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page that was retrieved for a text (document retrieval; paper, section 4.3).
+class Page(NamedTuple):
+    """A page that was retrieved for a text (document retrieval; paper, section 4.3). In JSON, as
+    `Doc.to_json` has it, it is a list of its fields.
 
     title (str): Its title, as it is written in the title set.
     id (str): The title set's id of it; "" if it has none.
@@ -69,7 +69,7 @@ class Page:
 
     def to_dict(self) -> Dict[str, Any]:
         """The fields as a dict, for JSON."""
-        return asdict(self)
+        return self._asdict()
 
 
 Pages = Tuple[Page, ...]

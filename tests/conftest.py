@@ -1,9 +1,12 @@
 """Tiny real fixtures: real tokenizers, random encoder-decoders, real title sets."""
 
 import os
+import sys
 
-# Before huggingface_hub is imported: the tests shall not touch the network.
-os.environ["HF_HUB_OFFLINE"] = "1"
+# Before huggingface_hub is imported: the tests shall not touch the network, but for those that are
+# marked so.
+if "network" not in sys.argv:
+    os.environ["HF_HUB_OFFLINE"] = "1"
 # Before torch is imported: each worker of pytest-xdist has a core of its own.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -18,7 +18,7 @@ PAGES = [
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"^```bash\n(.*?)^```$|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
-GROUPS = ("titles", "corpus")
+GROUPS = ("titles", "corpus", "convert")
 
 
 def anchors(page):

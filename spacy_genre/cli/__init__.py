@@ -3,6 +3,7 @@
 import typer
 from spacy.cli._util import app
 
+from .convert import convert_cli
 from .corpus import corpus_cli
 from .download import download_cli
 from .evaluate import evaluate_cli
@@ -21,6 +22,7 @@ genre_cli = typer.Typer(
 )
 genre_cli.add_typer(titles_cli, name="titles")
 genre_cli.add_typer(corpus_cli, name="corpus")
+genre_cli.add_typer(convert_cli, name="convert")
 genre_cli.command("download")(download_cli)
 genre_cli.command("init-config")(init_config_cli)
 genre_cli.command(

@@ -181,6 +181,39 @@ def merge_cli(
     msg.good(f"Wrote {len(merged):,} names to {out}")
 
 
+@titles_cli.command("languages")
+def languages_cli(
+    sets: Annotated[
+        List[str],
+        typer.Argument(metavar="LANGUAGE=TITLES...", help="The title set of each language."),
+    ],
+    out: OutArgument,
+    model: ModelOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Join the title sets of several languages for a multilingual model such as mGENRE, with names
+    like "Berlin >> de". Names with the same id are one entity.
+
+    python -m spacy genre titles languages de=de.titles fr=fr.titles joint.titles
+    --model facebook/mgenre-wiki
+    """
+    from ..titles.multilingual import join_languages
+
+    parts = [text.partition("=") for text in sets]
+    if wrong := [language for language, _, path in parts if not path]:
+        raise typer.BadParameter(f"{wrong[0]!r} must be LANGUAGE=TITLES, such as de=de.titles")
+    try:
+        if out.exists() and not force:
+            raise ValueError(Errors.T015.format(path=out))
+        opened = {language: _open(Path(path)) for language, _, path in parts}
+        joined = join_languages(opened, name_tokenizer(model))
+        joined.save(out)
+    except (OSError, ValueError) as err:
+        fail("No title set was written", reason_of(err))
+    warn_of_invalid_names(joined)
+    msg.good(f"Wrote {len(joined):,} names in {len(opened)} languages to {out}")
+
+
 @titles_cli.command("numbers")
 def numbers_cli(
     titles: TitlesArgument,

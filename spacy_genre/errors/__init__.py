@@ -10,6 +10,7 @@ The letter of a code says what the message is about, and in which module it is:
     C  components and their settings                    components.py
     D  gold data, training and evaluation               data.py
     V  the service and the page                         service.py
+    V  conversion of other programs' files (V050 on)    conversion.py
     W  warnings, whatever they are about                warnings.py
 
 A new message gets an unused number of its letter, in the order of the numbers. A new topic gets a
@@ -17,6 +18,7 @@ letter and a module. All code imports the messages from here: `from ..errors imp
 """
 
 from .components import ComponentErrors
+from .conversion import ConversionErrors
 from .data import DataErrors
 from .models import ModelErrors
 from .service import ServiceErrors
@@ -27,5 +29,13 @@ from .warnings import Warnings
 __all__ = ["Errors", "Warnings"]
 
 
-class Errors(TitleErrors, ModelErrors, SourceErrors, ComponentErrors, DataErrors, ServiceErrors):
+class Errors(
+    TitleErrors,
+    ModelErrors,
+    SourceErrors,
+    ComponentErrors,
+    DataErrors,
+    ServiceErrors,
+    ConversionErrors,
+):
     """Messages of errors, filled in with `.format`. Their codes are stable."""

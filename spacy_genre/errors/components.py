@@ -77,3 +77,11 @@ class ComponentErrors:
         "'genre_linker' or 'genre_retriever'."
     )
     C072 = "[C072] {component!r} can't read {text!r}, so there is nothing to explain."
+    C050 = (
+        "[C050] candidates_attr is {attribute!r}; it must be the name of an attribute of Span, "
+        "such as 'company_candidates'."
+    )
+    C051 = (
+        "[C051] candidates_attr is {attribute!r}, but another program has registered span._."
+        "{attribute} already. Give another name."
+    )

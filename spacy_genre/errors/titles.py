@@ -109,3 +109,7 @@ class TitleErrors:
         "[T030] The title set has both a path ({path!r}) and a name ({name!r}). Set one of them "
         "to null."
     )
+    T050 = (
+        "[T050] {language!r} is not the code of a language of Wikipedia, such as 'de' or 'zh-yue'."
+    )
+    T051 = "[T051] There is no title set to join. Give one for each language."

@@ -80,6 +80,16 @@ class Warnings:
         "its config.json), or train this one: see docs/training.md."
     )
     W050 = (
-        "[W050] {n} changes in {path} don't fit the title set any more, so they have no effect: "
+        "[W050] {n} of {total} names have other tokens in the prefix tree than the tokenizer gives "
+        "them, for example {example!r}. The title set has those of the tokenizer. If this concerns "
+        "most names, the tree belongs to another model."
+    )
+    W052 = (
+        "[W052] {n} changes in {path} don't fit the title set any more, so they have no effect: "
         "{names}. The set has these names with other ids, or lacks names that were removed."
+    )
+    W051 = (
+        "[W051] The names of the prefix tree suggest name_bos = {found}, but the model has "
+        "name_bos = {expected} (in the 'genre' block of its config.json; see docs/models.md). With "
+        "the wrong value, accuracy is lower."
     )

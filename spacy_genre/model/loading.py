@@ -16,10 +16,12 @@ from transformers import (
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
     AutoConfig,
     AutoModelForSeq2SeqLM,
+    GenerationConfig,
 )
 
 from ..errors import Errors, Warnings
 from ..tokenization import NameTokenizer
+from .published import published_block
 from .settings import GenreSettings
 from .sharing import load_shared
 from .versions import DTYPE_ARGUMENT, load_tokenizer, quiet
@@ -145,6 +147,7 @@ def _load_model(
 ) -> HFObjects:
     config = _load_config(folder, transformer_config)
     tokenizer = _load(load_tokenizer, folder, tokenizer_config)
+    _check_vocabulary(tokenizer, config, folder)
     device = get_torch_default_device()
     source = (_files_state(folder), repr(transformer_config or {}), str(device))
     transformer = load_shared(source, partial(_load_transformer, folder, config, device))
@@ -157,7 +160,33 @@ def _load_transformer(folder: Path, config: Any, device: torch.device) -> Any:
     if wrong := [*info["missing_keys"], *info["mismatched_keys"]]:
         reason = f"its weights lack or do not fit {', '.join(map(str, wrong[:3]))}"
         raise IncompleteModelError(Errors.M003.format(name=str(folder), reason=reason))
+    _reset_generation(transformer)
     return transformer.to(device).eval()
+
+
+def _check_vocabulary(tokenizer: Any, config: Any, folder: Path) -> None:
+    """RAISES (ValueError): If a token of the tokenizer has no embedding."""
+    # The mask token has none in the published checkpoints, and no text contains it.
+    unused = {tokenizer.mask_token, *tokenizer.additional_special_tokens}
+    vocabulary = tokenizer.get_vocab().items()
+    largest = max((token for text, token in vocabulary if text not in unused), default=0)
+    if largest >= config.vocab_size:
+        reason = Errors.M009.format(found=largest, size=config.vocab_size)
+        raise ValueError(Errors.M003.format(name=str(folder), reason=reason))
+
+
+def _reset_generation(transformer: Any) -> None:
+    """Reset the settings of a checkpoint's own generation: those of the published checkpoints are
+    for summaries (`min_length`, `no_repeat_ngram_size`, forced tokens), and forbid names. The
+    search does not use them, but `generate` of transformers does."""
+    config, neutral = transformer.config, GenerationConfig()
+    tokens = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+    for key, value in neutral.to_dict().items():
+        # Old checkpoints, such as the published ones, have these settings in config.json.
+        if key in config.__dict__ and key not in (*tokens, "transformers_version"):
+            setattr(config, key, value)
+    own = {key: getattr(config, key) for key in tokens}
+    transformer.generation_config = GenerationConfig(**own)
 
 
 def _files_state(folder: Path) -> Hashable:
@@ -184,7 +213,7 @@ _warned_of_gpu = False
 def _load_tokenizer(folder: Path) -> NameTokenizer:
     settings = GenreSettings.from_config(_load_config(folder, None))
     tokenizer = _load(load_tokenizer, folder, None)
-    return NameTokenizer(tokenizer, bos=settings.name_bos, space=settings.name_space)
+    return NameTokenizer.of_model(tokenizer, bos=settings.name_bos, space=settings.name_space)
 
 
 def is_folder(name: str) -> bool:
@@ -197,6 +226,8 @@ def _load_config(folder: Path, options: Optional[Dict[str, Any]]) -> Any:
     config = _load(AutoConfig.from_pretrained, folder, options)
     if type(config) not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
         raise ValueError(Errors.M004.format(name=str(folder), model_type=config.model_type))
+    if getattr(config, "genre", None) is None and (block := published_block(folder)):
+        config.genre = dict(block)  # it is saved with the model
     GenreSettings.from_config(config)  # fail now and not at the first document
     return config
 

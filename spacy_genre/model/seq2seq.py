@@ -158,7 +158,7 @@ def shim_of(model: Model) -> Seq2SeqShim:
 def name_tokenizer(hf: HFObjects) -> NameTokenizer:
     """The tokenizer of names of a loaded model."""
     settings = GenreSettings.from_config(hf.transformer.config)
-    return NameTokenizer(hf.tokenizer, bos=settings.name_bos, space=settings.name_space)
+    return NameTokenizer.of_model(hf.tokenizer, bos=settings.name_bos, space=settings.name_space)
 
 
 def hf_from_bytes(bytes_data: bytes) -> Optional[HFObjects]:

@@ -79,6 +79,9 @@ class GenreSettings:
         that the first candidate's probability is its expected accuracy (temperature scaling).
     nil_score (Optional[float]): The score of the answer "none of these names" in that softmax; None
         for no such answer, as in the published checkpoints.
+    marginal_length_penalty (Optional[float]): The exponent of a name's length in the score that it
+        adds to its entity (mGENRE: the probabilities of all names of an entity are
+        added). None for that of the search.
     tasks (Optional[Tasks]): The tasks that the model was trained for, of `TASKS`; None if that is
         not known, as for the published checkpoints.
     retrieval (RetrievalSettings): The settings of document retrieval.
@@ -93,6 +96,7 @@ class GenreSettings:
     opening_tokens: int = 0
     temperature: float = 1.0
     nil_score: Optional[float] = None
+    marginal_length_penalty: Optional[float] = None
     tasks: Optional[Tasks] = None
     retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
     annotation: AnnotationSettings = field(default_factory=AnnotationSettings)

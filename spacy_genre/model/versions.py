@@ -1,10 +1,10 @@
 """What differs between versions 4 and 5 of transformers, in one place."""
 
+import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator
 
-import srsly
 import transformers
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
 from packaging.version import Version
@@ -59,10 +59,12 @@ def save_pretrained(folder: Path, module: Any, tokenizer: Any) -> None:
         module.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
-    config = srsly.read_json(path)
+    # Not with srsly: without a limit of its own, a tokenizer has the maximal length 10 ** 30, which
+    # srsly can't read.
+    config = json.loads(path.read_text("utf8"))
     # Version 5 writes names that version 4 does not know. It still reads the names of version 4.
     if config.get("tokenizer_class") == "TokenizersBackend":
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
     if isinstance(config.get("extra_special_tokens"), list):
         config["additional_special_tokens"] = config.pop("extra_special_tokens")
-    srsly.write_json(path, config)
+    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf8")

@@ -72,7 +72,7 @@ class NamesFile:
                 failed.append(change["name"])
         if failed:
             names = ", ".join(map(repr, failed[:5]))
-            warnings.warn(Warnings.W050.format(path=path, n=len(failed), names=names), stacklevel=4)
+            warnings.warn(Warnings.W052.format(path=path, n=len(failed), names=names), stacklevel=4)
 
     def _apply(self, change: Dict[str, Any]) -> None:
         if change["op"] == REMOVE:

@@ -44,6 +44,22 @@ def rows_by_entity(rows: Iterable[int], names: SearchableNames) -> Iterable[List
     return groups.values()
 
 
+def marginal_scores(
+    hypotheses: Iterable[Hypothesis], length_penalty: Optional[float]
+) -> List[float]:
+    """The scores of names that are added over the names of an entity, as probabilities: the
+    entity's score is their log-sum-exp (De Cao et al., Multilingual Autoregressive Entity Linking,
+    TACL 2022).
+
+    hypotheses (Iterable[Hypothesis]): N names.
+    length_penalty (Optional[float]): The exponent of their lengths; None for that of the search.
+    RETURNS (List[float]): [N].
+    """
+    if length_penalty is None:
+        return [hypothesis.score for hypothesis in hypotheses]
+    return [found.logprob / found.length**length_penalty for found in hypotheses]
+
+
 def share_probability(
     scores: Sequence[float], temperature: float, nil_score: Optional[float]
 ) -> List[float]:

@@ -59,6 +59,9 @@ def generate_allowed(
             early_stopping=early_stopping,
             min_length=0,
             max_new_tokens=max_length,
+            no_repeat_ngram_size=0,
+            forced_bos_token_id=None,
+            forced_eos_token_id=None,
             # A finished beam has nothing to follow, and an empty list raises.
             prefix_allowed_tokens_fn=lambda _, sent: (
                 sorted(allowed(tuple(sent.tolist()))) or [config.pad_token_id]

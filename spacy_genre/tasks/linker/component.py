@@ -77,7 +77,7 @@ class GenreLinker(TrainableGenreComponent):
         key = self.settings.spans_key
         if key is None and len(doc) and not doc.has_annotation("ENT_IOB"):
             warnings.warn(Warnings.W001.format(component=self.name), stacklevel=2)
-        if key is not None and len(doc) and key not in doc.spans:
+        if key is not None and len(doc) and key not in doc.spans and not self.settings.copy_ents:
             keys = ", ".join(map(repr, doc.spans)) or "none"
             message = Warnings.W014.format(component=self.name, key=key, keys=keys)
             warnings.warn(message, stacklevel=2)
@@ -86,7 +86,9 @@ class GenreLinker(TrainableGenreComponent):
     def _ents(self, doc: Doc) -> Sequence[Span]:
         """The entities of a Doc: `doc.ents`, or the spans of a group."""
         key = self.settings.spans_key
-        return doc.ents if key is None else list(doc.spans[key]) if key in doc.spans else []
+        if key is None or (self.settings.copy_ents and key not in doc.spans):
+            return doc.ents
+        return list(doc.spans[key]) if key in doc.spans else []
 
     def get_spans(self, doc: Doc) -> List[Span]:
         """See `GenreComponent.get_spans`: each entity is an input."""
@@ -196,7 +198,7 @@ class GenreLinker(TrainableGenreComponent):
                 span = doc[link.start : link.end]
                 if not self.settings.overwrite and any(map(self._is_linked, span)):
                     continue
-                set_candidates(span, link.candidates)
+                set_candidates(span, link.candidates, self.settings.candidates_attr)
                 for token in span:
                     token.ent_kb_id_ = link.kb_id
 
@@ -204,6 +206,9 @@ class GenreLinker(TrainableGenreComponent):
         return token.ent_kb_id_ not in ("", self.NIL)
 
     def _set_spans(self, doc: Doc, key: str, links: Sequence[LinkedSpan]) -> None:
+        if self.settings.copy_ents and key not in doc.spans:
+            # Without the kb_ids, which are those of another linker.
+            doc.spans[key] = [Span(doc, ent.start, ent.end, ent.label_) for ent in doc.ents]
         if not links:  # the Doc may not have the group
             return
         group = doc.spans[key]
@@ -212,7 +217,7 @@ class GenreLinker(TrainableGenreComponent):
         for i in sorted(range(len(spans)), key=lambda i: bool(links[i].candidates)):
             span, link = spans[i], links[i]
             if self.settings.overwrite or span.kb_id_ in ("", self.NIL):
-                set_candidates(span, link.candidates)
+                set_candidates(span, link.candidates, self.settings.candidates_attr)
                 span.kb_id_ = link.kb_id
                 group[i] = span  # `span` is a copy
 
@@ -256,7 +261,10 @@ class GenreLinker(TrainableGenreComponent):
     def pair_settings(self) -> Dict[str, Any]:
         """See `TrainableGenreComponent.pair_settings`."""
         keys = {"context_tokens", "kb_id", "labels_discard", "use_gold_ents", "longest_forms"}
-        return {**super().pair_settings(), **self.settings.model_dump(include={*keys, "spans_key"})}
+        return {
+            **super().pair_settings(),
+            **self.settings.model_dump(include={*keys, "spans_key", "copy_ents"}),
+        }
 
     # Evaluation
 

@@ -7,7 +7,7 @@ from ...model.settings import GenreSettings
 from ...titles.subset import NameSubset, SearchableNames
 from ...titles.view import TitleView
 from ...types import Candidate
-from ..ranking import best_by_row, rows_by_entity, share_probability
+from ..ranking import best_by_row, marginal_scores, rows_by_entity, share_probability
 from .encoding import strip_article
 
 # The weight of the text's prior against the model, by the number of words around the mention. The
@@ -47,7 +47,7 @@ def make_candidates(
         title and its redirects), the best one counts.
     """
     best = best_by_row(hypotheses, names, mention, unknown)
-    scores = [hypothesis.score for hypothesis in best.values()]
+    scores = marginal_scores(best.values(), settings.marginal_length_penalty)
     probabilities = share_probability(scores, settings.temperature, settings.nil_score)
     by_row = dict(zip(best, probabilities, strict=True))
     if n_context_words < len(PRIOR_SHARES):

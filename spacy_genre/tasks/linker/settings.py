@@ -4,6 +4,7 @@ from typing import Any, List, Literal, Optional
 
 from pydantic import Field, field_validator
 
+from ...extensions import CANDIDATES, register_candidates
 from ..settings import SearchSettings
 from .candidate_generators import GetCandidates
 
@@ -18,6 +19,16 @@ class LinkerSettings(SearchSettings):
         None,
         description="The spans in `doc.spans[spans_key]` are linked instead of `doc.ents`. They "
         "may overlap; the result is `span.kb_id_`.",
+    )
+    copy_ents: bool = Field(
+        False,
+        description="With `spans_key`: a Doc without this group gets one with the spans of "
+        "`doc.ents`. So one entity can have links to several knowledge bases.",
+    )
+    candidates_attr: str = Field(
+        CANDIDATES,
+        description="The attribute of `Span` with the candidates. Linkers with different "
+        "attributes keep each other's candidates.",
     )
     top_k: Optional[int] = Field(
         None,
@@ -73,6 +84,14 @@ class LinkerSettings(SearchSettings):
         "the whole title set. Small candidate sets are scored exhaustively; `num_beams` has no "
         "effect on them.",
     )
+
+    @field_validator("candidates_attr")
+    @classmethod
+    def _registered(cls, attribute: str) -> str:
+        """Attributes are registered as soon as a component has them, since docs may be read that
+        another process has linked."""
+        register_candidates(attribute)
+        return attribute
 
     @field_validator("labels_discard", "longest_forms", mode="before")
     @classmethod
