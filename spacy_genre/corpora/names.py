@@ -21,12 +21,16 @@ def find_name(titles: TitleSet, title: str, kb_id: str = "") -> str:
     RETURNS (str): The name, or "" if neither title nor id is in the set.
     """
     name = _lookup(titles, title) or _lookup(titles, kb_id)
-    if name or not title:
-        return name
-    try:  # titles in data often have underscores or begin with a lower-case letter
-        return _lookup(titles, Wiki().article_title(title))
+    # Titles in data often have underscores or begin with a lower-case letter.
+    return name or (_lookup(titles, plain_title(title)) if title else "")
+
+
+def plain_title(title: str) -> str:
+    """A title in MediaWiki's normal form; itself, if it is none of an article."""
+    try:
+        return Wiki().article_title(title)
     except NotAnArticle:
-        return ""
+        return title
 
 
 def _lookup(titles: TitleSet, title_or_id: str) -> str:

@@ -157,7 +157,14 @@ class DataErrors:
         "{first!r}. Each text needs a prediction; its 'provenance' may be empty."
     )
     D041 = (
-        "[D041] --retrieval can't be combined with {options}. These options are for the evaluation "
-        "of entity linking."
+        "[D041] {mode} can't be combined with {options}. These options are for another evaluation."
     )
-    D042 = "[D042] {options} need --retrieval, the evaluation of document retrieval."
+    D042 = (
+        "[D042] {options} need --retrieval, the evaluation of document retrieval; --predictions "
+        "and --guess may also be given with --end-to-end."
+    )
+    D050 = (
+        "[D050] {path} has no predictions for {n} texts of the data set; the first one begins "
+        "{first!r}. Texts must be equal, character by character. A text in which nothing was found "
+        "needs a prediction without mentions."
+    )
