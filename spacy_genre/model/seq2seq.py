@@ -25,7 +25,8 @@ from .settings import GenreSettings
 from .sharing import own_weights
 from .versions import save_pretrained
 
-IGNORED = -100  # the label of padding, which torch's cross entropy leaves out
+# The label of padding and of tokens that are not learnt: torch's cross entropy leaves it out.
+IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Seq2SeqBatch:
     input_ids (LongTensor): [B, S], the encoder's inputs.
     attention_mask (LongTensor): [B, S], 1 where they are not padding.
     decoder_input_ids (LongTensor): [R, T], the start token and the name.
-    labels (LongTensor): [R, T], the name and the end token; -100 where it is padding.
+    labels (LongTensor): [R, T], the name and the end token; -100 where it is padding, or a token
+        that is not learnt.
     owners (Optional[LongTensor]): [R], the index of each name's input, ascending; None if each
         input has one name.
     """
@@ -189,6 +191,7 @@ def make_batch(
     inputs: Sequence[List[int]],
     names: Sequence[List[int]],
     owners: Optional[Sequence[int]] = None,
+    learnt: Optional[Sequence[Optional[Sequence[bool]]]] = None,
 ) -> Seq2SeqBatch:
     """Pad inputs and names.
 
@@ -197,13 +200,16 @@ def make_batch(
     names (Sequence[List[int]]): R names, as `NameTokenizer.encode` gives them.
     owners (Optional[Sequence[int]]): [R], the index of each name's input, ascending; None if each
         input has one name.
+    learnt (Optional[Sequence[Optional[Sequence[bool]]]]): [R], which tokens of each name are
+        learnt; None for all.
     RETURNS (Seq2SeqBatch): The batch, on the model's device.
     """
     shim = shim_of(model)
     config = shim.transformer.config
     input_ids, mask = pad(inputs, config.pad_token_id)
     starts = [[config.decoder_start_token_id, *name] for name in names]
-    labels = [[*name, config.eos_token_id] for name in names]
+    masks = [None] * len(names) if learnt is None else learnt
+    labels = [[*_labels(*pair), config.eos_token_id] for pair in zip(names, masks, strict=True)]
     start_rows, _ = pad(starts, config.pad_token_id)
     label_rows, _ = pad(labels, IGNORED)
     return Seq2SeqBatch(
@@ -213,6 +219,12 @@ def make_batch(
         labels=torch.from_numpy(label_rows).to(shim.device),
         owners=None if owners is None else torch.tensor(owners).to(shim.device),
     )
+
+
+def _labels(name: Sequence[int], learnt: Optional[Sequence[bool]]) -> Sequence[int]:
+    if learnt is None:
+        return name
+    return [token if is_learnt else IGNORED for token, is_learnt in zip(name, learnt, strict=True)]
 
 
 def _convert_inputs(

@@ -229,7 +229,7 @@ class DistributedTraining(TrainingLoop):
             [pairs[int(i)] for i in share],
             partial(autocast, dtype, accelerator.device),
             drop=self.settings["dropout"],
-            n_tokens=int(pairs.name_lengths[batch].sum()),
+            n_tokens=int(pairs.n_learnt[batch].sum()),
             n_pairs=len(batch),
         )
         if accelerator.num_processes > 1:

@@ -2,7 +2,7 @@
 with kb_ids."""
 
 from functools import partial
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -220,16 +220,10 @@ class GenreAnnotator(TrainableGenreComponent):
         """See `TrainableGenreComponent.get_gold_ids`."""
         return [ent.kb_id_ for ent in example.reference.ents if ent.kb_id_]
 
-    def get_targets(self, example: Example) -> List[Tuple[Span, str]]:
-        """See `TrainableGenreComponent.get_targets`: the entities with a gold name. Unlike for
-        other tasks, all those of a window make one pair; see `make_pairs`."""
-        named = [(ent, self.gold_name(ent.kb_id_)) for ent in example.reference.ents]
-        return [(ent, name) for ent, name in named if name is not None]
-
     def make_pairs(self, examples: Iterable[Example]) -> List[Pair]:
         """The training pairs of some examples: windows and marked texts. All entities with a name
-        in the title set are marked, so the annotation of the texts should be complete. Windows
-        without any are pairs, too.
+        in the title set are marked; see `mark_up` for what is learnt of the rest of a text. Windows
+        of which nothing is learnt are left out.
 
         examples (Iterable[Example]): The examples.
         RETURNS (List[Pair]): The pairs that the model can read and write.
@@ -239,15 +233,23 @@ class GenreAnnotator(TrainableGenreComponent):
         encoder, tokenizer = self._encoder(), self.shim.name_tokenizer
         pairs = []
         for example in examples:
-            targets = self.get_targets(example)
-            names = tokenizer.encode([name for _, name in targets])
-            names = [ids[len(tokenizer.prefix) :] for ids in names]
-            ents = [ent for ent, _ in targets]
+            ents = list(example.reference.ents)
+            names = [self.gold_name(ent.kb_id_) for ent in ents]
+            ids = tokenizer.encode([name for name in names if name is not None])
+            rest = iter(name_ids[len(tokenizer.prefix) :] for name_ids in ids)
+            named = [
+                (e, None if n is None else next(rest)) for e, n in zip(ents, names, strict=True)
+            ]
             for window in encoder.encode(self.get_spans(example.reference)):
-                marked = window and mark_up(window, ents, names, encoder.markers)
-                if window and marked and len(marked) < self.max_length:
+                marked = window and mark_up(window, named, encoder.markers)
+                if (
+                    window
+                    and marked
+                    and any(marked.learnt)
+                    and len(marked.tokens) < self.max_length
+                ):
                     about = f"{window.span.text[:60]!r} with {len(ents)} entities"
-                    pairs.append(Pair(window.input, marked, about))
+                    pairs.append(Pair(window.input, marked.tokens, about, learnt=marked.learnt))
         return pairs
 
     def find_negatives(self, pairs: Sequence[Pair]) -> List[List[List[int]]]:
