@@ -136,6 +136,12 @@ class DataErrors:
     )
     D036 = "[D036] There is no config {name!r} in the package. Its configs are: {names}."
     D037 = "[D037] {path} exists; nothing was written. Replace it with --force."
+    D051 = "[D051] spacy_genre.TaskMix.v1 has no corpus. Give a reader for one or more of: {tasks}."
+    D052 = (
+        "[D052] Several components share a model ({names}), so {corpus} must be a "
+        "spacy_genre.TaskMix.v1 with a corpus for the task of each that is not frozen. Its tasks "
+        "are: {tasks}. See configs/tasks.cfg."
+    )
 
     # Evaluation
     D018 = "[D018] Only one of --model and --pipeline can be evaluated. Leave out the other one."

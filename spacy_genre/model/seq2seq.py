@@ -29,6 +29,10 @@ from .versions import save_pretrained
 IGNORED = -100
 
 
+# The attribute of a model that names the component to which it belongs.
+SHARED = "shared"
+
+
 @dataclass(frozen=True)
 class Seq2SeqBatch:
     """Inputs and names, padded, on the model's device.
@@ -62,7 +66,8 @@ def Seq2Seq_v1(
         None for the model that comes with the package. It is loaded when it is first needed; a
         saved pipeline loads its own copy instead.
     tokenizer_config (Dict[str, Any]): Arguments of the tokenizer's `from_pretrained`.
-    transformer_config (Dict[str, Any]): Arguments of the configuration's `from_pretrained`.
+    transformer_config (Dict[str, Any]): Arguments of the configuration's `from_pretrained`. The
+        settings in its table `genre` replace those of the model's own `genre` block.
     """
     model = PyTorchWrapper_v2(
         None, convert_inputs=_convert_inputs, convert_outputs=_convert_outputs
@@ -73,6 +78,17 @@ def Seq2Seq_v1(
     model.shims[0] = Seq2SeqShim(None)
     load = partial(load_pretrained, name, dict(tokenizer_config), dict(transformer_config))
     model.init = partial(_init, load=load)
+    return model
+
+
+def SharedSeq2Seq_v1(component: str) -> Model[Seq2SeqBatch, Tensor]:
+    """Registered as `spacy_genre.SharedSeq2Seq.v1` in `architectures`: the model of another
+    component of the pipeline. What one of them learns, all have; it is saved once.
+
+    component (str): The name of the other component, which must come before this one.
+    """
+    model = Seq2Seq_v1()
+    model.attrs[SHARED] = component
     return model
 
 

@@ -73,6 +73,7 @@ class Trainer:
         drop: float = 0.0,
         n_tokens: Optional[int] = None,
         n_pairs: Optional[int] = None,
+        weight: float = 1.0,
     ) -> float:
         """Add the gradient of the loss over some pairs to the weights' gradients.
 
@@ -82,6 +83,7 @@ class Trainer:
         n_tokens (Optional[int]): The number of the names' tokens in the whole batch that are
             learnt, end tokens included; None if `pairs` is the whole batch.
         n_pairs (Optional[int]): The number of pairs in the whole batch, likewise.
+        weight (float): A factor of the gradient.
         RETURNS (float): The label-smoothed loss per token of the names, in nats, plus the
             hard-negative loss per pair times its weight.
         RAISES (ValueError): If the loss is not finite; the message shows the pairs.
@@ -97,7 +99,7 @@ class Trainer:
         with training(self.module), dropout_rate(self.module, drop):
             self.module.train()
             for batch in pair_batches(pairs, self.settings.batch_tokens):
-                total += self._accumulate(batch, precision, n_tokens, n_pairs)
+                total += self._accumulate(batch, precision, n_tokens, n_pairs, weight)
         return total
 
     def _mask_context(self, tokens: List[int]) -> List[int]:
@@ -111,6 +113,7 @@ class Trainer:
         precision: Callable[[], ContextManager],
         n_tokens: int,
         n_pairs: int,
+        weight: float,
     ) -> float:
         # The contexts hold for the backward pass, too: checkpointing recomputes layers there.
         longest = max(len(pair.input) for pair in batch)
@@ -119,7 +122,7 @@ class Trainer:
                 loss = self._loss(batch, n_tokens, n_pairs)
             if not torch.isfinite(loss):
                 self._raise_not_finite(loss.item(), batch)
-            loss.backward()
+            (weight * loss).backward()
         return loss.item()
 
     def _loss(self, pairs: List[Pair], n_tokens: int, n_pairs: int) -> torch.Tensor:

@@ -42,6 +42,7 @@ class GenreAnnotator(TrainableGenreComponent):
     `mentions = "ents"` it links the entities of a Doc, all together."""
 
     Settings = AnnotatorSettings
+    task = ANNOTATION
 
     settings: AnnotatorSettings
 
@@ -92,10 +93,10 @@ class GenreAnnotator(TrainableGenreComponent):
     ) -> List[WindowResult]:
         """See `GenreComponent.search`: one search for all windows.
 
-        RAISES (ValueError): If the model was not trained to annotate texts, or the settings do not
-            fit each other or the model.
+        RAISES (ValueError): If the settings do not fit each other or the model.
         """
-        self._check(view)
+        depth = view.trie.depth
+        check_windows(self.name, self.settings, self.window_size, self.max_length, depth)
         encoded = self._encoder().encode(spans)
         limit = self.max_length - view.trie.depth - 6
         windows = [w for w in encoded if w is not None and len(w.source) <= limit]
@@ -106,13 +107,13 @@ class GenreAnnotator(TrainableGenreComponent):
             for span, window in zip(spans, encoded, strict=True)
         ]
 
-    def _check(self, view: TitleView) -> None:
+    def _check_task(self) -> None:
+        """RAISES (ValueError): If the model was not trained to annotate texts: nothing that it
+        writes would make sense."""
         tasks = self.shim.settings.tasks
         if tasks is None or ANNOTATION not in tasks:
             found = " and ".join(tasks or (LINKING,))
             raise ValueError(Errors.M013.format(component=self.name, found=found))
-        depth = view.trie.depth
-        check_windows(self.name, self.settings, self.window_size, self.max_length, depth)
 
     def _search_windows(
         self, windows: Sequence[Window], view: TitleView
