@@ -139,6 +139,7 @@ def test_the_gradient_has_the_shares_of_the_tasks(overrides, tmp_path):
 @pytest.fixture
 def sharing(titles, retrieval_folder):
     nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "X", "pattern": "Einstein"}])
     nlp.add_pipe("genre_linker", config={"model": {"name": str(retrieval_folder)}}).titles = titles
     nlp.add_pipe("genre_retriever", config={"model": SHARED}).titles = titles
     return nlp
@@ -174,11 +175,12 @@ def test_settings_of_the_model_are_those_of_its_component():
     assert (pipe.training.frozen, pipe.training.label_smoothing) == (["embeddings"], 0.2)
 
 
+@pytest.mark.filterwarnings("ignore:.*W011")
 def test_without_a_mix(overrides, tmp_path):
     """Components that share a model can't learn from one corpus with accelerate."""
-    overrides = {**overrides, "training.train_corpus": "corpora.train.linking"}
     config = load_config(CONFIG, overrides=overrides, interpolate=True)
-    with pytest.raises(ValueError, match=r"D052.*genre_retriever.*corpora.train.linking"):
+    config["corpora"]["train"] = config["corpora"]["train"]["linking"]
+    with pytest.raises(ValueError, match=r"D052.*genre_retriever.*corpora.train .*none"):
         DistributedTraining(config, tmp_path / "out", Accelerator(cpu=True), batch_size=4)
 
 
