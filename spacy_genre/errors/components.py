@@ -66,3 +66,12 @@ class ComponentErrors:
         "[C009] {component!r} has no setting or other attribute {key!r}. Its settings are "
         "{settings}. (A subclass must define its own attributes in the class: {key} = None.)"
     )
+    C050 = (
+        "[C050] The function 'get_candidates' returned None, for all names of the title set, for "
+        "the mention {mention!r}. In a text, each mention needs a list of names; an empty list if "
+        'it is no mention. The functions of spacy_genre return one with missing = "nil".'
+    )
+    C051 = (
+        '[C051] {component!r} has both get_candidates and names = "aliases". Set one of them: '
+        "both say which names a mention may have."
+    )

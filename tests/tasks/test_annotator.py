@@ -172,6 +172,28 @@ def test_mentions_and_names_from_aliases(make):
     assert not make(mentions="aliases")("nothing that any title is like").ents
 
 
+def test_candidates_of_mentions(make):
+    """Names of the mention alone; a text without any is no mention."""
+    text = "Einstein left Paris, Texas, for Germany or Nowhere."
+    only = {"Einstein": ["Apple"], "Paris": ["Chicago", "Nobel Prize", "not a title"]}
+    nlp = make()
+    nlp.get_pipe("genre_annotator").get_candidates = lambda titles, span: only.get(span.text, [])
+    doc = nlp(text)
+    assert {ent.text for ent in doc.ents} <= {*only}
+    for ent in doc.ents:
+        assert {c.title for c in ent._.genre_candidates} <= {*only[ent.text]}
+    aliases = {"@misc": "spacy_genre.AliasCandidates.v1"}
+    with pytest.raises(ValueError, match="C050.*'Nowhere'"):
+        make(get_candidates=aliases)("Nowhere")
+    aliases["missing"] = "nil"
+    expected = make(names="aliases")(text)
+    assert links(make(get_candidates=aliases)(text)) == links(expected)
+    entities = make(get_candidates=aliases, mentions="ents")
+    doc = make_doc(entities)
+    entities.get_pipe("genre_annotator")(doc)
+    assert [ent.kb_id_ for ent in doc.ents] == ["Albert Einstein", "NIL", "Nobel Prize"]
+
+
 def test_where_entities_are_written(make):
     text = TEXT
     free = make()(text)
@@ -273,6 +295,10 @@ def test_a_model_for_linking_only(tiny_folder, tokenizer):
         ({"mentions": "ents", "spans_key": "x"}, "C008.*spans_key"),
         ({"window_tokens": 20, "overlap_tokens": 15}, "C006.*overlap_tokens"),
         ({"window_tokens": 5000}, "C007.*window_tokens"),
+        (
+            {"names": "aliases", "get_candidates": {"@misc": "spacy_genre.AliasCandidates.v1"}},
+            "C051",
+        ),
         ({"kb_id": "id"}, "C002"),
         ({"mentions": "nouns"}, "C001.*mentions"),
         ({"window_tokens": 0}, "C001.*window_tokens"),

@@ -120,7 +120,7 @@ class GenreAnnotator(TrainableGenreComponent):
     ) -> Iterable[List[LinkedSpan]]:
         shim, settings = self.shim, self.settings
         are_given = settings.mentions == "ents"
-        tables, trie = mention_tables(windows, settings, view, shim.name_tokenizer)
+        tables, trie = mention_tables(windows, settings, view, shim.name_tokenizer, self.titles)
         constraint = MarkupConstraint(
             [window.source for window in windows],
             tables,
