@@ -183,7 +183,7 @@ def test_candidates_of_mentions(make):
     for ent in doc.ents:
         assert {c.title for c in ent._.genre_candidates} <= {*only[ent.text]}
     aliases = {"@misc": "spacy_genre.AliasCandidates.v1"}
-    with pytest.raises(ValueError, match="C050.*'Nowhere'"):
+    with pytest.raises(ValueError, match=r"C050.*'Nowhere'"):
         make(get_candidates=aliases)("Nowhere")
     aliases["missing"] = "nil"
     expected = make(names="aliases")(text)

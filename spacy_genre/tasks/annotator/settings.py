@@ -28,8 +28,8 @@ class AnnotatorSettings(SearchSettings):
         exclude=True,  # not a JSON value: config.cfg names the function that makes it
         description="Function that returns the candidate names of a mention, as for "
         "`genre_linker`; a text without candidates is no mention. Your own, or "
-        '`spacy_genre.AliasCandidates.v1` with `missing = "nil"`. It is called for each text that may be a mention. `null`: `names` '
-        "decides.",
+        '`spacy_genre.AliasCandidates.v1` with `missing = "nil"`. It is called for each '
+        "text that may be a mention. `null`: `names` decides.",
     )
     max_mention_tokens: int = Field(
         12, ge=1, le=100, description="Longest mention, in the model's tokens."
