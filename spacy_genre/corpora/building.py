@@ -21,6 +21,7 @@ from ..errors import Errors
 from ..titles import TitleSet
 from ..titles.compaction import compact_tables
 from ..titles.storage import checksum
+from ..types import NIL
 from .articles import ArticleOptions
 from .names import Missing, NameResolver
 from .reading import Texts, read_texts
@@ -221,7 +222,8 @@ def _add_text(build: "_UnfinishedBuild", text: GoldText, options: CorpusOptions)
         shard = int(_hash_to_unit(f"{options.seed}:{n_texts}") * options.shards)
     build.write(f"{part}/{shard:05}.jsonl", text)
     build.counts[part] += 1
-    for kind in [m.kind for m in text.mentions] + [text.kind] * bool(text.evidence):
+    named = [m for m in text.mentions if m.title or m.id != NIL]
+    for kind in [m.kind for m in named] + [text.kind] * bool(text.evidence):
         build.counts["mentions"] += 1
         build.counts[kind] += 1
 
