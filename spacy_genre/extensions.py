@@ -6,6 +6,7 @@
 | `doc._.genre_pages` | List[Page]: the pages retrieved for a text, best first | components |
 | `doc._.genre_gold_pages` | List[List[str]]: evidence sets, the titles of gold pages | corpora |
 | `doc._.genre_masked` | List[List[int]]: start and end characters of masked text | corpora |
+| `doc._.genre_task` | str: the task that a training text is for; "" for all | corpora |
 | `span._.genre_candidates` | List[Candidate]: the candidates of a span, best first | components |
 | `span._.genre_pages` | List[Page]: the same for a sentence or a span | components |
 | `span._.genre_gold_candidates` | Optional[List[str]]: titles or ids from a data set | corpora |
@@ -26,6 +27,7 @@ OPENING = "genre_opening"
 PAGES = "genre_pages"
 GOLD_PAGES = "genre_gold_pages"
 MASKED = "genre_masked"
+TASK = "genre_task"
 CANDIDATES = "genre_candidates"
 GOLD_CANDIDATES = "genre_gold_candidates"
 
@@ -127,9 +129,20 @@ def get_masked(doc: Doc) -> List[Tuple[int, int]]:
     return [(start, end) for start, end in doc._.get(MASKED) or ()]
 
 
+def set_task(doc: Doc, task: str) -> None:
+    """Write the task that a training text is for."""
+    doc._.set(TASK, task)
+
+
+def get_task(doc: Doc) -> str:
+    """The task that a training text is for; "" for all."""
+    return doc._.get(TASK) or ""
+
+
 def _register() -> None:
-    if not Doc.has_extension(OPENING):
-        Doc.set_extension(OPENING, default="")
+    for name in (OPENING, TASK):
+        if not Doc.has_extension(name):
+            Doc.set_extension(name, default="")
     for name in (GOLD_PAGES, MASKED):
         if not Doc.has_extension(name):
             Doc.set_extension(name, default=None)

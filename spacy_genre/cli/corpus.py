@@ -88,6 +88,14 @@ def build_cli(
         float,
         typer.Option(help="Share of later paragraphs that get the page's beginning, 0 to 1."),
     ] = DEFAULTS.articles.openings,
+    complete: Annotated[
+        bool,
+        typer.Option(
+            "--complete",
+            help="The links of pages are all of their mentions: keep all links and paragraphs, so "
+            "that an annotator learns where there is no mention.",
+        ),
+    ] = False,
     exclude_pages: Annotated[
         Optional[Path], typer.Option(help="A file of titles of pages to leave out, one per line.")
     ] = None,
@@ -137,6 +145,7 @@ def build_cli(
                 copies=copies,
                 weak_links=dict(map(_parse_share, weak_links or [])),
                 openings=openings,
+                complete=complete,
                 seed=seed,
             ),
             aliases=aliases,

@@ -1,5 +1,5 @@
-"""`python -m spacy genre evaluate`: evaluation of entity linking on gold mentions, or of document
-retrieval."""
+"""`python -m spacy genre evaluate`: evaluation of entity linking on gold mentions or in raw text,
+or of document retrieval."""
 
 from enum import Enum
 from functools import partial
@@ -14,6 +14,7 @@ from ..atomic import write_atomically
 from ..errors import Errors, Warnings
 from ..evaluation.charts import GROUPINGS, VARIANTS, require_matplotlib, save_charts
 from ..titles import TitleSet
+from .end_to_end import evaluate_end_to_end_data
 from .output import fail, reason_of
 from .retrieval import evaluate_retrieval_data
 
@@ -79,6 +80,12 @@ def evaluate_cli(
         bool,
         typer.Option("--retrieval", help="Evaluate document retrieval instead: see below."),
     ] = False,
+    end_to_end: Annotated[
+        bool,
+        typer.Option(
+            "--end-to-end", help="Evaluate mentions that a pipeline finds and links: see below."
+        ),
+    ] = False,
     rank_key: Annotated[
         List[str],
         typer.Option(
@@ -88,11 +95,17 @@ def evaluate_cli(
     ] = [],  # noqa: B006
     predictions: Annotated[
         Optional[Path],
-        typer.Option(help="With --retrieval: write the pages to a folder, in KILT's format."),
+        typer.Option(
+            help="Write what was found to a folder: with --retrieval in KILT's format, with "
+            "--end-to-end as NIF for GERBIL."
+        ),
     ] = None,
     guess: Annotated[
         Optional[Path],
-        typer.Option(help="With --retrieval: score a file of predictions in KILT's format."),
+        typer.Option(
+            help="Score a file of predictions: with --retrieval in KILT's format, with "
+            "--end-to-end of any format of texts with mentions, such as NIF."
+        ),
     ] = None,
     out: Annotated[Optional[Path], typer.Option(help="Write the results to a JSON file.")] = None,
     html: Annotated[
@@ -115,6 +128,11 @@ def evaluate_cli(
     With --retrieval, the pages that texts lead to are found and scored as by KILT's own script:
     R-precision and recall. A data set is then a file in KILT's format, a folder with files of KILT
     ("fever-dev-kilt.jsonl"), or a file or folder of texts with a title.
+
+    With --end-to-end, a pipeline reads the texts alone: a genre_annotator (made of --model, if
+    given), a named entity recognizer with a genre_linker, or any other one that sets kb_ids. Scored
+    are annotations as by GERBIL: strong annotation match, InKB, micro and macro, and mention
+    detection by itself. Each paragraph of a page is a text.
     """
     # Imported here because torch and transformers take seconds.
     import srsly
@@ -131,23 +149,22 @@ def evaluate_cli(
             "--html": html is not None,
             "--plots": plots is not None,
         }
-        retrieving = {
-            "--rank-key": bool(rank_key),
-            "--predictions": predictions is not None,
-            "--guess": guess is not None,
-        }
-        _check_options(retrieval, linking, retrieving)
-        if retrieval:
-            results = evaluate_retrieval_data(
+        retrieving = {"--rank-key": bool(rank_key)}
+        finding = {"--predictions": predictions is not None, "--guess": guess is not None}
+        _check_options(retrieval, end_to_end, linking, retrieving, finding)
+        if retrieval or end_to_end:
+            options: Dict[str, Any] = {"rank_keys": rank_key} if retrieval else {}
+            evaluate_data = evaluate_retrieval_data if retrieval else evaluate_end_to_end_data
+            results = evaluate_data(
                 data,
                 pipeline,
                 model,
                 titles,
-                rank_keys=rank_key,
                 predictions=predictions,
                 guess=guess,
                 limit=limit,
                 batch_size=batch_size,
+                **options,
             )
             if out is not None:
                 write_atomically(out, srsly.json_dumps(results, indent=2).encode("utf8"))
@@ -185,15 +202,28 @@ def evaluate_cli(
         fail("Can't evaluate", reason_of(err))
 
 
-def _check_options(retrieval: bool, linking: Dict[str, bool], retrieving: Dict[str, bool]) -> None:
-    """Check that no option of the other task is given.
+def _check_options(
+    retrieval: bool,
+    end_to_end: bool,
+    linking: Dict[str, bool],
+    retrieving: Dict[str, bool],
+    finding: Dict[str, bool],
+) -> None:
+    """Check that no option of another evaluation is given.
 
-    linking, retrieving (Dict[str, bool]): Which options of each task are given.
+    linking, retrieving, finding (Dict[str, bool]): Which options are given of linking gold
+        mentions, of document retrieval, and of this and end-to-end linking.
     RAISES (ValueError): If there is one.
     """
-    others = linking if retrieval else retrieving
+    if retrieval:
+        mode, others = "--retrieval", {"--end-to-end": end_to_end, **linking}
+    elif end_to_end:
+        mode, others = "--end-to-end", {**linking, **retrieving}
+    else:
+        mode, others = "", {**retrieving, **finding}
     if options := ", ".join(key for key, is_given in others.items() if is_given):
-        raise ValueError((Errors.D041 if retrieval else Errors.D042).format(options=options))
+        message = Errors.D041.format(mode=mode, options=options) if mode else None
+        raise ValueError(message or Errors.D042.format(options=options))
 
 
 def _load_linker(

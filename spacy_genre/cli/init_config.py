@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from thinc.api import Config
 from wasabi import msg
 
 from ..atomic import write_atomically
@@ -18,7 +19,8 @@ def init_config_cli(
         str,
         typer.Argument(
             help="finetune: the model that comes with the package, on your own texts. small: a "
-            "model of your own, on a large corpus. retriever: finetune for document retrieval."
+            "model of your own, on a large corpus. retriever: finetune for document retrieval. "
+            "tasks: one model for linking, retrieval and annotation."
         ),
     ],
     out: Annotated[Path, typer.Argument(help="The file to write.")] = Path("config.cfg"),
@@ -33,10 +35,10 @@ def init_config_cli(
     except (OSError, ValueError) as err:
         fail("No config was written", reason_of(err))
     msg.good(f"Wrote {out}")
-    msg.text(
-        f"python -m spacy genre train {out} OUT --paths.titles TITLES --paths.train TRAIN "
-        "--paths.dev DEV"
-    )
+    # All but the model have to be given.
+    paths = Config().from_bytes(config, interpolate=False)["paths"]
+    options = " ".join(f"--paths.{key} {key.upper()}" for key in paths if key != "model")
+    msg.text(f"python -m spacy genre train {out} OUT {options}")
 
 
 def read_config(name: str) -> bytes:

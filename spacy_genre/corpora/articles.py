@@ -3,7 +3,7 @@
 import re
 import textwrap
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import DefaultDict, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
@@ -55,6 +55,9 @@ class ArticleOptions:
         (`TextLink.method`). Weak links of other methods are all kept.
     openings (float): Share of the paragraphs after the first that get the beginning of the page as
         their `opening`, 0 to 1.
+    complete (bool): Whether the links of pages are all of their mentions, as in annotated
+        documents. Then all links and all paragraphs are kept, and the other options about links do
+        not apply.
     seed (int): The random seed. Random choices for a page depend on its title, not on other pages.
     """
 
@@ -67,13 +70,16 @@ class ArticleOptions:
     copies: float = 1.0
     weak_links: Mapping[str, float] = field(default_factory=dict)
     openings: float = 0.75
+    complete: bool = False
     seed: int = 0
 
 
 def page_texts(page: Page, options: ArticleOptions) -> List[GoldText]:
-    """RETURNS (List[GoldText]): The paragraphs of an article that have gold annotations."""
+    """RETURNS (List[GoldText]): The paragraphs of an article that have gold annotations or, if its
+    annotation is complete, all."""
     if page.is_disambiguation:
         return []
+    is_complete = page.complete or options.complete
     rng = Random(f"{options.seed}:{page.title}")
     opening_rng = Random(f"{options.seed}:opening:{page.title}")
     page_opening = ""
@@ -87,14 +93,15 @@ def page_texts(page: Page, options: ArticleOptions) -> List[GoldText]:
         kept = [
             mention
             for mention, method in mentions
-            if rng.random() < _keep_share(mention, method, paragraph, page, options)
+            if is_complete or rng.random() < _keep_share(mention, method, paragraph, page, options)
         ]
         evidence = ((page.title,),) if options.leads and _is_lead(page, i) else ()
-        if kept or evidence:
+        if kept or evidence or is_complete:
             kept.sort(key=lambda m: m.start)
             kind = LEAD if evidence else LINK
             opening = page_opening if opening_rng.random() < options.openings else ""
-            texts.append(GoldText(paragraph.text, tuple(kept), page.title, evidence, kind, opening))
+            text = GoldText(paragraph.text, tuple(kept), page.title, evidence, kind, opening)
+            texts.append(replace(text, complete=is_complete))
         if _is_lead(page, i):
             page_opening = textwrap.shorten(paragraph.text, MAX_OPENING, placeholder="")
     return texts

@@ -21,6 +21,7 @@ from ..errors import Errors
 from ..titles import TitleSet
 from ..titles.compaction import compact_tables
 from ..titles.storage import checksum
+from ..types import NIL
 from .articles import ArticleOptions
 from .names import Missing, NameResolver
 from .reading import Texts, read_texts
@@ -44,7 +45,8 @@ class CorpusOptions:
         "keep" or "fail".
     exclude (FrozenSet[str]): Titles of pages to leave out, such as those of a benchmark.
     max_per_title (int): The maximum number of mentions of one title in `train`; 0 for no limit. The
-        mentions of earlier sources are kept, so put the most reliable sources first.
+        mentions of earlier sources are kept, so put the most reliable sources first. Texts whose
+        annotation is complete keep all of theirs.
     dev (float): Share of pages that go to `dev` instead of `train`, 0 to 1. Of their annotations
         only links and gold pages are kept.
     shards (int): Number of files of `train`, at least 1. Each shard must fit into memory.
@@ -207,10 +209,11 @@ def _add_text(build: "_UnfinishedBuild", text: GoldText, options: CorpusOptions)
     if options.dev and _hash_to_unit(f"{options.seed}:{text.page or text.text}") < options.dev:
         part = "dev"
         links = [mention for mention in text.mentions if mention.kind == LINK]
-        text = replace(text, mentions=tuple(links))
-    elif options.max_per_title:
+        is_complete = text.complete and len(links) == len(text.mentions)
+        text = replace(text, mentions=tuple(links), complete=is_complete)
+    elif options.max_per_title and not text.complete:
         text = text.with_mentions(build.limit_titles(text.mentions, options.max_per_title))
-    if not text.mentions and not text.evidence:
+    if not text.mentions and not text.evidence and not text.complete:
         build.counts["texts without mentions"] += 1
         return
     shard = 0
@@ -219,7 +222,8 @@ def _add_text(build: "_UnfinishedBuild", text: GoldText, options: CorpusOptions)
         shard = int(_hash_to_unit(f"{options.seed}:{n_texts}") * options.shards)
     build.write(f"{part}/{shard:05}.jsonl", text)
     build.counts[part] += 1
-    for kind in [m.kind for m in text.mentions] + [text.kind] * bool(text.evidence):
+    named = [m for m in text.mentions if m.title or m.id != NIL]
+    for kind in [m.kind for m in named] + [text.kind] * bool(text.evidence):
         build.counts["mentions"] += 1
         build.counts[kind] += 1
 

@@ -22,7 +22,8 @@ DEFAULT_LABEL = "ENTITY"
 @dataclass
 class ExampleMaker:
     """Makes Examples. The entities of the reference Doc are the gold mentions, with kb_ids and gold
-    candidates; the predicted Doc has none.
+    candidates; the predicted Doc has none. Its other tokens are outside of entities if the text's
+    annotation is complete, else their annotation is missing (`token.ent_iob`), as spaCy has it.
 
     nlp (Language): The pipeline whose tokenizer is used.
     misaligned (Misaligned): What to do with a mention that does not begin and end at token
@@ -52,7 +53,7 @@ class ExampleMaker:
         spans = [span for span in aligned if span is not None]
         kept = filter_spans(spans)
         self.counts["overlapping"] += len(spans) - len(kept)
-        reference.set_ents(kept)
+        reference.set_ents(kept, default="outside" if text.complete else "missing")
         set_evidence(reference, text.evidence)
         return Example(predicted, reference)
 

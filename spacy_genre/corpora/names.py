@@ -9,7 +9,7 @@ from ..errors import Errors
 from ..sources.mediawiki import NotAnArticle, Wiki
 from ..titles import TitleSet
 from ..types import NIL
-from .texts import GoldText, evidence_sets
+from .texts import GoldMention, GoldText, evidence_sets
 
 
 def find_name(titles: TitleSet, title: str, kb_id: str = "") -> str:
@@ -21,12 +21,16 @@ def find_name(titles: TitleSet, title: str, kb_id: str = "") -> str:
     RETURNS (str): The name, or "" if neither title nor id is in the set.
     """
     name = _lookup(titles, title) or _lookup(titles, kb_id)
-    if name or not title:
-        return name
-    try:  # titles in data often have underscores or begin with a lower-case letter
-        return _lookup(titles, Wiki().article_title(title))
+    # Titles in data often have underscores or begin with a lower-case letter.
+    return name or (_lookup(titles, plain_title(title)) if title else "")
+
+
+def plain_title(title: str) -> str:
+    """A title in MediaWiki's normal form; itself, if it is none of an article."""
+    try:
+        return Wiki().article_title(title)
     except NotAnArticle:
-        return ""
+        return title
 
 
 def _lookup(titles: TitleSet, title_or_id: str) -> str:
@@ -58,27 +62,29 @@ class NameResolver:
     missing_titles: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, text: GoldText, source: str) -> GoldText:
-        """Resolve the titles of a text. Mentions with the id "NIL" are removed: they have no name.
+        """Resolve the titles of a text. Mentions without a name are removed or, if the text is
+        complete, get the id "NIL", so that it is known that there is a mention.
 
         source (str): Where the text is from, for errors.
         RETURNS (GoldText): The text with names of the set.
         RAISES (ValueError): If missing = "fail" and a title is not in the set.
         """
-        text = text.with_mentions([m for m in text.mentions if m.title or m.id != NIL])
+        mentions = [self._name(mention, source) for mention in text.mentions]
+        mentions = [m for m in mentions if text.complete or m.title or m.id != NIL]
         if self.titles is None:
-            return text
-        names = [self._resolve(m.title, m.id, source) for m in text.mentions]
-        mentions = [
-            replace(mention, title=name, id="")
-            for mention, name in zip(text.mentions, names, strict=True)
-            if name
-        ]
+            return text.with_mentions(mentions)
         evidence = (
             [self._resolve(title, "", source) for title in titles] for titles in text.evidence
         )
         # All pages of an evidence set are needed.
         complete = evidence_sets(titles for titles in evidence if all(titles))
         return replace(text, mentions=tuple(mentions), evidence=complete)
+
+    def _name(self, mention: GoldMention, source: str) -> GoldMention:
+        if self.titles is None or (not mention.title and mention.id == NIL):
+            return mention
+        name = self._resolve(mention.title, mention.id, source)
+        return replace(mention, title=name, id="" if name else NIL)
 
     def _resolve(self, title: str, kb_id: str, source: str) -> str:
         assert self.titles is not None

@@ -1,5 +1,6 @@
 """spaCy's readers of corpora (`[corpora.train]`): files to a stream of Examples."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -28,6 +29,7 @@ def Corpus_v1(
     shuffle: int = 0,
     seed: int = 0,
     misaligned: Misaligned = "expand",
+    complete: Optional[bool] = None,
 ) -> "CorpusReader":
     """Registered as `spacy_genre.Corpus.v1` in `readers`: `train` or `dev` of a corpus that
     `spacy genre corpus build` wrote, or one file of any kind that it reads.
@@ -41,21 +43,31 @@ def Corpus_v1(
     seed (int): The random seed of the shuffling.
     misaligned (Misaligned): What to do with mentions that do not begin and end at token
         boundaries: "expand", "skip" or "fail"; see `ExampleMaker`.
+    complete (Optional[bool]): Whether all mentions of the texts are annotated, so that an annotator
+        may learn where there is none; None for what the data says of each text.
     RETURNS (CorpusReader): The corpus: a function of the pipeline that gives Examples.
     RAISES (OSError, ValueError): When it is read: if there is no such corpus, it has no gold
         annotations, or a line is not valid.
     """
-    return CorpusReader(path, limit, shuffle, seed, misaligned)
+    return CorpusReader(path, limit, shuffle, seed, misaligned, complete)
 
 
 class CorpusReader:
     """A corpus as a stream of Examples: see `Corpus_v1`."""
 
     def __init__(
-        self, path: Optional[Path], limit: int, shuffle: int, seed: int, misaligned: Misaligned
+        self,
+        path: Optional[Path],
+        limit: int,
+        shuffle: int,
+        seed: int,
+        misaligned: Misaligned,
+        complete: Optional[bool] = None,
     ) -> None:
         self.path = None if path is None else Path(path)
         self.limit, self.shuffle, self.seed, self.misaligned = limit, shuffle, seed, misaligned
+        self.complete = complete
+        self.options = replace(DEFAULT_OPTIONS, complete=bool(complete))
         self.n_passes = 0
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
@@ -74,15 +86,15 @@ class CorpusReader:
             raise ValueError(Errors.D033)
         rng = Random(f"{self.seed}:{self.n_passes}")
         self.n_passes += 1
-        texts = shuffle_stream(
-            texts_in(self.path, rng if self.shuffle else None), self.shuffle, rng
-        )
+        texts = texts_in(self.path, rng if self.shuffle else None, self.options)
+        texts = shuffle_stream(texts, self.shuffle, rng)
         make_example = ExampleMaker(nlp, self.misaligned)
         n_texts, has_gold = 0, False
         for n_texts, text in enumerate(islice(texts, self.limit or None), start=1):
             has_gold = has_gold or bool(text.mentions or text.evidence)
             if (n_texts - 1) % n_shares == index:
-                yield make_example(text)
+                is_complete = text.complete if self.complete is None else self.complete
+                yield make_example(replace(text, complete=is_complete))
         if not has_gold:
             raise ValueError(Errors.D004.format(path=self.path, n_texts=n_texts, n_missing=0))
         make_example.warn(self.path)

@@ -225,7 +225,11 @@ def _read_docbin(
 
 def doc_text(doc: Doc) -> GoldText:
     """RETURNS (GoldText): The text of a Doc; its entities with a kb_id are the mentions."""
-    return GoldText(doc.text, tuple(_ent_mention(ent) for ent in doc.ents if ent.kb_id_))
+    mentions = tuple(_ent_mention(ent) for ent in doc.ents if ent.kb_id_)
+    # Unlinked entities are mentions, too.
+    is_complete = len(mentions) == len(doc.ents)
+    is_complete = is_complete and doc.has_annotation("ENT_IOB", require_complete=True)
+    return GoldText(doc.text, mentions, complete=is_complete)
 
 
 def _ent_mention(ent: Span) -> GoldMention:

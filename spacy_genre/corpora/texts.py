@@ -5,9 +5,10 @@ One line of JSONL is one text:
     {"text": ..., "mentions": [{"start": ..., "end": ..., "title": ...}]}
 
 `start` and `end` are character offsets. A mention has a `title` or an `id` of the title set; a
-mention whose title or id is null is ignored. A mention may also have `label`, `kind` (see `KINDS`)
-and `candidates`. A text may also have `page`, `title` and `opening` (see `GoldText`), and in place
-of `title`, if several pages are needed or right, `evidence`: `[["Page A", "Page B"], ["Page C"]]`.
+mention whose title or id is null is ignored. A mention may also have `label`, `kind` (see `KINDS`),
+`candidates` and `optional`. A text may also have `complete`, `page`, `title` and `opening` (see
+`GoldText`), and in place of `title`, if several pages are needed or right, `evidence`:
+`[["Page A", "Page B"], ["Page C"]]`.
 """
 
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ class GoldMention:
     label (str): The entity's label, or "".
     kind (str): Where the pair of mention and title comes from, one of `KINDS`.
     candidates (Tuple[str, ...]): The titles that a data set allows for the mention.
+    optional (bool): Whether a system may leave it out (evaluation of end-to-end linking).
     """
 
     start: int
@@ -47,6 +49,7 @@ class GoldMention:
     label: str = ""
     kind: str = LINK
     candidates: Tuple[str, ...] = ()
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,9 @@ class GoldText:
         4.3). All pages of a set are needed; several sets are alternatives.
     kind (str): Where the pair of text and page comes from, one of `KINDS`.
     opening (str): The beginning of the document that the text is a part of, or "".
+    uri (str): The URI of the text in a NIF file, or "".
+    complete (bool): Whether all mentions of the text are annotated, so that a model may learn where
+        there is none. In a complete text, mentions without a name in a title set have the id "NIL".
     """
 
     text: str
@@ -67,6 +73,8 @@ class GoldText:
     evidence: EvidenceSets = ()
     kind: str = LINK
     opening: str = ""
+    uri: str = ""
+    complete: bool = False
 
     @property
     def titles(self) -> List[str]:
@@ -77,6 +85,7 @@ class GoldText:
         """RETURNS (Dict[str, Any]): The text as a JSON object, without empty fields."""
         row: Dict[str, Any] = {"page": self.page, **_evidence_to_row(self.evidence)}
         row.update(opening=self.opening, text=self.text)
+        row["complete"] = self.complete
         if self.evidence:
             row["kind"] = self.kind
         mentions = [_mention_to_row(mention) for mention in self.mentions]
@@ -98,6 +107,7 @@ class GoldText:
             evidence=_evidence_from_row(row),
             kind=text_of(row, "kind") or LINK,
             opening=text_of(row, "opening"),
+            complete=flag_of(row, "complete"),
         )
 
     def with_mentions(self, mentions: List[GoldMention]) -> "GoldText":
@@ -141,6 +151,8 @@ def _mention_to_row(mention: GoldMention) -> Dict[str, Any]:
             row[key] = value
     if mention.candidates:
         row["candidates"] = list(mention.candidates)
+    if mention.optional:
+        row["optional"] = True
     return row
 
 
@@ -170,8 +182,9 @@ def _mention_from_row(row: Any, text: str) -> GoldMention:
     if not isinstance(candidates, list) or not all(isinstance(c, str) for c in candidates):
         raise ValueError(f"the candidates of {title or kb_id!r} must be a list of titles")
     candidates = [_check_unicode(name, "candidates") for name in candidates]
-    kind = text_of(row, "kind") or LINK
-    return GoldMention(start, end, title, kb_id, text_of(row, "label"), kind, tuple(candidates))
+    kind, label = text_of(row, "kind") or LINK, text_of(row, "label")
+    is_optional = flag_of(row, "optional")
+    return GoldMention(start, end, title, kb_id, label, kind, tuple(candidates), is_optional)
 
 
 def text_of(row: Any, key: str, *, required: bool = False) -> str:
@@ -190,6 +203,17 @@ def text_of(row: Any, key: str, *, required: bool = False) -> str:
     if not isinstance(value, str) or (required and not value.strip()):
         raise ValueError(f"{key!r} is {shorten_repr(value)}; it must be a string")
     return _check_unicode(value, key)
+
+
+def flag_of(row: Mapping[str, Any], key: str) -> bool:
+    """Read true or false from a JSON object; false if there is none.
+
+    RAISES (ValueError): If the value is something else.
+    """
+    value = row.get(key)
+    if value not in (None, True, False) or isinstance(value, float):
+        raise ValueError(f"{key!r} is {shorten_repr(value)}; it must be true or false")
+    return bool(value)
 
 
 def list_of(row: Mapping[str, Any], key: str) -> List[Any]:

@@ -85,3 +85,12 @@ class ComponentErrors:
         "[C051] candidates_attr is {attribute!r}, but another program has registered span._."
         "{attribute} already. Give another name."
     )
+    C055 = (
+        "[C055] The function 'get_candidates' returned None, for all names of the title set, for "
+        "the mention {mention!r}. In a text, each mention needs a list of names; an empty list if "
+        'it is no mention. The functions of spacy_genre return one with missing = "nil".'
+    )
+    C056 = (
+        '[C056] {component!r} has both get_candidates and names = "aliases". Set one of them: '
+        "both say which names a mention may have."
+    )

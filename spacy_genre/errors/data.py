@@ -136,6 +136,12 @@ class DataErrors:
     )
     D036 = "[D036] There is no config {name!r} in the package. Its configs are: {names}."
     D037 = "[D037] {path} exists; nothing was written. Replace it with --force."
+    D051 = "[D051] spacy_genre.TaskMix.v1 has no corpus. Give a reader for one or more of: {tasks}."
+    D052 = (
+        "[D052] Several components share a model ({names}), so {corpus} must be a "
+        "spacy_genre.TaskMix.v1 with a corpus for the task of each that is not frozen. Its tasks "
+        "are: {tasks}. See configs/tasks.cfg."
+    )
 
     # Evaluation
     D018 = "[D018] Only one of --model and --pipeline can be evaluated. Leave out the other one."
@@ -157,7 +163,14 @@ class DataErrors:
         "{first!r}. Each text needs a prediction; its 'provenance' may be empty."
     )
     D041 = (
-        "[D041] --retrieval can't be combined with {options}. These options are for the evaluation "
-        "of entity linking."
+        "[D041] {mode} can't be combined with {options}. These options are for another evaluation."
     )
-    D042 = "[D042] {options} need --retrieval, the evaluation of document retrieval."
+    D042 = (
+        "[D042] {options} need --retrieval, the evaluation of document retrieval; --predictions "
+        "and --guess may also be given with --end-to-end."
+    )
+    D050 = (
+        "[D050] {path} has no predictions for {n} texts of the data set; the first one begins "
+        "{first!r}. Texts must be equal, character by character. A text in which nothing was found "
+        "needs a prediction without mentions."
+    )

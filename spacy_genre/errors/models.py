@@ -60,3 +60,9 @@ class ModelErrors:
         "docs/annotator.md), and list \"annotation\" under 'tasks' in the 'genre' block of its "
         "config.json. To link entities that another component finds, use 'genre_linker'."
     )
+    M050 = (
+        "[M050] {component!r} is to share the model of {name!r}, but before it there is no such "
+        "component of spacy_genre with a model of its own. The components are: {names}. Correct "
+        "'component' in the block of its model (spacy_genre.SharedSeq2Seq.v1), or the order of the "
+        "pipeline."
+    )

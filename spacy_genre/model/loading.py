@@ -223,13 +223,24 @@ def is_folder(name: str) -> bool:
 
 
 def _load_config(folder: Path, options: Optional[Dict[str, Any]]) -> Any:
+    options = dict(options or {})
+    genre = options.pop("genre", None)
     config = _load(AutoConfig.from_pretrained, folder, options)
+    if genre is not None:
+        config.genre = _merge(getattr(config, "genre", None), genre)
     if type(config) not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
         raise ValueError(Errors.M004.format(name=str(folder), model_type=config.model_type))
     if getattr(config, "genre", None) is None and (block := published_block(folder)):
         config.genre = dict(block)  # it is saved with the model
     GenreSettings.from_config(config)  # fail now and not at the first document
     return config
+
+
+def _merge(block: Any, changes: Any) -> Any:
+    """A table with some of its values replaced, and likewise the tables in it."""
+    if not isinstance(block, dict) or not isinstance(changes, dict):
+        return changes
+    return {**block, **{key: _merge(block.get(key), value) for key, value in changes.items()}}
 
 
 def _load_weights(folder: Path, config: Any) -> Any:

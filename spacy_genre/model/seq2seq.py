@@ -25,7 +25,12 @@ from .settings import GenreSettings
 from .sharing import own_weights
 from .versions import save_pretrained
 
-IGNORED = -100  # the label of padding, which torch's cross entropy leaves out
+# The label of padding and of tokens that are not learnt: torch's cross entropy leaves it out.
+IGNORED = -100
+
+
+# The attribute of a model that names the component to which it belongs.
+SHARED = "shared"
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class Seq2SeqBatch:
     input_ids (LongTensor): [B, S], the encoder's inputs.
     attention_mask (LongTensor): [B, S], 1 where they are not padding.
     decoder_input_ids (LongTensor): [R, T], the start token and the name.
-    labels (LongTensor): [R, T], the name and the end token; -100 where it is padding.
+    labels (LongTensor): [R, T], the name and the end token; -100 where it is padding, or a token
+        that is not learnt.
     owners (Optional[LongTensor]): [R], the index of each name's input, ascending; None if each
         input has one name.
     """
@@ -60,7 +66,8 @@ def Seq2Seq_v1(
         None for the model that comes with the package. It is loaded when it is first needed; a
         saved pipeline loads its own copy instead.
     tokenizer_config (Dict[str, Any]): Arguments of the tokenizer's `from_pretrained`.
-    transformer_config (Dict[str, Any]): Arguments of the configuration's `from_pretrained`.
+    transformer_config (Dict[str, Any]): Arguments of the configuration's `from_pretrained`. The
+        settings in its table `genre` replace those of the model's own `genre` block.
     """
     model = PyTorchWrapper_v2(
         None, convert_inputs=_convert_inputs, convert_outputs=_convert_outputs
@@ -71,6 +78,17 @@ def Seq2Seq_v1(
     model.shims[0] = Seq2SeqShim(None)
     load = partial(load_pretrained, name, dict(tokenizer_config), dict(transformer_config))
     model.init = partial(_init, load=load)
+    return model
+
+
+def SharedSeq2Seq_v1(component: str) -> Model[Seq2SeqBatch, Tensor]:
+    """Registered as `spacy_genre.SharedSeq2Seq.v1` in `architectures`: the model of another
+    component of the pipeline. What one of them learns, all have; it is saved once.
+
+    component (str): The name of the other component, which must come before this one.
+    """
+    model = Seq2Seq_v1()
+    model.attrs[SHARED] = component
     return model
 
 
@@ -189,6 +207,7 @@ def make_batch(
     inputs: Sequence[List[int]],
     names: Sequence[List[int]],
     owners: Optional[Sequence[int]] = None,
+    learnt: Optional[Sequence[Optional[Sequence[bool]]]] = None,
 ) -> Seq2SeqBatch:
     """Pad inputs and names.
 
@@ -197,13 +216,16 @@ def make_batch(
     names (Sequence[List[int]]): R names, as `NameTokenizer.encode` gives them.
     owners (Optional[Sequence[int]]): [R], the index of each name's input, ascending; None if each
         input has one name.
+    learnt (Optional[Sequence[Optional[Sequence[bool]]]]): [R], which tokens of each name are
+        learnt; None for all.
     RETURNS (Seq2SeqBatch): The batch, on the model's device.
     """
     shim = shim_of(model)
     config = shim.transformer.config
     input_ids, mask = pad(inputs, config.pad_token_id)
     starts = [[config.decoder_start_token_id, *name] for name in names]
-    labels = [[*name, config.eos_token_id] for name in names]
+    masks = [None] * len(names) if learnt is None else learnt
+    labels = [[*_labels(*pair), config.eos_token_id] for pair in zip(names, masks, strict=True)]
     start_rows, _ = pad(starts, config.pad_token_id)
     label_rows, _ = pad(labels, IGNORED)
     return Seq2SeqBatch(
@@ -213,6 +235,12 @@ def make_batch(
         labels=torch.from_numpy(label_rows).to(shim.device),
         owners=None if owners is None else torch.tensor(owners).to(shim.device),
     )
+
+
+def _labels(name: Sequence[int], learnt: Optional[Sequence[bool]]) -> Sequence[int]:
+    if learnt is None:
+        return name
+    return [token if is_learnt else IGNORED for token, is_learnt in zip(name, learnt, strict=True)]
 
 
 def _convert_inputs(

@@ -43,9 +43,11 @@ class Page:
     paragraphs (List[Paragraph]): The paragraphs and list items.
     is_disambiguation (bool): Whether it is a disambiguation page.
     dropped (Counter[str]): The numbers of dropped links and paragraphs, by reason.
+    complete (bool): Whether its links are all of its mentions.
     """
 
     title: str
     paragraphs: List[Paragraph]
     is_disambiguation: bool = False
     dropped: Counter[str] = field(default_factory=Counter)
+    complete: bool = False

@@ -28,7 +28,7 @@ def warn_of_missing_files(
     """
     if _is_in_saved_pipeline(nlp, name):
         return
-    source = model.attrs.get("source")
+    source = model.attrs.get("source")  # none of a shared model
     if source is not None:
         try:
             if find_folder(source) is None:

@@ -50,7 +50,8 @@ class GenreComponent(SerializableComponent):
     1. how a Doc becomes inputs of the model: `get_spans` and `encode`;
     2. which constraint the search obeys: `get_names` and `make_constraint`;
     3. how hypotheses become annotations: `decode` and `set_annotations`;
-    4. how gold annotations become training pairs: `TrainableGenreComponent.get_targets`.
+    4. how gold annotations become training pairs: `TrainableGenreComponent.get_targets`, or
+       `make_pairs` if a pair has several targets.
 
     task (str): What a model must be trained for, of `GenreSettings.tasks`; "" for any model.
     """

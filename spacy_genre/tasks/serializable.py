@@ -2,7 +2,7 @@
 
 import threading
 from pathlib import Path
-from typing import Any, Callable, ClassVar, Dict, Iterable, Optional, Type, Union
+from typing import Any, Callable, ClassVar, Dict, Iterable, List, Optional, Type, Union
 
 import srsly
 from spacy import util
@@ -18,6 +18,7 @@ from ..model.seq2seq import Seq2SeqShim, hf_from_bytes, name_tokenizer, shim_of
 from ..titles import TitleSet
 from .pipeline_config import clean_pipeline_config
 from .settings import SearchSettings, Setting, make_settings
+from .shared_model import is_shared
 
 # Longest input of a model that has no limit of its own (T5), in tokens.
 DEFAULT_MAX_LENGTH = 512
@@ -133,7 +134,7 @@ class SerializableComponent(TrainablePipe):
             "model": shim.to_bytes,
             "titles": titles.to_bytes,
         }
-        return util.to_bytes(serialize, exclude)
+        return util.to_bytes(serialize, self._excluded(exclude))
 
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = SimpleFrozenList()
@@ -151,6 +152,7 @@ class SerializableComponent(TrainablePipe):
         }
         try:
             msg = srsly.msgpack_loads(bytes_data)
+            exclude = self._excluded(exclude)
             missing = [key for key in deserialize if key not in {*msg, *exclude, "vocab"}]
         except (ValueError, TypeError) as err:
             raise ValueError(Errors.M008.format(reason="they can't be unpacked")) from err
@@ -173,7 +175,7 @@ class SerializableComponent(TrainablePipe):
             "model": shim.to_folder,
             "titles.safetensors": titles.save,
         }
-        util.to_disk(path, serialize, exclude)
+        util.to_disk(path, serialize, self._excluded(exclude))
         clean_pipeline_config(path)
 
     def from_disk(
@@ -190,9 +192,13 @@ class SerializableComponent(TrainablePipe):
             "titles.safetensors": lambda p: loaded.update(titles=TitleSet.check(p)),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
         }
-        util.from_disk(util.ensure_path(path), deserialize, exclude)
+        util.from_disk(util.ensure_path(path), deserialize, self._excluded(exclude))
         self._install(**loaded)
         return self
+
+    def _excluded(self, exclude: Iterable[str]) -> List[str]:
+        """What is not saved and loaded: a model of another component, too."""
+        return [*exclude, "model"] if is_shared(self.model) else [*exclude]
 
     def _changed_settings(self) -> Dict[str, Any]:
         """The settings that differ from the config. Only these are saved with the component: for

@@ -16,6 +16,7 @@ from thinc.api import Model, Optimizer
 
 from ..decoding.devices import autocast, torch_dtype
 from ..errors import Errors, Warnings
+from ..extensions import get_task
 from ..titles import TitleSet
 from ..titles.compaction import compact_tables
 from ..titles.spellings import best_name_at
@@ -116,7 +117,11 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         self.shim.add_task(self.task)
         self._trainer = None
         self._reset_pair_counts()
-        self._check_gold_names(list(islice(get_examples(), N_INITIALIZE)))
+        self._check_gold_names(self._own(islice(get_examples(), N_INITIALIZE)))
+
+    def _own(self, examples: Iterable[Example]) -> List[Example]:
+        """The examples that are for this component's task, or for all."""
+        return [eg for eg in examples if get_task(eg.reference) in ("", self.task)]
 
     def _check_gold_names(self, examples: Sequence[Example]) -> None:
         """Check that a sample of examples has training pairs. If no entity is linked, there is only
@@ -156,7 +161,8 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         sgd: Optional[Optimizer] = None,
         losses: Optional[Dict[str, float]] = None,
     ) -> Dict[str, float]:
-        """Learn from a batch of examples.
+        """Learn from a batch of examples. Of a mix of tasks (`spacy_genre.TaskMix.v1`), only those
+        of the component's own task count; its loss then has their share of the batch as weight.
 
         examples (Iterable[Example]): The batch. Annotations for which there is no name in the title
             set are ignored.
@@ -173,12 +179,15 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
-        pairs = self.make_pairs(examples)
-        self._count_pairs(len(pairs), len(examples))
+        own = self._own(examples)
+        pairs = self.make_pairs(own)
+        self._count_pairs(len(pairs), len(own))
         if pairs:
             device = self.shim.device
             precision = partial(autocast, torch_dtype(self.training.dtype, device), device)
-            losses[self.name] += self.trainer.accumulate(pairs, precision, drop=drop)
+            share = len(own) / len(examples)
+            loss = self.trainer.accumulate(pairs, precision, drop=drop, weight=share)
+            losses[self.name] += loss
         if sgd is not None:
             self.finish_update(sgd)
         return losses
@@ -285,7 +294,7 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         """
         if self.scorer is None:
             return {}
-        return self.scorer(self.examples_to_score(examples), **kwargs)
+        return self.scorer(self.examples_to_score(self._own(examples)), **kwargs)
 
     def examples_to_score(self, examples: Iterable[Example]) -> List[Example]:
         """Copies of examples in which gold kb_ids are what this component writes for them: a gold

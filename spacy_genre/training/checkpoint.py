@@ -10,7 +10,7 @@ from spacy.language import Language
 from ..atomic import atomic_folder
 from ..errors import Errors
 from ..model.loading import load_pretrained
-from ..model.seq2seq import shim_of
+from ..model.seq2seq import SHARED, shim_of
 from .task import trainable_components
 
 # In the output folder: pipelines and the checkpoint.
@@ -76,7 +76,8 @@ def save_checkpoint(nlp: Language, path: Path, progress: Progress) -> None:
     with atomic_folder(path) as folder:
         srsly.write_json(folder / PROGRESS, {"step": progress.step, "epoch": progress.epoch})
         for name, pipe in trainable_components(nlp):
-            shim_of(pipe.model).to_folder(folder / name / MODEL)
+            if SHARED not in pipe.model.attrs:
+                shim_of(pipe.model).to_folder(folder / name / MODEL)
             pipe.trainer.save(folder / name / OPTIMIZER)
 
 
@@ -95,7 +96,8 @@ def load_checkpoint(nlp: Language, path: Path) -> Progress:
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise ValueError(Errors.D003.format(path=path / PROGRESS, reason=err)) from err
     for name, pipe in trainable_components(nlp):
-        shim_of(pipe.model).set_hf(load_pretrained(str(path / name / MODEL)))
+        if SHARED not in pipe.model.attrs:
+            shim_of(pipe.model).set_hf(load_pretrained(str(path / name / MODEL)))
         pipe.trainer.load(path / name / OPTIMIZER)
     return progress
 

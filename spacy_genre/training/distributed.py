@@ -36,9 +36,8 @@ from .pairs import (
     finish_pairs,
     has_pairs,
     pairs_signature,
-    shuffled_batches,
 )
-from .task import TrainableComponent, trainable_components
+from .sources import MixedPairs, PairSource, find_sources
 
 try:
     from accelerate import Accelerator, InitProcessGroupKwargs
@@ -63,8 +62,8 @@ def main(
         Optional[str], typer.Option(help="accelerate's tracker: wandb, mlflow, tensorboard ...")
     ] = None,
 ) -> None:
-    """Train the first component of a config that is not frozen, with as many processes as
-    accelerate starts.
+    """Train the first component of a config that is not frozen, and those that share its model,
+    with as many processes as accelerate starts.
 
     Further options override the config: --training.max_steps 1000 --paths.train corpus/train
     """
@@ -92,7 +91,9 @@ class DistributedTraining(TrainingLoop):
     accelerator (Accelerator): The connection to the other processes.
     batch_size (int): Pairs in each step, of all processes together.
     minutes (float): The time between two checkpoints.
-    component (TrainableComponent): The component that is trained.
+    sources (List[PairSource]): What is trained on what.
+    component (TrainableComponent): The first component that is trained. Its trainer changes the
+        weights of the model.
     RAISES (OSError, ValueError): If the config has nothing to train or to evaluate on, or the
         checkpoint is damaged.
     """
@@ -108,29 +109,22 @@ class DistributedTraining(TrainingLoop):
     ) -> None:
         self.accelerator, self.batch_size = accelerator, batch_size
         super().__init__(init_nlp(config), out, minutes, is_main=accelerator.is_main_process)
-        self.component = self._find_component()
+        frozen, corpus = self.settings["frozen_components"], self.settings["train_corpus"]
+        self.sources = find_sources(self.nlp, frozen, self.train_corpus, corpus)
+        self.component = self.sources[0].component
         # Pairs depend on the model that encodes them: that of the checkpoint, if there is one.
-        self.signature = pairs_signature(
-            self.config,
-            self.settings["train_corpus"],
-            {"missing": self.component.training.missing, **self.component.pair_settings()},
-        )
+        self.signatures = [*map(self._signature, self.sources)]
         shim_of(self.component.model).transformer.to(accelerator.device)
+
+    def _signature(self, source: PairSource) -> Dict[str, Any]:
+        component = source.component
+        settings = {"missing": component.training.missing, **component.pair_settings()}
+        return pairs_signature(self.config, source.name, settings)
 
     def clean_up(self) -> None:
         if self.accelerator.is_main_process:
             super().clean_up()
         self.accelerator.wait_for_everyone()
-
-    def _find_component(self) -> TrainableComponent:
-        trainable, frozen = trainable_components(self.nlp), self.settings["frozen_components"]
-        if not trainable:
-            names = ", ".join(self.nlp.pipe_names)
-            raise ValueError(Errors.D014.format(path="the config", names=names))
-        for name, pipe in trainable:
-            if name not in frozen:
-                return pipe
-        raise ValueError(Errors.D025.format(names=", ".join(name for name, _ in trainable)))
 
     def open_log(self) -> Tuple[LogStep, Callable[[], None]]:
         self.accelerator.init_trackers("spacy_genre", config={"batch_size": self.batch_size})
@@ -138,23 +132,22 @@ class DistributedTraining(TrainingLoop):
         return log_step, self.accelerator.end_training
 
     def steps(self) -> Iterator[StepInfo]:
-        pairs = self.load_pairs()
         progress, sgd = self.progress, self.settings["optimizer"]
-        seed = self.settings["seed"] or 0
-        batches = shuffled_batches(pairs.input_lengths, self.batch_size, seed, skip=progress.step)
-        steps_per_pass = len(pairs) // min(self.batch_size, len(pairs))
+        seed, shares = self.settings["seed"] or 0, [source.share for source in self.sources]
+        mixed = MixedPairs(self.load_pairs(), shares, self.batch_size, seed)
+        batches = mixed.batches(skip=progress.step)
         for _ in range(progress.step):
             sgd.step_schedules()
         while not self.is_over:
             batch = next(batches)
-            loss = self._update(pairs, batch)
+            losses = self._update(mixed.pairs, batch)
             progress.step += 1
-            progress.epoch = progress.step // steps_per_pass
+            progress.epoch = progress.step // mixed.steps_per_pass
             info = {
                 "step": progress.step,
                 "epoch": progress.epoch,
-                "losses": {self.component.name: loss},
-                "n_pairs": len(batch),
+                "losses": losses,
+                "n_pairs": sum(map(len, batch)),
                 "learn_rate": sgd.learn_rate,
                 "score": None,
             }
@@ -172,34 +165,37 @@ class DistributedTraining(TrainingLoop):
             score = float(broadcast(torch.tensor(score, dtype=torch.float64, device=device)))
         return score, other_scores
 
-    def load_pairs(self) -> StoredPairs:
-        """The pairs of the whole corpus. If they are not stored yet, each process encodes a share,
-        on its share of the cores.
+    def load_pairs(self) -> List[StoredPairs]:
+        """The pairs of the whole corpus of each source. If they are not stored yet, each process
+        encodes a share, on its share of the cores.
 
         RAISES (ValueError): If there are none, or those that are stored have another signature.
         """
-        folder, rank = self.out / "pairs", self.accelerator.process_index
-        if not has_pairs(folder, self.signature):
+        return [*map(self._load_source, self.sources, self.signatures)]
+
+    def _load_source(self, source: PairSource, signature: Dict[str, Any]) -> StoredPairs:
+        folder, rank = self.out / "pairs" / source.folder, self.accelerator.process_index
+        if not has_pairs(folder, signature):
             self.accelerator.wait_for_everyone()
             if self.is_main:  # files of a killed run, perhaps of more processes
                 shutil.rmtree(folder, ignore_errors=True)
             self.accelerator.wait_for_everyone()
             n_pairs = encode_pairs(
                 self.nlp,
-                self.train_corpus,
-                self.component,
+                source.corpus,
+                source.component,
                 folder,
                 rank=rank,
                 n_ranks=self.accelerator.num_processes,
             )
-            self._check_pairs(n_pairs)
+            self._check_pairs(source, n_pairs)
             self.accelerator.wait_for_everyone()
             if self.is_main:
-                finish_pairs(folder, self.signature)
+                finish_pairs(folder, signature)
         self.accelerator.wait_for_everyone()
         return StoredPairs(folder)
 
-    def _check_pairs(self, n_pairs: int) -> None:
+    def _check_pairs(self, source: PairSource, n_pairs: int) -> None:
         """RAISES (ValueError): If no process has any pairs. It is raised in all processes, so that
         none waits for a process that has ended.
 
@@ -207,37 +203,46 @@ class DistributedTraining(TrainingLoop):
         """
         local = torch.tensor(n_pairs, device=self.accelerator.device)
         if not int(self.accelerator.reduce(local, "sum")):
-            settings = self.component.pair_settings().items()
+            settings = source.component.pair_settings().items()
             message = Errors.D023.format(
-                name=self.settings["train_corpus"],
-                component=self.component.name,
+                name=source.name,
+                component=source.component.name,
                 settings=", ".join(f"{key} {value!r}" for key, value in settings),
             )
             raise ValueError(message)
 
-    def _update(self, pairs: StoredPairs, batch: IntArray) -> float:
-        """Change the weights by the gradient of a batch.
+    def _update(self, pairs: Sequence[StoredPairs], batch: Sequence[IntArray]) -> Dict[str, float]:
+        """Change the weights by the gradient of a batch: that of each source, times its share.
 
-        RETURNS (float): Its loss, as `Trainer.accumulate` gives it.
+        RETURNS (Dict[str, float]): The loss of each component, as `Trainer.accumulate` gives it.
         """
-        trainer, accelerator, sgd = (
-            self.component.trainer, self.accelerator, self.settings["optimizer"],
-        )  # fmt: skip
+        losses = {
+            source.component.name: self._accumulate(source, of_source, indices)
+            for source, of_source, indices in zip(self.sources, pairs, batch, strict=True)
+        }
+        trainer, sgd = self.component.trainer, self.settings["optimizer"]
+        if self.accelerator.num_processes > 1:
+            sum_gradients(trainer.weights, self.accelerator)
+        trainer.step(sgd)
+        sgd.step_schedules()
+        return losses
+
+    def _accumulate(self, source: PairSource, pairs: StoredPairs, batch: IntArray) -> float:
+        """Add the gradient of this process's share of a source's batch."""
+        component, accelerator = source.component, self.accelerator
         share = batch[accelerator.process_index :: accelerator.num_processes]
-        dtype = torch_dtype(self.component.training.dtype, accelerator.device)
-        loss = trainer.accumulate(
+        dtype = torch_dtype(component.training.dtype, accelerator.device)
+        loss = component.trainer.accumulate(
             [pairs[int(i)] for i in share],
             partial(autocast, dtype, accelerator.device),
             drop=self.settings["dropout"],
-            n_tokens=int(pairs.name_lengths[batch].sum()),
+            n_tokens=int(pairs.n_learnt[batch].sum()),
             n_pairs=len(batch),
+            weight=source.share,
         )
         if accelerator.num_processes > 1:
-            sum_gradients(trainer.weights, accelerator)
             local = torch.tensor(loss, dtype=torch.float32, device=accelerator.device)
             loss = float(accelerator.reduce(local, "sum"))
-        trainer.step(sgd)
-        sgd.step_schedules()
         return loss
 
 

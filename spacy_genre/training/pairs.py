@@ -5,7 +5,7 @@ import os
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import numpy as np
 import srsly
@@ -18,9 +18,10 @@ from ..ragged import IntArray
 
 MANIFEST = "manifest.json"
 PAIRS_PER_FILE = 200_000
-# Token ids, and for each input and name the place behind its last token.
-COLUMNS = {"inputs": "I", "input_ends": "q", "names": "I", "name_ends": "q"}
-FORMAT = 2
+# Token ids, and for each input and name the place behind its last token; whether each token of the
+# names is learnt.
+COLUMNS = {"inputs": "I", "input_ends": "q", "names": "I", "name_ends": "q", "learnt": "B"}
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,20 @@ class Pair:
     name (List[int]): The name's token ids, without the end token.
     shown (str): The pair as readable text, for error messages.
     negatives (Tuple[List[int], ...]): Hard negatives: names that should be less likely.
+    learnt (Optional[List[bool]]): For each token of the name, whether the model learns to generate
+        it; None for all. The end token is always learnt.
     """
 
     input: List[int]
     name: List[int]
     shown: str
     negatives: Tuple[List[int], ...] = ()
+    learnt: Optional[List[bool]] = None
+
+    @property
+    def n_learnt(self) -> int:
+        """The number of tokens that are learnt, the end token included."""
+        return (len(self.name) if self.learnt is None else sum(self.learnt)) + 1
 
 
 class PairWriter:
@@ -61,6 +70,7 @@ class PairWriter:
             for kind, tokens in (("input", pair.input), ("name", pair.name)):
                 self.buffer[f"{kind}s"].extend(tokens)
                 self.buffer[f"{kind}_ends"].append(len(self.buffer[f"{kind}s"]))
+            self.buffer["learnt"].extend(pair.learnt or [True] * len(pair.name))
             if len(self.buffer["input_ends"]) >= PAIRS_PER_FILE:
                 self._write_part()
 
@@ -113,7 +123,7 @@ class StoredPairs:
 
     folder (Path): A folder that `finish_pairs` has completed.
     input_lengths (NDArray[np.int32]): [N], the length of each input in tokens.
-    name_lengths (NDArray[np.int32]): [N], the length of each name in tokens, with the end token.
+    n_learnt (NDArray[np.int32]): [N], the tokens of each name that are learnt, with the end token.
     RAISES (OSError, ValueError): If a file is missing or damaged, or there are no pairs.
     """
 
@@ -123,7 +133,7 @@ class StoredPairs:
         if not self.parts:
             raise ValueError(Errors.D003.format(path=folder, reason="there are no pairs in it"))
         self.input_lengths = np.concatenate([_lengths(part["input_ends"]) for part in self.parts])
-        self.name_lengths = np.concatenate([_lengths(part["name_ends"]) for part in self.parts]) + 1
+        self.n_learnt = np.concatenate([*map(_n_learnt, self.parts)]) + 1
         self.first = np.cumsum([0, *(len(part["input_ends"]) for part in self.parts)])
 
     def _open(self, part: str) -> Dict[str, np.ndarray]:
@@ -139,6 +149,9 @@ class StoredPairs:
             if (ends[-1] if len(ends) else 0) != len(columns[f"{kind}s"]):
                 reason = f"the {kind}s do not have the lengths of the file {kind}_ends"
                 raise ValueError(Errors.D003.format(path=self.folder / part, reason=reason))
+        if len(columns["learnt"]) != len(columns["names"]):
+            reason = "the file learnt does not have the length of the file names"
+            raise ValueError(Errors.D003.format(path=self.folder / part, reason=reason))
         return columns
 
     def __len__(self) -> int:
@@ -147,17 +160,34 @@ class StoredPairs:
     def __getitem__(self, index: int) -> Pair:
         n_part = int(np.searchsorted(self.first, index, side="right")) - 1
         part, row = self.parts[n_part], index - int(self.first[n_part])
-        tokens = {}
+        tokens, places = {}, {}
         for kind in ("input", "name"):
             ends = part[f"{kind}_ends"]
-            start = ends[row - 1] if row else 0
-            tokens[kind] = part[f"{kind}s"][start : ends[row]].tolist()
-        return Pair(tokens["input"], tokens["name"], f"pair {index} of {self.folder}")
+            places[kind] = slice(ends[row - 1] if row else 0, ends[row])
+            tokens[kind] = part[f"{kind}s"][places[kind]].tolist()
+        learnt = part["learnt"][places["name"]]
+        shown = f"pair {index} of {self.folder}"
+        return Pair(
+            tokens["input"],
+            tokens["name"],
+            shown,
+            learnt=None if learnt.all() else learnt.astype(bool).tolist(),
+        )
 
 
 def _lengths(ends: IntArray) -> NDArray[np.int32]:
     """The lengths of consecutive sequences, by the place behind the last token of each."""
     return np.diff(ends, prepend=0).astype(np.int32)
+
+
+def _n_learnt(part: Dict[str, np.ndarray]) -> NDArray[np.int32]:
+    """How many tokens of each name are learnt."""
+    lengths = _lengths(part["name_ends"])
+    starts, found = part["name_ends"] - lengths, np.zeros(len(lengths), np.int32)
+    has_tokens = lengths > 0
+    if has_tokens.any():
+        found[has_tokens] = np.add.reduceat(part["learnt"], starts[has_tokens], dtype=np.int32)
+    return found
 
 
 def shuffled_batches(

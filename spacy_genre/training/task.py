@@ -3,6 +3,7 @@
 from typing import (
     TYPE_CHECKING,
     Any,
+    ClassVar,
     Dict,
     Iterable,
     List,
@@ -30,12 +31,14 @@ class TrainableComponent(Protocol):
     """A pipeline component with a `spacy_genre.Seq2Seq.v1` that learns from pairs of input and
     name: what the training loops and their checkpoints need.
 
+    task (str): Its task, of `GenreSettings.tasks`.
     name (str): Its name in the pipeline.
     model (Model): Its model.
     training (TrainingSettings): How it is trained.
     n_pairs (int): The pairs of all updates since it was initialized.
     """
 
+    task: ClassVar[str]
     name: str
     model: Model
     training: TrainingSettings

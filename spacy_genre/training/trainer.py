@@ -73,20 +73,22 @@ class Trainer:
         drop: float = 0.0,
         n_tokens: Optional[int] = None,
         n_pairs: Optional[int] = None,
+        weight: float = 1.0,
     ) -> float:
         """Add the gradient of the loss over some pairs to the weights' gradients.
 
         pairs (Sequence[Pair]): A batch of any size, or one process's share of it.
         precision (Callable[[], ContextManager]): The context of the forward pass (autocast).
         drop (float): The dropout rate, 0 to below 1; 0 for the model's own rates.
-        n_tokens (Optional[int]): The number of the names' tokens in the whole batch, end tokens
-            included; None if `pairs` is the whole batch.
+        n_tokens (Optional[int]): The number of the names' tokens in the whole batch that are
+            learnt, end tokens included; None if `pairs` is the whole batch.
         n_pairs (Optional[int]): The number of pairs in the whole batch, likewise.
+        weight (float): A factor of the gradient.
         RETURNS (float): The label-smoothed loss per token of the names, in nats, plus the
             hard-negative loss per pair times its weight.
         RAISES (ValueError): If the loss is not finite; the message shows the pairs.
         """
-        n_tokens = n_tokens or sum(len(pair.name) + 1 for pair in pairs)
+        n_tokens = n_tokens or sum(pair.n_learnt for pair in pairs)
         n_pairs = n_pairs or len(pairs)
         if self.settings.mask_context:
             pairs = [replace(pair, input=self._mask_context(pair.input)) for pair in pairs]
@@ -97,7 +99,7 @@ class Trainer:
         with training(self.module), dropout_rate(self.module, drop):
             self.module.train()
             for batch in pair_batches(pairs, self.settings.batch_tokens):
-                total += self._accumulate(batch, precision, n_tokens, n_pairs)
+                total += self._accumulate(batch, precision, n_tokens, n_pairs, weight)
         return total
 
     def _mask_context(self, tokens: List[int]) -> List[int]:
@@ -111,6 +113,7 @@ class Trainer:
         precision: Callable[[], ContextManager],
         n_tokens: int,
         n_pairs: int,
+        weight: float,
     ) -> float:
         # The contexts hold for the backward pass, too: checkpointing recomputes layers there.
         longest = max(len(pair.input) for pair in batch)
@@ -119,19 +122,23 @@ class Trainer:
                 loss = self._loss(batch, n_tokens, n_pairs)
             if not torch.isfinite(loss):
                 self._raise_not_finite(loss.item(), batch)
-            loss.backward()
+            (weight * loss).backward()
         return loss.item()
 
     def _loss(self, pairs: List[Pair], n_tokens: int, n_pairs: int) -> torch.Tensor:
         inputs, smoothing = [pair.input for pair in pairs], self.settings.label_smoothing
         weight = self.settings.hard_negatives
         if not weight:
-            batch = make_batch(self.model, inputs, [pair.name for pair in pairs])
+            names, learnt = [pair.name for pair in pairs], [pair.learnt for pair in pairs]
+            batch = make_batch(self.model, inputs, names, learnt=learnt)
             return smoothed_loss(self.module, batch, smoothing) / n_tokens
-        owned = [(i, name) for i, p in enumerate(pairs) for name in (p.name, *p.negatives)]
-        batch = make_batch(
-            self.model, inputs, [name for _, name in owned], [owner for owner, _ in owned]
-        )
+        owned = [
+            (i, name, None if k else pair.learnt)
+            for i, pair in enumerate(pairs)
+            for k, name in enumerate((pair.name, *pair.negatives))
+        ]
+        owners, names, learnt = ([*column] for column in zip(*owned, strict=True))
+        batch = make_batch(self.model, inputs, names, owners, learnt)
         gold_loss, negatives_loss = hard_negative_loss(
             self.module,
             batch,

@@ -169,18 +169,21 @@ def test_titles_and_ids_are_resolved_as_in_evaluation(titles, tmp_path):
     path = write_docbin(tmp_path / "x.spacy", "Q6", "Paris,_Texas", "apple", "Q99")
     manifest = build_corpus([path], tmp_path / "out", titles, OPTIONS)
     (row,) = rows_of(tmp_path / "out" / "train")
-    assert [m["title"] for m in row["mentions"]] == ["Paris", "Paris, Texas", "Apple"]
+    # The annotation of a DocBin is complete: mentions without a name are kept as such.
+    found = [m.get("title", m.get("id")) for m in row["mentions"]]
+    assert found == ["Paris", "Paris, Texas", "Apple", "NIL"]
     assert manifest["counts"]["not in the title set"] == 1
 
 
-def test_nil_entities_are_left_out(titles, tokenizer, tmp_path):
+def test_nil_entities_have_no_name(titles, tokenizer, tmp_path):
     path = write_docbin(tmp_path / "x.spacy", "NIL", "Paris")
     with_nil = TitleSet.build(["Nil", "Paris"], tokenizer, redirects={"NIL": "Nil"})
     options = replace(OPTIONS, missing="fail")
     for i, title_set in enumerate((None, titles, with_nil)):
         manifest = build_corpus([path], tmp_path / str(i), title_set, options)
         (row,) = rows_of(tmp_path / str(i) / "train")
-        assert [m["title"] for m in row["mentions"]] == ["Paris"]
+        assert [m["title"] for m in row["mentions"] if m.get("id") != "NIL"] == ["Paris"]
+        assert manifest["counts"]["link"] == 1
         assert manifest["counts"]["not in the title set"] == 0
     # A page may have the title "NIL".
     link = tmp_path / "x.jsonl"

@@ -237,7 +237,9 @@ def test_nif(tmp_path):
     path = tmp_path / "x.ttl"
     path.write_text(NIF, encoding="utf8")
     ann, berlin = GoldMention(0, 3, "", "NIL"), GoldMention(13, 19, "Berlin Wall")
-    text = GoldText('Ann "X" left Berlin for Bonn.', (ann, berlin, GoldMention(24, 28, "Q586")))
+    mentions = (ann, berlin, GoldMention(24, 28, "Q586"))
+    uri = "http://aksw.org/N3/0#char=0,29"
+    text = GoldText('Ann "X" left Berlin for Bonn.', mentions, uri=uri)
     assert read(path) == [text]
     # Java counts UTF-16 code units: one more before the mention.
     path.write_text(NIF.replace('Ann \\"X\\"', "Ann \U0001f600x"), encoding="utf8")

@@ -1,13 +1,12 @@
 """`genre_annotator` with a random model: what it writes and where, and wrong input."""
 
-import json
 import shutil
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
 import spacy
+from helpers.annotator import ANNOTATION, annotation_model, make_annotator, set_genre_block
 from helpers.docs import NAMES, TEXT, make_doc
 from helpers.tokenizers import byte_level
 from hypothesis import given, settings
@@ -26,13 +25,6 @@ from spacy_genre.tokenization import NameTokenizer
 from spacy_genre.types import Candidate, LinkedSpan
 
 BLANK, BYTE_LEVEL = spacy.blank("en"), NameTokenizer(byte_level())
-ANNOTATION = {
-    "marker": "[unused1]",
-    "open_mention": "[unused3]",
-    "close_mention": "[unused4]",
-    "open_name": "[unused5]",
-    "close_name": "[unused6]",
-}
 ODD_TEXTS = [
     "",
     " ",
@@ -53,31 +45,15 @@ ODD_TEXTS = [
 @pytest.fixture(scope="module")
 def folder(tiny_folder, tmp_path_factory):
     """A random model that counts as trained to annotate texts."""
-    path = shutil.copytree(tiny_folder, tmp_path_factory.mktemp("model") / "tiny")
-    set_genre_block(path, {"tasks": ["annotation"], "annotation": ANNOTATION})
+    path = annotation_model(tiny_folder, tmp_path_factory.mktemp("model") / "tiny")
     loaded = load_pretrained(str(path))  # while it is in memory, pipelines load no weights
     yield path
     del loaded
 
 
-def set_genre_block(folder, block):
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "genre": block}))
-
-
-def make_nlp(folder, tokenizer, **config):
-    nlp = spacy.blank("en")
-    model = {"@architectures": "spacy_genre.Seq2Seq.v1", "name": str(folder)}
-    config = {"model": model, "dtype": "float32", "num_beams": 2, **config}
-    pipe: Any = nlp.add_pipe("genre_annotator", config=config)
-    ids = [f"Q{i}" for i in range(len(NAMES))]
-    pipe.titles = TitleSet.build(NAMES, tokenizer, ids=ids, redirects={"Einstein": NAMES[0]})
-    return nlp
-
-
 @pytest.fixture
 def make(folder, tokenizer):
-    return lambda **config: make_nlp(folder, tokenizer, **config)
+    return lambda **config: make_annotator(folder, tokenizer, **config)
 
 
 def links(doc):
@@ -142,7 +118,7 @@ def test_fuzz_long(folder, tokenizer, texts, random):
 
 def check_fuzzed(folder, tokenizer, texts, random):
     window = random.choice([1, 3, 20, 100])
-    nlp = make_nlp(
+    nlp = make_annotator(
         folder,
         tokenizer,
         num_beams=random.choice([1, 2, 3]),
@@ -167,7 +143,7 @@ def test_two_megabytes_in_a_line(make):
 def test_plain_brackets_as_markers(folder, tokenizer, tmp_path):
     path = shutil.copytree(folder, tmp_path / "plain")
     set_genre_block(path, {"tasks": ["annotation"]})
-    nlp = make_nlp(path, tokenizer)
+    nlp = make_annotator(path, tokenizer)
     for text in ODD_TEXTS:
         check_doc(nlp(text), text)
     encoder = nlp.get_pipe("genre_annotator")._encoder()
@@ -194,6 +170,28 @@ def test_mentions_and_names_from_aliases(make):
         if names == "aliases":
             assert all(ent.kb_id_ in (ent.text, "Albert Einstein") for ent in doc.ents)
     assert not make(mentions="aliases")("nothing that any title is like").ents
+
+
+def test_candidates_of_mentions(make):
+    """Names of the mention alone; a text without any is no mention."""
+    text = "Einstein left Paris, Texas, for Germany or Nowhere."
+    only = {"Einstein": ["Apple"], "Paris": ["Chicago", "Nobel Prize", "not a title"]}
+    nlp = make()
+    nlp.get_pipe("genre_annotator").get_candidates = lambda titles, span: only.get(span.text, [])
+    doc = nlp(text)
+    assert {ent.text for ent in doc.ents} <= {*only}
+    for ent in doc.ents:
+        assert {c.title for c in ent._.genre_candidates} <= {*only[ent.text]}
+    aliases = {"@misc": "spacy_genre.AliasCandidates.v1"}
+    with pytest.raises(ValueError, match=r"C055.*'Nowhere'"):
+        make(get_candidates=aliases)("Nowhere")
+    aliases["missing"] = "nil"
+    expected = make(names="aliases")(text)
+    assert links(make(get_candidates=aliases)(text)) == links(expected)
+    entities = make(get_candidates=aliases, mentions="ents")
+    doc = make_doc(entities)
+    entities.get_pipe("genre_annotator")(doc)
+    assert [ent.kb_id_ for ent in doc.ents] == ["Albert Einstein", "NIL", "Nobel Prize"]
 
 
 def test_where_entities_are_written(make):
@@ -269,6 +267,8 @@ def test_what_the_model_learns_to_write(make):
         "[unused3] einstein [unused4] [unused5] albert einstein [unused6] was a german physicist "
         "who received the [unused3] nobel prize [unused4] [unused5] nobel prize [unused6]."
     )
+    # The annotation of the Doc is complete; only the name that can't be written is not known.
+    assert pair.learnt.count(False) == 1
     # The constraint allows it, and reads the same mentions from it.
     (window,) = pipe._encoder().encode([doc[:]])
     tables, trie = mention_tables(
@@ -284,7 +284,7 @@ def test_what_the_model_learns_to_write(make):
 
 
 def test_a_model_for_linking_only(tiny_folder, tokenizer):
-    nlp = make_nlp(tiny_folder, tokenizer)
+    nlp = make_annotator(tiny_folder, tokenizer)
     with pytest.raises(ValueError, match=r"trained for linking.*genre_linker"):
         nlp("Paris")
 
@@ -295,6 +295,10 @@ def test_a_model_for_linking_only(tiny_folder, tokenizer):
         ({"mentions": "ents", "spans_key": "x"}, "C008.*spans_key"),
         ({"window_tokens": 20, "overlap_tokens": 15}, "C006.*overlap_tokens"),
         ({"window_tokens": 5000}, "C007.*window_tokens"),
+        (
+            {"names": "aliases", "get_candidates": {"@misc": "spacy_genre.AliasCandidates.v1"}},
+            "C056",
+        ),
         ({"kb_id": "id"}, "C002"),
         ({"mentions": "nouns"}, "C001.*mentions"),
         ({"window_tokens": 0}, "C001.*window_tokens"),
@@ -316,7 +320,7 @@ def test_markers_that_texts_contain(folder, tokenizer, tmp_path, marker):
     block = {"tasks": ["annotation"], "annotation": {**ANNOTATION, "open_name": marker}}
     set_genre_block(path, block)
     with pytest.raises(ValueError, match=r"M012.*open_name"):
-        make_nlp(path, tokenizer)("Paris")
+        make_annotator(path, tokenizer)("Paris")
 
 
 @given(st.lists(CHARACTERS, max_size=40).map("".join))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import spacy
@@ -18,6 +20,8 @@ from spacy_genre.training.pairs import (
 )
 
 PAIRS = [Pair(list(range(n)), list(range(n % 3 + 1)), "") for n in (3, 9, 1, 30, 4)]
+PAIRS[1] = replace(PAIRS[1], learnt=[False])
+PAIRS[4] = replace(PAIRS[4], learnt=[True, False])
 
 
 def write(folder, signature=None):
@@ -39,7 +43,8 @@ def test_the_pairs_that_are_read_are_those_that_were_written(tmp_path, monkeypat
     found = [(pairs[i].input, pairs[i].name) for i in range(len(pairs))]
     assert found == [(pair.input, pair.name) for pair in PAIRS * 2]
     assert pairs.input_lengths.tolist() == [len(pair.input) for pair in PAIRS * 2]
-    assert pairs.name_lengths.tolist() == [len(pair.name) + 1 for pair in PAIRS * 2]
+    assert [pairs[i].learnt for i in range(len(pairs))] == [pair.learnt for pair in PAIRS * 2]
+    assert pairs.n_learnt.tolist() == [pair.n_learnt for pair in PAIRS * 2]
     assert pairs[3].shown == f"pair 3 of {tmp_path}"
 
 
@@ -63,6 +68,10 @@ def test_damaged_pairs(tmp_path):
         StoredPairs(tmp_path)
     np.save(path, np.zeros(3, np.uint32))
     with pytest.raises(ValueError, match="names do not have the lengths"):
+        StoredPairs(tmp_path)
+    path.write_bytes(good)
+    np.save(tmp_path / "000-00000-learnt.npy", np.zeros(3, np.uint8))
+    with pytest.raises(ValueError, match="learnt does not have the length"):
         StoredPairs(tmp_path)
     path.unlink()
     with pytest.raises(FileNotFoundError, match="000-00000"):

@@ -59,7 +59,7 @@ def read_documents(lines: Iterable[bytes]) -> Iterator[GoldText]:
     """Read the documents of a file.
 
     lines (Iterable[bytes]): Its lines.
-    YIELDS (GoldText): A document, its tokens joined by spaces.
+    YIELDS (GoldText): A document, its tokens joined by spaces. All names in it are annotated.
     RAISES (ValueError): If a line is not valid, with its number as the second argument.
     """
     document = _Document()
@@ -68,11 +68,11 @@ def read_documents(lines: Iterable[bytes]) -> Iterator[GoldText]:
             columns = line.decode("utf-8-sig").rstrip("\r\n").split("\t")
             if columns[0].startswith(DOCUMENT_START):
                 if document.text:
-                    yield GoldText(document.text, tuple(document.mentions))
+                    yield GoldText(document.text, tuple(document.mentions), complete=True)
                 document = _Document()
             elif columns[0]:
                 document.add(columns)
         except ValueError as err:
             raise ValueError(str(err), number) from err
     if document.text:
-        yield GoldText(document.text, tuple(document.mentions))
+        yield GoldText(document.text, tuple(document.mentions), complete=True)

@@ -11,7 +11,7 @@ from ...errors import Errors, Warnings
 from ...sources.mediawiki import NotAnArticle, Wiki
 from ...sources.pages import Page, Paragraph, TextLink
 from ..articles import ArticleOptions, page_texts
-from ..texts import GoldText, is_unlinked, list_of, text_of
+from ..texts import GoldText, flag_of, is_unlinked, list_of, text_of
 from . import blink, doccano, kilt, prodigy, spacy_links
 
 # Keys that hold annotations in one of the formats.
@@ -102,7 +102,7 @@ def _page_of_row(row: Dict[str, Any]) -> Page:
         is_list = paragraph.get("tag") in ("li", "dd", "dt")
         article_links = tuple(link for link in links if link.title)
         paragraphs.append(Paragraph(text.text, article_links, is_list))
-    return Page(text_of(row, "title"), paragraphs)
+    return Page(text_of(row, "title"), paragraphs, complete=flag_of(row, "complete"))
 
 
 def _article_title(title: str) -> str:

@@ -2,7 +2,7 @@
 with kb_ids."""
 
 from functools import partial
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,7 @@ class GenreAnnotator(TrainableGenreComponent):
     `mentions = "ents"` it links the entities of a Doc, all together."""
 
     Settings = AnnotatorSettings
+    task = ANNOTATION
 
     settings: AnnotatorSettings
 
@@ -92,10 +93,10 @@ class GenreAnnotator(TrainableGenreComponent):
     ) -> List[WindowResult]:
         """See `GenreComponent.search`: one search for all windows.
 
-        RAISES (ValueError): If the model was not trained to annotate texts, or the settings do not
-            fit each other or the model.
+        RAISES (ValueError): If the settings do not fit each other or the model.
         """
-        self._check(view)
+        depth = view.trie.depth
+        check_windows(self.name, self.settings, self.window_size, self.max_length, depth)
         encoded = self._encoder().encode(spans)
         limit = self.max_length - view.trie.depth - 6
         windows = [w for w in encoded if w is not None and len(w.source) <= limit]
@@ -106,20 +107,20 @@ class GenreAnnotator(TrainableGenreComponent):
             for span, window in zip(spans, encoded, strict=True)
         ]
 
-    def _check(self, view: TitleView) -> None:
+    def _check_task(self) -> None:
+        """RAISES (ValueError): If the model was not trained to annotate texts: nothing that it
+        writes would make sense."""
         tasks = self.shim.settings.tasks
         if tasks is None or ANNOTATION not in tasks:
             found = " and ".join(tasks or (LINKING,))
             raise ValueError(Errors.M013.format(component=self.name, found=found))
-        depth = view.trie.depth
-        check_windows(self.name, self.settings, self.window_size, self.max_length, depth)
 
     def _search_windows(
         self, windows: Sequence[Window], view: TitleView
     ) -> Iterable[List[LinkedSpan]]:
         shim, settings = self.shim, self.settings
         are_given = settings.mentions == "ents"
-        tables, trie = mention_tables(windows, settings, view, shim.name_tokenizer)
+        tables, trie = mention_tables(windows, settings, view, shim.name_tokenizer, self.titles)
         constraint = MarkupConstraint(
             [window.source for window in windows],
             tables,
@@ -220,16 +221,10 @@ class GenreAnnotator(TrainableGenreComponent):
         """See `TrainableGenreComponent.get_gold_ids`."""
         return [ent.kb_id_ for ent in example.reference.ents if ent.kb_id_]
 
-    def get_targets(self, example: Example) -> List[Tuple[Span, str]]:
-        """See `TrainableGenreComponent.get_targets`: the entities with a gold name. Unlike for
-        other tasks, all those of a window make one pair; see `make_pairs`."""
-        named = [(ent, self.gold_name(ent.kb_id_)) for ent in example.reference.ents]
-        return [(ent, name) for ent, name in named if name is not None]
-
     def make_pairs(self, examples: Iterable[Example]) -> List[Pair]:
         """The training pairs of some examples: windows and marked texts. All entities with a name
-        in the title set are marked, so the annotation of the texts should be complete. Windows
-        without any are pairs, too.
+        in the title set are marked; see `mark_up` for what is learnt of the rest of a text. Windows
+        of which nothing is learnt are left out.
 
         examples (Iterable[Example]): The examples.
         RETURNS (List[Pair]): The pairs that the model can read and write.
@@ -239,15 +234,23 @@ class GenreAnnotator(TrainableGenreComponent):
         encoder, tokenizer = self._encoder(), self.shim.name_tokenizer
         pairs = []
         for example in examples:
-            targets = self.get_targets(example)
-            names = tokenizer.encode([name for _, name in targets])
-            names = [ids[len(tokenizer.prefix) :] for ids in names]
-            ents = [ent for ent, _ in targets]
+            ents = list(example.reference.ents)
+            names = [self.gold_name(ent.kb_id_) for ent in ents]
+            ids = tokenizer.encode([name for name in names if name is not None])
+            rest = iter(name_ids[len(tokenizer.prefix) :] for name_ids in ids)
+            named = [
+                (e, None if n is None else next(rest)) for e, n in zip(ents, names, strict=True)
+            ]
             for window in encoder.encode(self.get_spans(example.reference)):
-                marked = window and mark_up(window, ents, names, encoder.markers)
-                if window and marked and len(marked) < self.max_length:
+                marked = window and mark_up(window, named, encoder.markers)
+                if (
+                    window
+                    and marked
+                    and any(marked.learnt)
+                    and len(marked.tokens) < self.max_length
+                ):
                     about = f"{window.span.text[:60]!r} with {len(ents)} entities"
-                    pairs.append(Pair(window.input, marked, about))
+                    pairs.append(Pair(window.input, marked.tokens, about, learnt=marked.learnt))
         return pairs
 
     def find_negatives(self, pairs: Sequence[Pair]) -> List[List[List[int]]]:

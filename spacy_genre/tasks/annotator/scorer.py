@@ -1,5 +1,6 @@
 """Scores of entities that were found and linked."""
 
+from functools import partial
 from typing import Any, Callable, Dict, Iterable, Optional, Set, Tuple
 
 from spacy.scorer import PRFScore
@@ -10,7 +11,7 @@ from ...types import NIL
 
 
 def score_annotations(
-    examples: Iterable[Example], *, spans_key: Optional[str] = None, **kwargs: Any
+    examples: Iterable[Example], *, spans_key: Optional[str] = None, prefix: str = "", **kwargs: Any
 ) -> Dict[str, Any]:
     """Precision, recall and F1 of entities, which are right if the characters and the kb_id are
     those of an entity of the reference (strong annotation match), and of their characters alone.
@@ -18,6 +19,7 @@ def score_annotations(
 
     examples (Iterable[Example]): The examples.
     spans_key (Optional[str]): Score the spans in `doc.spans[spans_key]`; None for `doc.ents`.
+    prefix (str): Stands before each key: `genre_linker` in the same pipeline has the same keys.
     RETURNS (Dict[str, Any]): `nel_micro_p`, `nel_micro_r`, `nel_micro_f` for both, and
         `mentions_p`, `mentions_r`, `mentions_f` for the characters. None if there are no entities
         at all.
@@ -34,7 +36,7 @@ def score_annotations(
         exists = len(score) > 0
         scores.update(
             {
-                f"{key}_{k}": value if exists else None
+                f"{prefix}{key}_{k}": value if exists else None
                 for k, value in zip("prf", values, strict=True)
             }
         )
@@ -53,6 +55,9 @@ def _links(doc: Doc, spans_key: Optional[str]) -> Set[Tuple[int, int, str]]:
     }
 
 
-def make_annotations_scorer() -> Callable:
-    """Registered as `spacy_genre.annotations_scorer.v1` in `scorers`."""
-    return score_annotations
+def make_annotations_scorer(prefix: str = "") -> Callable:
+    """Registered as `spacy_genre.annotations_scorer.v1` in `scorers`.
+
+    prefix (str): See `score_annotations`.
+    """
+    return partial(score_annotations, prefix=prefix)

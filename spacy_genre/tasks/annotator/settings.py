@@ -4,6 +4,7 @@ from typing import Literal, Optional
 
 from pydantic import Field
 
+from ..linker.candidate_generators import GetCandidates
 from ..settings import SearchSettings
 
 
@@ -21,6 +22,14 @@ class AnnotatorSettings(SearchSettings):
         description='Which names a mention may have. `"all"`: those of the title set. `"aliases"`: '
         "those for which the title set has its text as a name, a redirect or an alias; a text "
         "without any is no mention.",
+    )
+    get_candidates: Optional[GetCandidates] = Field(
+        None,
+        exclude=True,  # not a JSON value: config.cfg names the function that makes it
+        description="Function that returns the candidate names of a mention, as for "
+        "`genre_linker`; a text without candidates is no mention. Your own, or "
+        '`spacy_genre.AliasCandidates.v1` with `missing = "nil"`. It is called for each '
+        "text that may be a mention. `null`: `names` decides.",
     )
     max_mention_tokens: int = Field(
         12, ge=1, le=100, description="Longest mention, in the model's tokens."

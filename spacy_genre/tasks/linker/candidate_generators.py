@@ -102,15 +102,19 @@ def searchable_names(
         if names is None:
             names_of_ents.append(view)
             continue
-        rows = _rows(names, view, ent)
+        rows = candidate_rows(names, view, ent)
         if rows not in subsets:
             subsets[rows] = NameSubset.of(view, rows, tokenizer)
         names_of_ents.append(subsets[rows])
     return names_of_ents
 
 
-def _rows(names: Iterable[str], view: TitleView, ent: Span) -> Tuple[int, ...]:
-    """The rows of names in the title set, sorted and without repetitions."""
+def candidate_rows(names: Iterable[str], view: TitleView, ent: Span) -> Tuple[int, ...]:
+    """The rows in the title set of the names that a generator gives, sorted and without
+    repetitions.
+
+    RAISES (ValueError): If it gives something other than names.
+    """
     is_list = isinstance(names, Iterable) and not isinstance(names, str)
     names = list(names) if is_list else names
     if not is_list or not all(isinstance(name, str) for name in names):

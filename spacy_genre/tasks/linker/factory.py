@@ -15,6 +15,7 @@ from ..settings import (
     upgrade_settings,
     with_settings,
 )
+from ..shared_model import connect_model
 from .component import GenreLinker
 from .settings import LinkerSettings
 
@@ -48,14 +49,15 @@ def make_genre_linker(
 
     nlp (Language): The pipeline.
     name (str): The component's name in it.
-    model (Model): `spacy_genre.Seq2Seq.v1`.
+    model (Model): `spacy_genre.Seq2Seq.v1`, or `spacy_genre.SharedSeq2Seq.v1`.
     titles (Callable[[], TitleSet]): Opens the title set: `spacy_genre.TitleSet.v1`.
     training (TrainingSettings): How it is trained: `spacy_genre.Training.v2`.
     scorer (Optional[Callable]): The scoring method: `spacy_genre.links_scorer.v1`.
     settings (Any): The fields of `LinkerSettings`.
-    RAISES (ValueError): If a setting is not allowed.
+    RAISES (ValueError): If a setting is not allowed, or the model that is to be shared is missing.
     """
     warn_of_missing_files(nlp, name, model, titles)
+    training = connect_model(nlp, name, model, training)
     return GenreLinker(
         nlp.vocab,
         model,

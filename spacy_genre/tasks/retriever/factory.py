@@ -9,6 +9,7 @@ from ...titles import TitleSet
 from ...training.settings import TrainingSettings
 from ..availability import warn_of_missing_files
 from ..settings import default_config, make_settings, with_settings
+from ..shared_model import connect_model
 from .component import GenreRetriever
 from .settings import RetrieverSettings
 
@@ -45,14 +46,15 @@ def make_genre_retriever(
 
     nlp (Language): The pipeline.
     name (str): The component's name in it.
-    model (Model): `spacy_genre.Seq2Seq.v1`.
+    model (Model): `spacy_genre.Seq2Seq.v1`, or `spacy_genre.SharedSeq2Seq.v1`.
     titles (Callable[[], TitleSet]): Opens the title set: `spacy_genre.TitleSet.v1`.
     training (TrainingSettings): How it is trained: `spacy_genre.Training.v2`.
     scorer (Optional[Callable]): The scoring method: `spacy_genre.pages_scorer.v1`.
     settings (Any): The fields of `RetrieverSettings`.
-    RAISES (ValueError): If a setting is not allowed.
+    RAISES (ValueError): If a setting is not allowed, or the model that is to be shared is missing.
     """
     warn_of_missing_files(nlp, name, model, titles)
+    training = connect_model(nlp, name, model, training)
     return GenreRetriever(
         nlp.vocab,
         model,
