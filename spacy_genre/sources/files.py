@@ -70,39 +70,42 @@ class _HashingReader(io.RawIOBase):
 
 
 @contextmanager
-def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
+def open_source(
+    path: Path, *, progress: bool = False, message: str = Errors.F004
+) -> Iterator[SourceFile]:
     """Open a plain file, or one that is compressed with gzip or bzip2 (in one or many streams).
     Compression is detected by the first bytes, not by the file's name.
 
     path (Path): The file.
     progress (bool): Whether to show a progress bar.
+    message (str): The message for a file of another kind, with `path` and `reason`.
     YIELDS (SourceFile): The file.
     RAISES (OSError, ValueError): If it can't be read, or if it is truncated or damaged.
     """
     if not path.exists():
         raise FileNotFoundError(Errors.F001.format(path=path))
     if not path.is_file():  # a pipe can be read only once
-        raise ValueError(Errors.F004.format(path=path, reason="it is not a regular file"))
+        raise ValueError(message.format(path=path, reason="it is not a regular file"))
     size = path.stat().st_size
     bar = tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=not progress)
     with path.open("rb") as file, bar:
         magic = file.read(6)
         file.seek(0)
-        _check_no_document(path, magic)
+        _check_no_document(path, magic, message)
         raw = _HashingReader(cast(BinaryIO, file), bar)
         try:
-            yield SourceFile(path, raw, _decompressed(path, raw, magic))
+            yield SourceFile(path, raw, _decompressed(path, raw, magic, message))
         except (EOFError, gzip.BadGzipFile, zlib.error) as err:
-            message = Errors.F002.format(path=path, reason=err, offset=raw.position)
-            raise ValueError(message) from err
+            damage = Errors.F002.format(path=path, reason=err, offset=raw.position)
+            raise ValueError(damage) from err
         except OSError as err:
             if err.errno is not None:  # an error of the disk, not of bzip2
                 raise
-            message = Errors.F002.format(path=path, reason=err, offset=raw.position)
-            raise ValueError(message) from err
+            damage = Errors.F002.format(path=path, reason=err, offset=raw.position)
+            raise ValueError(damage) from err
 
 
-def _check_no_document(path: Path, magic: bytes) -> None:
+def _check_no_document(path: Path, magic: bytes, message: str) -> None:
     """RAISES (ValueError): If a file is a spreadsheet, an image or another kind of document."""
     suffix = path.suffix.lower()
     kind = None
@@ -114,10 +117,10 @@ def _check_no_document(path: Path, magic: bytes) -> None:
         kind = "a Parquet file"
     if kind:
         reason = f"it is {kind}; save it as CSV in UTF-8"
-        raise ValueError(Errors.F004.format(path=path, reason=reason))
+        raise ValueError(message.format(path=path, reason=reason))
     for start, what in NO_TEXT.items():
         if magic.startswith(start):
-            raise ValueError(Errors.F004.format(path=path, reason=f"it is {what}"))
+            raise ValueError(message.format(path=path, reason=f"it is {what}"))
 
 
 def _is_spreadsheet(path: Path) -> bool:
@@ -129,7 +132,7 @@ def _is_spreadsheet(path: Path) -> bool:
     return any(name.startswith("xl/") or name == "content.xml" for name in names)
 
 
-def _decompressed(path: Path, raw: _HashingReader, magic: bytes) -> BinaryIO:
+def _decompressed(path: Path, raw: _HashingReader, magic: bytes, message: str) -> BinaryIO:
     buffered = io.BufferedReader(raw, BLOCK)
     if magic.startswith(b"\x1f\x8b"):
         return cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=buffered), BLOCK))
@@ -143,5 +146,5 @@ def _decompressed(path: Path, raw: _HashingReader, magic: bytes) -> BinaryIO:
     ):
         if magic.startswith(start):
             reason = f"it is compressed with {kind}; decompress it, or get it as .gz or .bz2"
-            raise ValueError(Errors.F004.format(path=path, reason=reason))
+            raise ValueError(message.format(path=path, reason=reason))
     return buffered
