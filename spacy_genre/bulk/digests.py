@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 BLOCK = 1 << 20
 
@@ -21,11 +22,11 @@ def digest_of(path: Path) -> str:
         if file.is_file() and not any(p.startswith((".", "__pycache__")) for p in name.parts):
             content = sha256()
             _add_content(file, content)
-            digest.update(f"{name.as_posix()}\0{content.hexdigest()}\n".encode("utf8"))
+            digest.update(f"{name.as_posix()}\0{content.hexdigest()}\n".encode())
     return digest.hexdigest()
 
 
-def _add_content(path: Path, digest: "sha256") -> None:
+def _add_content(path: Path, digest: Any) -> None:
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             digest.update(block)

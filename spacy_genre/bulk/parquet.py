@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence
 
 from ..errors import Errors
 from .values import plain
@@ -95,7 +95,10 @@ def write_table(path: Path, rows: Sequence[Dict[str, Any]], schema: Any) -> None
     """
     pa = pyarrow()
     texts = {field.name for field in schema if pa.types.is_string(field.type)}
-    table = pa.Table.from_pylist([_with_texts(row, texts) for row in rows], schema=schema)
+    try:
+        table = pa.Table.from_pylist([_with_texts(row, texts) for row in rows], schema=schema)
+    except OverflowError as err:
+        raise ValueError(str(err)) from err
     pa.parquet.write_table(table, path)
 
 

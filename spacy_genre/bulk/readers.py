@@ -1,11 +1,11 @@
 """Readers of all input formats: streams of rows."""
 
 import csv
+import json
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
-import srsly
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
@@ -14,9 +14,9 @@ from ..sources.columns import UnclearColumns, find_column, quoted
 from ..sources.files import SourceFile, open_source
 from ..sources.layout import DELIMITERS, split_line
 from ..sources.lists import CONVERT, line_error, read_nonblank, read_texts
-from .inputs import InputFile
-from .parquet import read_parquet_rows
 from .digests import digest_of
+from .parquet import read_parquet_rows
+from .paths import InputFile
 from .rows import Ent, Row, columns_of_doc, ents_of_doc, ents_of_json, name_row
 
 # A progress bar is shown for the first reading of files with more bytes.
@@ -152,7 +152,7 @@ def _read_jsonl(
 ) -> Iterator[Row]:
     for number, line in read_nonblank(source):
         try:
-            values = srsly.json_loads(line)
+            values = json.loads(line)  # srsly's parser rounds numbers
         except ValueError as err:
             raise line_error(source, number, f"it is not JSON: {err}") from err
         if not isinstance(values, dict):

@@ -1,6 +1,7 @@
 """What is linked: rows of text with their other columns, and how a row becomes a Doc."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 from spacy.language import Language
@@ -59,7 +60,7 @@ def ents_of_json(values: Mapping[str, Any], text: str) -> Optional[Tuple[Ent, ..
     if not isinstance(spans, list):
         raise ValueError(f"{key!r} is {str(spans)[:40]!r}; it must be a list of objects")
     ents = sorted(_ent_of_json(key, span, len(text)) for span in spans)
-    for (_, end, _), (start, *_) in zip(ents, ents[1:], strict=False):
+    for (_, end, _), (start, *_) in pairwise(ents):
         if start < end:
             raise ValueError(f"two of its {key!r} overlap at character {start}")
     return tuple(ents)
@@ -69,8 +70,8 @@ def _ent_of_json(key: str, span: Any, length: int) -> Ent:
     start, end = (span.get("start"), span.get("end")) if isinstance(span, dict) else (None, None)
     if type(start) is not int or type(end) is not int or not 0 <= start < end <= length:
         raise ValueError(
-            f"one of its {key!r} is {str(span)[:60]}; 'start' and 'end' must be character offsets in a "
-            f"text of {length} characters"
+            f"one of its {key!r} is {str(span)[:60]}; 'start' and 'end' must be character offsets "
+            f"in a text of {length} characters"
         )
     label = span.get("label")
     return start, end, label if isinstance(label, str) and label else LABEL

@@ -6,8 +6,8 @@ from typing import Any, Dict, List, Optional, Sequence, Set
 
 from spacy.vocab import Vocab
 
-from .inputs import InputFile
 from .parquet import read_schema
+from .paths import InputFile
 from .readers import ReadOptions, read_rows
 
 

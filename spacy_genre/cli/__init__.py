@@ -7,6 +7,7 @@ from .corpus import corpus_cli
 from .download import download_cli
 from .evaluate import evaluate_cli
 from .init_config import init_config_cli
+from .link import link_cli
 from .output import escape_unencodable_output
 from .titles import titles_cli
 from .train import train_cli
@@ -27,4 +28,5 @@ genre_cli.command(
 )(train_cli)
 genre_cli.command("warm-start")(warm_start_cli)
 genre_cli.command("evaluate")(evaluate_cli)
+genre_cli.command("link")(link_cli)
 app.add_typer(genre_cli)

@@ -1,10 +1,10 @@
-"""Finding the input files and their formats."""
+"""The files that are read and written, and their formats."""
 
 import shutil
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import BinaryIO, List, NamedTuple, Optional, Sequence, Tuple
+from typing import BinaryIO, Collection, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..errors import Errors
 
@@ -95,6 +95,44 @@ def _files_in(
         else:
             files.append(InputFile(path, kind, str(path)))
     return files
+
+
+class Output(NamedTuple):
+    """What is written.
+
+    path (Path): The file or folder.
+    format (str): A value of `OUTPUT_ENDINGS`.
+    is_folder (bool): Whether it is a folder, with a file for each shard.
+    """
+
+    path: Path
+    format: str
+    is_folder: bool
+
+
+def find_output(path: Path, format: Optional[str], inputs: Collection[str]) -> Output:
+    """The format of an output: that of its ending; for a folder the given one, or that of the
+    inputs.
+
+    path (Path): The file or folder. A name without an ending is that of a folder.
+    format (Optional[str]): The format of a folder.
+    inputs (Collection[str]): The formats of the inputs.
+    RETURNS (Output): The output.
+    RAISES (ValueError): If it has no known format.
+    """
+    is_folder = path.is_dir() or not path.suffix
+    found = format or _only(inputs) if is_folder else OUTPUT_ENDINGS.get(path.suffix.lower())
+    if found is None:
+        reason = "it is a folder, and the inputs have several formats or none"
+        if not is_folder:
+            reason = f"{path.suffix!r} is another ending"
+        endings = ", ".join(OUTPUT_ENDINGS)
+        raise ValueError(Errors.B053.format(path=path, reason=reason, endings=endings))
+    return Output(path, found, is_folder)
+
+
+def _only(formats: Collection[str]) -> Optional[str]:
+    return next(iter(formats)) if len({*formats}) == 1 else None
 
 
 def copy_stdin(path: Path, stream: Optional[BinaryIO] = None) -> None:
