@@ -323,8 +323,8 @@ class Errors:
         "genre_linker has nothing to link. Give a pipeline with a named entity recognizer "
         "(--pipeline en_core_web_sm; get it with 'python -m spacy download en_core_web_sm'), or "
         "the entities ('mentions' in JSONL, doc.ents in .spacy), or use --task annotator with a "
-        "model that finds mentions itself. If each text is a bare name, such as a cell of a table, give "
-        "its column: --name-column NAME."
+        "model that finds mentions itself. If each text is a bare name, such as a cell of a table, "
+        "give its column: --name-column NAME."
     )
     B055 = (
         "[B055] {path} has an unfinished run with other {changed}. Use the same ones to continue "
