@@ -358,6 +358,10 @@ class Errors:
         "own. Leave out --model, or give a pipeline without this component."
     )
     B064 = "[B064] {path} can't be read: {reason}."
+    B065 = (
+        "[B065] {where}: the text is not valid Unicode: it has {character!a}, half of a pair of "
+        "surrogates. Replace it in the text."
+    )
 
     # The search
     S001 = "[S001] num_beams must be an integer from 1 to {limit}, not {value!r}."

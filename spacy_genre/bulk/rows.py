@@ -8,8 +8,6 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import filter_spans
 
-from ..errors import Errors
-
 # The label of entities whose label is not given.
 LABEL = "ENTITY"
 # Keys of the entities in JSON: our own, of spaCy's Doc.to_json, and of Prodigy.
@@ -84,22 +82,13 @@ def ents_of_doc(doc: Doc) -> Optional[Tuple[Ent, ...]]:
     return tuple((ent.start_char, ent.end_char, ent.label_) for ent in doc.ents)
 
 
-def check_length(row: Row, nlp: Language) -> None:
-    """RAISES (ValueError): If a text is too long for the pipeline."""
-    if len(row.text) > nlp.max_length:
-        message = Errors.B059.format(where=row.where, length=len(row.text), limit=nlp.max_length)
-        raise ValueError(message)
-
-
 def to_input(row: Row, nlp: Language) -> Union[str, Doc]:
-    """What `nlp.pipe` gets for a row: its Doc, a Doc with its entities, or its text.
-
-    RAISES (ValueError): If it is too long for the pipeline.
-    """
+    """What `nlp.pipe` gets for a row: its Doc, a Doc with its entities, or its text."""
     if row.doc is not None:
         return row.doc
-    check_length(row, nlp)
-    return row.text if row.ents is None else _with_ents(nlp.make_doc(row.text), row.ents)
+    if row.ents is None and row.text.strip():
+        return row.text
+    return _with_ents(nlp.make_doc(row.text), row.ents or ())
 
 
 def _with_ents(doc: Doc, ents: Sequence[Ent]) -> Doc:

@@ -155,6 +155,9 @@ def _prepare(files: Sequence[InputFile], output: Output, options: BulkOptions) -
         paths = ", ".join(file.name for file in files) or "the input"
         raise ValueError(Errors.B050.format(paths=paths, endings=", ".join(ENDINGS)))
     pipeline = load_pipeline(options.pipeline)
+    length, where = scan.longest
+    if length > (limit := pipeline.nlp.max_length):
+        raise ValueError(Errors.B059.format(where=where, length=length, limit=limit))
     if is_names:
         pipeline.keep_only_component()
     elif pipeline.needs_ents and scan.without_ents and not pipeline.may_find_ents:

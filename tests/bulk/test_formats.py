@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import spacy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
@@ -232,6 +232,7 @@ def test_values_of_parquet_are_kept(link, tmp_path):
 TEXT = st.text(st.characters(codec="utf8", exclude_characters="\r\n\0"), min_size=1)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(TEXT, TEXT.filter(str.strip)), min_size=1), st.sampled_from(",\t;"))
 def test_csv_is_read_as_the_csv_module_wrote_it(tmp_path_factory, rows, delimiter):
     path = tmp_path_factory.mktemp("csv") / ("in.tsv" if delimiter == "\t" else "in.csv")
