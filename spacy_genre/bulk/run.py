@@ -115,15 +115,15 @@ def link_files(inputs: Sequence[Path], out: Path, options: BulkOptions) -> Summa
         try:
             output = find_output(out, options.output_format, [file.format for file in files])
             run = _prepare(files, output, options)
+            n_resumed = run.work.n_rows
+            _link_shards(run, options)
+            if output.is_folder:
+                run.work.finish_folder()
+            else:
+                run.work.finish_file(run.writer)
         except BaseException:
             _remove_if_empty(unfinished)
             raise
-        n_resumed = run.work.n_rows
-        _link_shards(run, options)
-        if output.is_folder:
-            run.work.finish_folder()
-        else:
-            run.work.finish_file(run.writer)
     shards = run.work.shards
     n_links, n_linked = sum(s.links for s in shards), sum(s.linked for s in shards)
     return Summary(run.scan.n_rows, n_links, n_linked, n_resumed, dict(ignored))
