@@ -201,10 +201,10 @@ def link_cli(
         msg.warn("Interrupted. The same command continues the run.")
         sys.exit(INTERRUPTED)
     if not quiet:
-        _report(summary, out)
+        _report(summary, out, "pages" if task is Task.retriever else "mentions")
 
 
-def _report(summary: "Summary", out: Path) -> None:
+def _report(summary: "Summary", out: Path, links: str) -> None:
     """Print what was done."""
     if summary.ignored:
         endings = ", ".join(f"{n} {ending}" for ending, n in sorted(summary.ignored.items()))
@@ -212,6 +212,6 @@ def _report(summary: "Summary", out: Path) -> None:
     if summary.n_resumed:
         msg.info(f"{summary.n_resumed:,} rows were linked by an earlier run")
     if not summary.n_links:
-        msg.warn("No mention was found in any row")
-    what = f"{summary.n_linked:,} of {summary.n_links:,} mentions or pages"
-    msg.good(f"Linked {what} in {summary.n_rows:,} rows: {out}")
+        msg.warn(f"No {links} were found in any row")
+    what = f"{summary.n_linked:,} of {summary.n_links:,} {links} with a title"
+    msg.good(f"Wrote {summary.n_rows:,} rows, {what}, to {out}")

@@ -97,7 +97,7 @@ def test_texts_without_entities(link, tmp_path):
     (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert "in.jsonl, line 2" in link("in.jsonl", "-o", "out.csv", code=1)
     (tmp_path / "blank.csv").write_text('text\n" "\n')
-    assert "No mention was found" in link("blank.csv", "-o", "out.csv")
+    assert "No mentions were found" in link("blank.csv", "-o", "out.csv")
 
 
 def test_a_pipeline_that_does_not_say_what_it_assigns(link, tmp_path, monkeypatch):
