@@ -21,7 +21,7 @@ from hypothesis import settings
 from transformers import AutoTokenizer
 
 from spacy_genre import TitleSet
-from spacy_genre.model.loading import EMBEDDED
+from spacy_genre.model.loading import EMBEDDED, load_pretrained
 from spacy_genre.tokenization import NameTokenizer
 
 # New examples at each run of a developer, and the same ones at each run of the CI, so that a change
@@ -68,8 +68,14 @@ def tiny_folder(tmp_path_factory, hf_tokenizer) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def embedded_model():
+    """Keeps the embedded model in memory: pipelines with it then load no weights of their own."""
+    return load_pretrained(None)
+
+
 @pytest.fixture
-def nlp(titles):
+def nlp(titles, embedded_model):
     """A blank pipeline with the embedded model and a small title set."""
     nlp = spacy.blank("en")
     nlp.add_pipe("genre_linker").titles = titles
@@ -113,6 +119,6 @@ def page_nlp(shared_page_nlp, titles):
 
 
 @pytest.fixture
-def new_page_nlp(retrieval_folder, titles):
+def new_page_nlp(retrieval_folder, shared_page_nlp, titles):
     """The same with a model of its own, which may be trained."""
     return make_page_nlp(retrieval_folder, titles)

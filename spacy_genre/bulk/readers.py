@@ -11,7 +11,7 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors
 from ..sources.columns import UnclearColumns, find_column, quoted
-from ..sources.files import SourceFile, open_source
+from ..sources.files import ForeignFileError, SourceFile, open_source
 from ..sources.layout import DELIMITERS, split_line
 from ..sources.lists import CONVERT, line_error, read_nonblank, read_texts
 from .digests import digest_of
@@ -69,10 +69,14 @@ def read_rows(
             on_end(digest_of(file.path))
         return
     progress = progress and file.path.is_file() and file.path.stat().st_size > LARGE
-    with open_source(file.path, progress=progress, message=Errors.B064) as source:
-        yield from READERS[file.format](source, file, options, vocab)
-        if on_end is not None:
-            on_end(source.finish())
+    try:
+        with open_source(file.path, progress=progress) as source:
+            yield from READERS[file.format](source, file, options, vocab)
+            if on_end is not None:
+                on_end(source.finish())
+    except ForeignFileError as err:
+        reason = f"it is {err.kind}"
+        raise ValueError(Errors.B064.format(path=file.name, reason=reason)) from err
 
 
 def _read_txt(

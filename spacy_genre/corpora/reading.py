@@ -1,6 +1,7 @@
 """Reading gold texts from files: Wikipedia dumps, JSON, DocBins, AIDA's TSV and NIF."""
 
 from collections import Counter
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors
 from ..extensions import get_gold_candidates
-from ..sources.files import SourceFile, open_source
+from ..sources.files import ForeignFileError, SourceFile, open_source
 from ..sources.mediawiki import Wiki
 from ..sources.source_data import PageTitles, SourceData
 from ..types import NIL
@@ -57,7 +58,7 @@ def read_texts(
     if path.is_dir():
         reason = "it is a folder; give the files in it"
         raise ValueError(Errors.D003.format(path=path, reason=reason))
-    with open_source(path, progress=progress) as source:
+    with open_gold(path, progress=progress) as source:
         head = source.stream.peek(N_DETECT)[:N_DETECT]  # type: ignore[attr-defined]
         read = _detect_reader(path, head)
         counts: Counter[str] = Counter() if dropped is None else dropped
@@ -71,6 +72,16 @@ def read_texts(
         items.check(path, is_whole=not skip)
         if on_end is not None:
             on_end(source.finish())
+
+
+@contextmanager
+def open_gold(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
+    """Open a file of gold annotations: see `open_source`, whose messages are about names."""
+    try:
+        with open_source(path, progress=progress) as source:
+            yield source
+    except ForeignFileError as err:
+        raise ValueError(Errors.D043.format(path=err.path, kind=err.kind)) from err
 
 
 def _detect_reader(path: Path, head: bytes) -> Callable[..., Iterator[Texts]]:

@@ -13,9 +13,9 @@ from ..corpora.formats.kilt import is_task_row, outputs_of, provenance_of
 from ..corpora.names import find_name
 from ..corpora.pages import OPTIONS
 from ..corpora.readers import texts_in
+from ..corpora.reading import open_gold
 from ..corpora.texts import text_of
 from ..errors import Errors
-from ..sources.files import open_source
 from ..tasks.retriever.component import GenreRetriever
 from ..tasks.retriever.metrics import DEFAULT_KS, mean_scores, retrieval_scores
 from ..titles import TitleSet
@@ -115,7 +115,7 @@ def read_items(
 def read_rows(path: Path) -> Iterator[Tuple[int, Dict[str, Any]]]:
     """The JSON objects of a file, with their lines. RAISES (OSError, ValueError): If it can't be
     read, or a line is no object."""
-    with open_source(path) as source:
+    with open_gold(path) as source:
         for number, line in enumerate(source.stream, start=1):
             if not line.strip():
                 continue
@@ -129,7 +129,7 @@ def read_rows(path: Path) -> Iterator[Tuple[int, Dict[str, Any]]]:
 
 
 def _is_kilt(path: Path) -> bool:
-    with open_source(path) as source:
+    with open_gold(path) as source:
         line = source.stream.readline()
     try:
         row = srsly.json_loads(line.decode("utf-8-sig"))

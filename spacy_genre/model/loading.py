@@ -63,7 +63,7 @@ def load_pretrained(
     load = partial(
         _load_model, tokenizer_config=tokenizer_config, transformer_config=transformer_config
     )
-    return _load_from_folder(name, WEIGHTS, load)
+    return load_from_folder(name, WEIGHTS, load)
 
 
 def load_name_tokenizer(name: Optional[str]) -> NameTokenizer:
@@ -72,7 +72,7 @@ def load_name_tokenizer(name: Optional[str]) -> NameTokenizer:
     name (Optional[str]): As for `load_pretrained`.
     RAISES (ValueError): As `load_pretrained`.
     """
-    return _load_from_folder(name, ["config.json"], _load_tokenizer)
+    return load_from_folder(name, ["config.json"], _load_tokenizer)
 
 
 def find_folder(name: Optional[str]) -> Optional[Path]:
@@ -87,26 +87,32 @@ def find_folder(name: Optional[str]) -> Optional[Path]:
         if not (folder / "config.json").is_file():
             raise ValueError(Errors.M001.format(name=str(folder)))
         return folder
-    with suppress(_IncompleteError, LocalEntryNotFoundError):
+    with suppress(IncompleteModelError, LocalEntryNotFoundError):
         return _snapshot(name, WEIGHTS, local=True)
     return None
 
 
-def _load_from_folder(name: Optional[str], patterns: Sequence[str], load: Callable[[Path], T]) -> T:
+def load_from_folder(name: Optional[str], patterns: Sequence[str], load: Callable[[Path], T]) -> T:
     """Load from a model's folder. A hub model is downloaded if the cache does not have all of it.
 
+    name (Optional[str]): As for `load_pretrained`.
     patterns (Sequence[str]): Alternatives in order of preference: a file of one of them is needed.
     load (Callable[[Path], T]): Loads from the folder.
+    RAISES (ValueError): If there is no such model.
     """
     if name is None or is_folder(name):
         folder = find_folder(name)
         assert folder is not None  # as it would be for a hub model
         return load(folder)
     # By the folder, since with the name transformers asks the hub even about cached files.
-    with suppress(_IncompleteError, LocalEntryNotFoundError):
+    with suppress(IncompleteModelError, LocalEntryNotFoundError):
         return load(_snapshot(name, patterns, local=True))
+    return load(_download(name, patterns))
+
+
+def _download(name: str, patterns: Sequence[str]) -> Path:
     try:
-        return load(_snapshot(name, patterns, local=False))
+        return _snapshot(name, patterns, local=False)
     except Exception as err:  # of the network, the hub or the disk
         reason = str(err).strip().split("\n")[0]
         raise ValueError(Errors.M002.format(name=name, reason=reason)) from err
@@ -122,12 +128,12 @@ def _snapshot(name: str, patterns: Sequence[str], *, local: bool) -> Path:
         folder = Path(snapshot_download(name, allow_patterns=files, local_files_only=local))
         if (folder / "config.json").is_file() and any(folder.glob(pattern)):
             return folder
-    raise _IncompleteError(
+    raise IncompleteModelError(
         Errors.M003.format(name=name, reason="config.json or weights are missing")
     )
 
 
-class _IncompleteError(ValueError):
+class IncompleteModelError(ValueError):
     """Files of a model are missing or broken."""
 
 
@@ -150,7 +156,7 @@ def _load_transformer(folder: Path, config: Any, device: torch.device) -> Any:
     transformer, info = _load_weights(folder, config)
     if wrong := [*info["missing_keys"], *info["mismatched_keys"]]:
         reason = f"its weights lack or do not fit {', '.join(map(str, wrong[:3]))}"
-        raise _IncompleteError(Errors.M003.format(name=str(folder), reason=reason))
+        raise IncompleteModelError(Errors.M003.format(name=str(folder), reason=reason))
     return transformer.to(device).eval()
 
 
@@ -213,4 +219,4 @@ def _load(load: Callable[..., Any], folder: Path, options: Optional[Dict[str, An
     # transformers, tokenizers and safetensors raise many types for missing and broken files.
     except Exception as err:
         reason = str(err).strip().split("\n")[0]
-        raise _IncompleteError(Errors.M003.format(name=str(folder), reason=reason)) from err
+        raise IncompleteModelError(Errors.M003.format(name=str(folder), reason=reason)) from err

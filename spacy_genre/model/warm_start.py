@@ -1,5 +1,6 @@
 """Warm start: a BART whose weights come from a BERT, from which to train a small model."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
@@ -11,6 +12,7 @@ from transformers import BartForConditionalGeneration as Bart
 from ..atomic import atomic_folder
 from ..errors import Errors
 from ..tokenization import NameTokenizer
+from .loading import WEIGHTS, IncompleteModelError, load_from_folder
 from .settings import GenreSettings
 from .versions import DTYPE_ARGUMENT, load_tokenizer, quiet, save_pretrained
 
@@ -54,7 +56,7 @@ def warm_start(
     for key, value in (("context_tokens", context_tokens), ("opening_tokens", opening_tokens)):
         # Not isinstance, since `GenreSettings` takes no bool either.
         _check(key, value, "an integer, 0 or more", type(value) is int and value >= 0)
-    bert, tokenizer = _load(encoder)
+    bert, tokenizer = load_from_folder(encoder, WEIGHTS, partial(_load, encoder))
     n_layers = bert.config.num_hidden_layers
     allowed = f"from 1 to {n_layers}, the layers of the encoder"
     _check("decoder_layers", decoder_layers, allowed, 1 <= decoder_layers <= n_layers)
@@ -74,17 +76,22 @@ def _check(key: str, value: float, allowed: str, is_valid: bool) -> None:
         raise ValueError(Errors.D006.format(key=key, value=value, allowed=allowed))
 
 
-def _load(name: str) -> Tuple[Any, Any]:
-    config = _load_part("configuration", name, AutoConfig.from_pretrained)
+def _load(name: str, folder: Path) -> Tuple[Any, Any]:
+    """RETURNS (Tuple[Any, Any]): The encoder, in float32, and its tokenizer.
+
+    name (str): The name that the user gave, for messages.
+    """
+    load_part = partial(_load_part, name, folder)
+    config = load_part("configuration", AutoConfig.from_pretrained)
     if config.model_type not in MODEL_TYPES:
         raise ValueError(Errors.D013.format(name=name, found=config.model_type))
     positions = getattr(config, "position_embedding_type", "absolute")
     if positions != "absolute":
         raise ValueError(Errors.D022.format(name=name, found=positions))
-    tokenizer = _load_part("tokenizer", name, load_tokenizer)
+    tokenizer = load_part("tokenizer", load_tokenizer)
     options: Any = {DTYPE_ARGUMENT: "float32", "output_loading_info": True}
     options["ignore_mismatched_sizes"] = True  # our own error says which
-    bert, info = _load_part("weights", name, AutoModel.from_pretrained, **options)
+    bert, info = load_part("weights", AutoModel.from_pretrained, **options)
     # Many checkpoints have no pooler, and BART needs none.
     missing = [key for key in sorted(info["missing_keys"]) if not key.startswith("pooler.")]
     if missing:
@@ -101,16 +108,15 @@ def _load(name: str) -> Tuple[Any, Any]:
     return bert.eval(), tokenizer
 
 
-def _load_part(part: str, name: str, load: Callable[..., Any], **options: Any) -> Any:
+def _load_part(name: str, folder: Path, part: str, load: Callable[..., Any], **options: Any) -> Any:
     try:
         with quiet():
-            return load(name, **options)
+            return load(str(folder), local_files_only=True, **options)
     # transformers, tokenizers and safetensors raise many types for missing and broken files.
     except Exception as err:
         reason = " ".join(str(err).split())[:MAX_REASON]
-        if Path(name).is_dir():
-            raise ValueError(Errors.D021.format(part=part, name=name, reason=reason)) from err
-        raise ValueError(Errors.M002.format(name=name, reason=reason)) from err
+        message = Errors.D021.format(part=part, name=name, reason=reason)
+        raise IncompleteModelError(message) from err
 
 
 def _embeddings(bert: Any, tokenizer: Any, delimiters: List[str]) -> Tensor:

@@ -255,6 +255,6 @@ def _counts(
         "with an id": sum(name in ids for name in names),
         "with a description": sum(name in data.descriptions for name in names),
         "redirects": len(redirects),
-        "links": sum(data.aliases.values()),
+        "aliases": len(data.aliases),
         "disambiguation pages": len(data.disambiguations),
     }

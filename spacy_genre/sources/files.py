@@ -28,6 +28,23 @@ NO_TEXT = {
 }
 
 
+class ForeignFileError(ValueError):
+    """A file is of a kind that is never read, such as an image.
+
+    path (Path): The file.
+    kind (str): What it is.
+    remedy (str): How its names can be read all the same; "" if they can't.
+    """
+
+    def __init__(self, path: Path, kind: str, remedy: str = "") -> None:
+        super().__init__(path, kind, remedy)
+        self.path, self.kind, self.remedy = path, kind, remedy
+
+    def __str__(self) -> str:
+        reason = f"it is {self.kind}; {self.remedy}" if self.remedy else f"it is {self.kind}"
+        return Errors.F004.format(path=self.path, reason=reason)
+
+
 class SourceFile:
     """A source file that is being read.
 
@@ -70,42 +87,40 @@ class _HashingReader(io.RawIOBase):
 
 
 @contextmanager
-def open_source(
-    path: Path, *, progress: bool = False, message: str = Errors.F004
-) -> Iterator[SourceFile]:
+def open_source(path: Path, *, progress: bool = False) -> Iterator[SourceFile]:
     """Open a plain file, or one that is compressed with gzip or bzip2 (in one or many streams).
     Compression is detected by the first bytes, not by the file's name.
 
     path (Path): The file.
     progress (bool): Whether to show a progress bar.
-    message (str): The message for a file of another kind, with `path` and `reason`.
     YIELDS (SourceFile): The file.
-    RAISES (OSError, ValueError): If it can't be read, or if it is truncated or damaged.
+    RAISES (OSError, ValueError): If it can't be read, or if it is truncated or damaged;
+        `ForeignFileError` if it is a spreadsheet, an image or the like.
     """
     if not path.exists():
         raise FileNotFoundError(Errors.F001.format(path=path))
     if not path.is_file():  # a pipe can be read only once
-        raise ValueError(message.format(path=path, reason="it is not a regular file"))
+        raise ForeignFileError(path, "not a regular file")
     size = path.stat().st_size
     bar = tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=not progress)
     with path.open("rb") as file, bar:
         magic = file.read(6)
         file.seek(0)
-        _check_no_document(path, magic, message)
+        _check_no_document(path, magic)
         raw = _HashingReader(cast(BinaryIO, file), bar)
         try:
-            yield SourceFile(path, raw, _decompressed(path, raw, magic, message))
+            yield SourceFile(path, raw, _decompressed(path, raw, magic))
         except (EOFError, gzip.BadGzipFile, zlib.error) as err:
-            damage = Errors.F002.format(path=path, reason=err, offset=raw.position)
-            raise ValueError(damage) from err
+            message = Errors.F002.format(path=path, reason=err, offset=raw.position)
+            raise ValueError(message) from err
         except OSError as err:
             if err.errno is not None:  # an error of the disk, not of bzip2
                 raise
-            damage = Errors.F002.format(path=path, reason=err, offset=raw.position)
-            raise ValueError(damage) from err
+            message = Errors.F002.format(path=path, reason=err, offset=raw.position)
+            raise ValueError(message) from err
 
 
-def _check_no_document(path: Path, magic: bytes, message: str) -> None:
+def _check_no_document(path: Path, magic: bytes) -> None:
     """RAISES (ValueError): If a file is a spreadsheet, an image or another kind of document."""
     suffix = path.suffix.lower()
     kind = None
@@ -116,11 +131,10 @@ def _check_no_document(path: Path, magic: bytes, message: str) -> None:
     elif magic.startswith(b"PAR1"):
         kind = "a Parquet file"
     if kind:
-        reason = f"it is {kind}; save it as CSV in UTF-8"
-        raise ValueError(message.format(path=path, reason=reason))
+        raise ForeignFileError(path, kind, "save it as CSV in UTF-8")
     for start, what in NO_TEXT.items():
         if magic.startswith(start):
-            raise ValueError(message.format(path=path, reason=f"it is {what}"))
+            raise ForeignFileError(path, what)
 
 
 def _is_spreadsheet(path: Path) -> bool:
@@ -132,7 +146,7 @@ def _is_spreadsheet(path: Path) -> bool:
     return any(name.startswith("xl/") or name == "content.xml" for name in names)
 
 
-def _decompressed(path: Path, raw: _HashingReader, magic: bytes, message: str) -> BinaryIO:
+def _decompressed(path: Path, raw: _HashingReader, magic: bytes) -> BinaryIO:
     buffered = io.BufferedReader(raw, BLOCK)
     if magic.startswith(b"\x1f\x8b"):
         return cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=buffered), BLOCK))
@@ -145,6 +159,6 @@ def _decompressed(path: Path, raw: _HashingReader, magic: bytes, message: str) -
         (b"PK\x03\x04", "zip"),
     ):
         if magic.startswith(start):
-            reason = f"it is compressed with {kind}; decompress it, or get it as .gz or .bz2"
-            raise ValueError(message.format(path=path, reason=reason))
+            remedy = "decompress it, or get it as .gz or .bz2"
+            raise ForeignFileError(path, f"compressed with {kind}", remedy)
     return buffered

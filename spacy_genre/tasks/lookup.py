@@ -21,4 +21,4 @@ def find_component(nlp: Language, kind: Any) -> Tuple[str, Any]:
         if kind in type(component).__mro__ or isinstance(component, kind):
             return name, component
     path, names = nlp.path or nlp.meta["name"], ", ".join(nlp.pipe_names) or "none"
-    raise ValueError(Errors.D014.format(path=path, kind=kind.__name__, names=names))
+    raise ValueError(Errors.D014.format(path=path, names=names))

@@ -23,6 +23,8 @@ from .settings import SearchSettings, Setting, make_settings
 DEFAULT_MAX_LENGTH = 512
 # Held while a model or a title set is loaded: several threads may need it first.
 LOADING = threading.RLock()
+# What spaCy sets on components whose class does not have it.
+SPACY_ATTRIBUTES = frozenset({"error_handler"})
 
 
 class SerializableComponent(TrainablePipe):
@@ -31,12 +33,13 @@ class SerializableComponent(TrainablePipe):
     The model and the title set are loaded when they are first needed, unless `from_disk` or
     `from_bytes` has loaded others before.
 
-    Each setting is an attribute, too: `component.num_beams = 3` checks the value.
+    Each setting is an attribute, too: `component.num_beams = 3` checks the value. Attributes that
+    the class doesn't have can't be set, so that a misspelled setting is an error.
     """
 
     Settings: ClassVar[Type[SearchSettings]] = SearchSettings
 
-    settings: SearchSettings
+    settings: SearchSettings = SearchSettings()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -65,6 +68,14 @@ class SerializableComponent(TrainablePipe):
         self._config = self.settings.model_dump()
         self._load_titles = titles
         self._titles: Optional[TitleSet] = None
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        is_known = key.startswith("_") or key in SPACY_ATTRIBUTES or hasattr(type(self), key)
+        if not is_known:
+            settings = ", ".join(self.Settings.model_fields)
+            message = Errors.C009.format(component=self.name, key=key, settings=settings)
+            raise AttributeError(message)
+        super().__setattr__(key, value)
 
     # The model and the title set
 

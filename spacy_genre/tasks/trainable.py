@@ -45,6 +45,9 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
 
     NIL = NIL  # the kb_id of an entity that is not linked, as in spaCy's EntityLinker
 
+    training: TrainingSettings = TrainingSettings()
+    n_pairs: int = 0  # since `initialize`
+
     def __init__(
         self,
         vocab: Vocab,
@@ -134,9 +137,8 @@ class TrainableGenreComponent(GenreComponent, TrainableComponent):
         return "id" if self.uses_ids else "title"
 
     def _reset_pair_counts(self) -> None:
-        # Pairs since `initialize`, and examples since the last one with a pair.
         self.n_pairs = 0
-        self._n_without_pairs = 0
+        self._n_without_pairs = 0  # examples since the last one with a pair
 
     def _count_pairs(self, n_pairs: int, n_examples: int) -> None:
         """RAISES (ValueError): If too many examples in a row had no training pair."""

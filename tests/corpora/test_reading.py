@@ -232,5 +232,11 @@ def test_wrong_files(tmp_path):
         read(tmp_path / "missing")
     with pytest.raises(ValueError, match=r"D003.*it is a folder"):
         read(tmp_path)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(ValueError, match=r"D043.*it is a PNG image\. Gold annotations"):
+        read(path)
+    path.write_bytes(b"PK\x03\x04")
+    with pytest.raises(ValueError, match=r"D043.*compressed with zip\."):
+        read(path)
     path.write_bytes(b"")
     assert read(path) == []

@@ -116,6 +116,12 @@ def test_broken_rows(write, evaluate, bad, message):
         evaluate(write(*ROWS, bad))
 
 
+def test_a_file_of_another_kind(tmp_path, evaluate):
+    (tmp_path / "gold.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(ValueError, match=r"D043.*it is a PNG image"):
+        evaluate(tmp_path / "gold.png")
+
+
 @pytest.mark.parametrize(
     ("guesses", "message"),
     [

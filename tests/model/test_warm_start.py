@@ -87,8 +87,10 @@ def test_wrong_encoders(tmp_path, hf_tokenizer, tiny_folder):
     result = CliRunner().invoke(genre_cli, command)
     assert result.exit_code == 1
     assert "D013" in result.output
-    with pytest.raises(ValueError, match="M002"):
+    with pytest.raises(ValueError, match=r"M001.*no model at .*/missing"):
         warm_start(str(tmp_path / "missing"), tmp_path / "bart")
+    with pytest.raises(ValueError, match=r"M002.*'nomodel'"):
+        warm_start("nomodel", tmp_path / "bart")
     make_bert(tmp_path / "bert", hf_tokenizer)
     with pytest.raises(ValueError, match="decoder_layers is 5; it must be from 1 to 4"):
         warm_start(str(tmp_path / "bert"), tmp_path / "bart", decoder_layers=5)

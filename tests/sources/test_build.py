@@ -53,6 +53,7 @@ def test_header(tables, tokenizer):
         assert source["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert header["counts"]["names"] == len(TITLES) + 2
     assert header["counts"]["with an id"] == 2
+    assert header["counts"]["aliases"] == 0
     assert header["version"]
     json.dumps(header)
 

@@ -54,6 +54,14 @@ def test_a_redirect_of_an_own_list_takes_precedence_over_a_title_of_a_wiki(
     assert titles.header["left_out"]["redirects to no name of the set"] == 3  # as without the list
 
 
+def test_each_alias_of_a_name_is_counted_once(tmp_path, tokenizer):
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"name": "Acme Corporation", "aliases": ["Acme", "ACME"]}\n' * 2)
+    counts = build_from_sources([path], tokenizer).header["counts"]
+    assert counts["aliases"] == 2
+    assert "links" not in counts
+
+
 def test_a_table_of_names_alone(tmp_path, tokenizer):
     path = tmp_path / "own.tsv"
     path.write_text("name\nParis\nChicago\n")

@@ -133,6 +133,13 @@ def test_bfloat16_finds_the_same(nlp, linker):
     assert kb_ids([nlp(make_doc(nlp))]) == [LINKS]
 
 
+def test_an_attribute_that_is_no_setting(linker):
+    with pytest.raises(AttributeError, match=r"C009.*'num_beems'. Its settings are num_beams, "):
+        linker.num_beems = 2
+    linker.set_error_handler(print)
+    assert linker.get_error_handler() is print
+
+
 def test_early_stopping(nlp, linker):
     for linker.early_stopping in ("never", True):
         doc = nlp(make_doc(nlp))
