@@ -8,6 +8,7 @@ from .corpus import corpus_cli
 from .download import download_cli
 from .evaluate import evaluate_cli
 from .init_config import init_config_cli
+from .link import link_cli
 from .output import escape_unencodable_output
 from .serve import serve_cli
 from .titles import titles_cli
@@ -31,4 +32,5 @@ genre_cli.command(
 genre_cli.command("warm-start")(warm_start_cli)
 genre_cli.command("evaluate")(evaluate_cli)
 genre_cli.command("serve")(serve_cli)
+genre_cli.command("link")(link_cli)
 app.add_typer(genre_cli)

@@ -11,12 +11,14 @@ The letter of a code says what the message is about, and in which module it is:
     D  gold data, training and evaluation               data.py
     V  the service and the page                         service.py
     V  conversion of other programs' files (V050 on)    conversion.py
+    B  linking files                                    bulk.py
     W  warnings, whatever they are about                warnings.py
 
 A new message gets an unused number of its letter, in the order of the numbers. A new topic gets a
 letter and a module. All code imports the messages from here: `from ..errors import Errors`.
 """
 
+from .bulk import BulkErrors
 from .components import ComponentErrors
 from .conversion import ConversionErrors
 from .data import DataErrors
@@ -37,5 +39,6 @@ class Errors(
     DataErrors,
     ServiceErrors,
     ConversionErrors,
+    BulkErrors,
 ):
     """Messages of errors, filled in with `.format`. Their codes are stable."""

@@ -69,7 +69,7 @@ def assign_columns(header: Sequence[str], given: GivenColumns = DETECTED) -> Dic
     found: Dict[str, int] = {}
     for what, column in (("name", given.name), ("id", given.id)):
         if column is not None:
-            found[what] = _index_of(column, header, keys)
+            found[what] = find_column(column, header)
     if "name" not in found:
         found.update(_find_name(header, keys, found))
     for what, synonyms in SYNONYMS.items():
@@ -81,7 +81,12 @@ def assign_columns(header: Sequence[str], given: GivenColumns = DETECTED) -> Dic
     return found
 
 
-def _index_of(column: str, header: Sequence[str], keys: List[str]) -> int:
+def find_column(column: str, header: Sequence[str]) -> int:
+    """The index of a column that the user names, if not exactly, then in its normal form.
+
+    RAISES (UnclearColumns): If the header does not have it, or has several.
+    """
+    keys = [normalize_column(cell) for cell in header]
     exact = [i for i, cell in enumerate(header) if cell.strip() == column.strip()]
     indices = exact or [i for i, key in enumerate(keys) if key == normalize_column(column)]
     if len(indices) == 1:

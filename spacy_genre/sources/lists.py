@@ -23,6 +23,8 @@ from .columns import (
 from .files import SourceFile, open_source
 from .source_data import SourceData
 
+# What to do with a file in another encoding. Most are written by Excel.
+CONVERT = "convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Row = Dict[str, Any]
 
@@ -172,7 +174,8 @@ def read_texts(source: SourceFile) -> Iterator[Tuple[int, str]]:
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf8").strip("\r\n")
         except UnicodeDecodeError as err:
-            raise line_error(source, number, f"byte {err.start} of the line is not UTF-8") from err
+            reason = f"byte {err.start} of the line is not UTF-8; {CONVERT}"
+            raise line_error(source, number, reason) from err
         if "\0" in text:
             raise line_error(source, number, "it has a zero byte, so it is not a text file")
         yield number, text
