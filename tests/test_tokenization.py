@@ -46,7 +46,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(first=NAMES, second=NAMES)
 def test_cached_words_give_equal_ids(kind, first, second):
     tokenizer = NameTokenizer(KINDS[kind])
@@ -57,7 +57,7 @@ def test_cached_words_give_equal_ids(kind, first, second):
         assert ids == tokenizer.pieces(names)
 
 
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(first=NAMES, second=NAMES)
 def test_cached_words_of_the_embedded_tokenizer(tokenizer, first, second):
     write = WordCache(tokenizer.pieces, word_separator(tokenizer.hf))

@@ -280,7 +280,7 @@ KEYS = ("text", "mentions", "spans", "ents", "accept", "entities", "label", "lin
         "paragraphs", "title", "meta", "answer")  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1) | VALUES)
 def test_other_errors_are_not_raised_for_any_row(row):
     try:

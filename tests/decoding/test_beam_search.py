@@ -45,7 +45,7 @@ def _one_thread():
 
 
 # 100 cases of 1 to 4 inputs each.
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(MODELS),
     st.one_of(NAMES, PREFIXED),
@@ -289,7 +289,7 @@ def test_other_encoder_decoders():
     assert search_trie(model, inputs, trie, 4) == found
 
 
-@settings(max_examples=50, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(NAMES, NAMES)
 def test_a_changed_trie_is_searched_like_one_made_from_scratch(names, more):
     base, _ = TokenTrie.build(sorted(set(names)))

@@ -67,7 +67,7 @@ class RegexConstraint:
 PATTERNS = ["(ab|ba|c)+", "a*b?c*", "[abc]{1,3}", "(a|b)*c(a|b)*", "abcabc", "(aa|bb|cc)*a?"]
 
 
-@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(MODELS),
     st.sampled_from(PATTERNS),

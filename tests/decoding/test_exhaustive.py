@@ -43,7 +43,7 @@ def assert_all_scored(model, ids, names, found, penalty=1.0):
     assert scores == sorted(scores, reverse=True)
 
 
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(MODELS),
     INPUTS,

@@ -125,7 +125,7 @@ def test_a_long_text_is_cut(page_nlp, retriever):
 WORDS = st.lists(st.sampled_from(["Ann", "lives", "in", "Bonn", ",", "\n", "ünder"]), max_size=30)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(WORDS, st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=3))
 def test_masked_parts(tokenizer, words, masked):
     """As the mask token in the text, which transformers tokenizes and cuts."""

@@ -100,7 +100,7 @@ def with_view(view):
     return titles
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(
     st.dictionaries(A_NAME, st.sampled_from(["", "Q1", "C-3"]), max_size=6),
     st.dictionaries(A_NAME, A_NAME, max_size=3),
@@ -156,7 +156,7 @@ VALUES = st.fixed_dictionaries(
 COLUMNS = ["ids", "prior", "descriptions"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(
     st.dictionaries(A_NAME, VALUES, max_size=8),
     st.dictionaries(A_NAME, VALUES, max_size=5),

@@ -203,7 +203,7 @@ def test_another_format_is_refused(titles, tmp_path):
         TitleSet.open(path)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_damaged_header_never_crashes(titles_bytes, data):
     content = bytearray(titles_bytes)

@@ -49,7 +49,7 @@ def logprobs(module, tokens, name):
     return logits.double().log_softmax(-1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.tuples(TOKENS, st.lists(TOKENS, min_size=1, max_size=4)), min_size=1, max_size=4),
     st.sampled_from([0.0, 1.0, 1.7]),
