@@ -103,7 +103,7 @@ def kb_cli(
         named = None if names is None else TitleSet.open(names)
         nlp = spacy.load(pipeline)
         if component not in nlp.component_names:
-            raise ValueError(Errors.V063.format(component=component, names=nlp.component_names))
+            raise ValueError(Errors.X063.format(component=component, names=nlp.component_names))
         kb = getattr(nlp.get_pipe(component), "kb", None)
         name_of = None if named is None else lambda kb_id: next(iter(named.names_of(kb_id)), None)
         return titles_from_kb(kb, name_tokenizer(model), names=name_of)

@@ -53,7 +53,7 @@ def convert_checkpoint(
         needs code, or if the tokenizer does not fit.
     """
     if task not in TASKS:
-        raise ValueError(Errors.V064.format(task=task, allowed=", ".join(TASKS)))
+        raise ValueError(Errors.X064.format(task=task, allowed=", ".join(TASKS)))
     path = checkpoint / "model.pt" if checkpoint.is_dir() else checkpoint
     state, arguments = read_checkpoint(path)
     config = make_config(state, arguments, path)
@@ -61,7 +61,7 @@ def convert_checkpoint(
     largest = _largest_id(hf_tokenizer)
     if largest >= config.vocab_size:
         name = tokenizer or hf_tokenizer.name_or_path
-        raise ValueError(Errors.V061.format(name=name, largest=largest, rows=config.vocab_size))
+        raise ValueError(Errors.X061.format(name=name, largest=largest, rows=config.vocab_size))
     config.genre = dict(BLOCKS_OF_TASK["multilingual" if config.model_type == "mbart" else task])
     model = _make_model(state, config, path)
     with atomic_folder(out) as folder:
@@ -90,13 +90,13 @@ def read_checkpoint(path: Path) -> Tuple[Dict[str, Tensor], Mapping[str, Any]]:
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
     # Of hostile and damaged files: torch raises many types.
     except Exception as err:
-        raise ValueError(Errors.V059.format(path=path, reason=_reason(err))) from err
+        raise ValueError(Errors.X059.format(path=path, reason=_reason(err))) from err
     state = content.get("model") if isinstance(content, dict) else None
     are_weights = isinstance(state, dict) and all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     )
     if not are_weights or not state:
-        raise ValueError(Errors.V059.format(path=path, reason="it has no weights under 'model'"))
+        raise ValueError(Errors.X059.format(path=path, reason="it has no weights under 'model'"))
     return state, _arguments(content)
 
 
@@ -136,7 +136,7 @@ def make_config(state: Mapping[str, Tensor], arguments: Mapping[str, Any], path:
         positions = state["encoder.embed_positions.weight"].shape[0] - 2
     except (KeyError, ValueError) as err:
         reason = f"it lacks {err}"
-        raise ValueError(Errors.V060.format(path=path, kind="BART", reason=reason)) from err
+        raise ValueError(Errors.X060.format(path=path, kind="BART", reason=reason)) from err
     # mBART has a layer norm at the end of the encoder and before each block.
     is_mbart = "encoder.layer_norm.weight" in state
     for side in ("encoder", "decoder"):
@@ -162,7 +162,7 @@ def _count_layers(state: Mapping[str, Tensor], side: str, path: Path) -> int:
     found = {int(match[1]) for match in matches if match}
     if found != set(range(len(found))):
         reason = f"layers of the {side} are missing"
-        raise ValueError(Errors.V060.format(path=path, kind="BART", reason=reason))
+        raise ValueError(Errors.X060.format(path=path, kind="BART", reason=reason))
     return len(found)
 
 
@@ -176,7 +176,7 @@ def _make_model(state: Mapping[str, Tensor], config: Any, path: Path) -> Any:
     embeddings = state[EMBEDDINGS[1]]
     if PROJECTION in state and not torch.equal(state[PROJECTION], embeddings):
         reason = "its output projection is not tied to the embeddings"
-        raise ValueError(Errors.V060.format(path=path, kind=config.model_type, reason=reason))
+        raise ValueError(Errors.X060.format(path=path, kind=config.model_type, reason=reason))
     weights = {
         f"model.{name}": value.float()
         for name, value in state.items()
@@ -193,7 +193,7 @@ def _make_model(state: Mapping[str, Tensor], config: Any, path: Path) -> Any:
     except (RuntimeError, ValueError, KeyError) as err:
         reason = " ".join(str(err).split())[:300]
         kind = config.model_type
-        raise ValueError(Errors.V060.format(path=path, kind=kind, reason=reason)) from err
+        raise ValueError(Errors.X060.format(path=path, kind=kind, reason=reason)) from err
     return model.eval()
 
 
@@ -209,7 +209,7 @@ def _load_tokenizer(folder: Path, name: Optional[str]) -> Any:
     # transformers, tokenizers and sentencepiece raise many types for missing and broken files.
     except Exception as err:
         reason = (str(err).strip() or type(err).__name__).split("\n")[0]
-        raise ValueError(Errors.V062.format(name=name, reason=reason)) from err
+        raise ValueError(Errors.X062.format(name=name, reason=reason)) from err
 
 
 def _load_sentencepiece(path: Path) -> Any:

@@ -34,11 +34,11 @@ def titles_from_kb(kb: Any, tokenizer: Any, *, names: Optional[NameOf] = None) -
     """
     listing = ("get_entity_strings", "get_alias_strings", "get_alias_candidates")
     if not all(hasattr(kb, method) for method in listing):
-        raise ValueError(Errors.V056.format(kind=type(kb).__name__))
+        raise ValueError(Errors.X056.format(kind=type(kb).__name__))
     aliases = _read_aliases(kb)
     ids = sorted(kb.get_entity_strings())
     if not ids:
-        raise ValueError(Errors.V057)
+        raise ValueError(Errors.X057)
     name_of = _distinct(_name_entities(ids, aliases, names))
     frequencies = {kb_id: frequency for (_, kb_id), (_, frequency) in aliases.items()}
     return TitleSet.build(

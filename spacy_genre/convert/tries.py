@@ -58,9 +58,9 @@ def read_genre_files(paths: Iterable[Path], languages: Optional[Iterable[str]] =
     for path in paths:
         content = read_pickle(path, CLASSES)
         if not _add(content, data, keep):
-            raise ValueError(Errors.V051.format(path=path))
+            raise ValueError(Errors.X051.format(path=path))
         if not (data.sequences or data.languages or data.mentions):
-            raise ValueError(Errors.V052.format(path=path))
+            raise ValueError(Errors.X052.format(path=path))
     return data
 
 
@@ -105,14 +105,14 @@ def _sequences(root: Dict[int, Any], limit: int) -> Iterator[List[int]]:
         token, children = item
         children = _children(children)
         if type(token) is not int or children is None or len(levels) > MAX_DEPTH:
-            raise ValueError(Errors.V053.format(token=token))
+            raise ValueError(Errors.X053.format(token=token))
         if children:
             prefix = [*prefix, token]
             levels.append(iter(children.items()))
             continue
         n_found += 1
         if n_found > limit:
-            raise ValueError(Errors.V053.format(token=token))
+            raise ValueError(Errors.X053.format(token=token))
         yield [*prefix, token]
 
 
@@ -128,19 +128,19 @@ def _marisa_sequences(trie: Record) -> List[List[int]]:
     try:
         from marisa_trie import Trie
     except ImportError as err:
-        raise ImportError(Errors.V054) from err
+        raise ImportError(Errors.X054) from err
     inner = trie.state.get("trie") if isinstance(trie.state, dict) else None
     if not isinstance(inner, Record) or inner.name != MARISA or not isinstance(inner.state, bytes):
-        raise ValueError(Errors.V053.format(token="of the MarisaTrie"))
+        raise ValueError(Errors.X053.format(token="of the MarisaTrie"))
     keys = Trie()
     try:
         keys.frombytes(inner.state)
         found = list(islice(keys.iterkeys(), len(keys) + 1))
     # The library checks some of its format only; the rest may decode to anything.
     except (RuntimeError, UnicodeDecodeError, MemoryError) as err:
-        raise ValueError(Errors.V053.format(token="of the MarisaTrie")) from err
+        raise ValueError(Errors.X053.format(token="of the MarisaTrie")) from err
     if len(found) > len(keys):
-        raise ValueError(Errors.V053.format(token="of the MarisaTrie"))
+        raise ValueError(Errors.X053.format(token="of the MarisaTrie"))
     return [[_token_of(character) for character in key] for key in found]
 
 
@@ -160,7 +160,7 @@ def _qids(
         found = [qids] if isinstance(qids, str) else qids
         is_list = isinstance(found, (list, tuple, set, frozenset))
         if not is_pair or not is_list or not all(map(_is_qid, found)):
-            raise ValueError(Errors.V055.format(key=key, value=qids))
+            raise ValueError(Errors.X055.format(key=key, value=qids))
         if found and (keep is None or key[0] in keep):
             yield key, max(found, key=lambda qid: int(qid[1:]))
 
@@ -176,7 +176,7 @@ def _mentions(table: Mapping[Any, Any]) -> Iterator[Tuple[str, Dict[str, int]]]:
             names = dict.fromkeys(names, 1)
         is_table = isinstance(mention, str) and isinstance(names, dict)
         if not is_table or not all(map(_is_count, names.items())):
-            raise ValueError(Errors.V055.format(key=mention, value=names))
+            raise ValueError(Errors.X055.format(key=mention, value=names))
         yield mention, {name: max(1, round(count)) for name, count in names.items()}
 
 

@@ -101,7 +101,7 @@ def read_pickle(path: Path, classes: FrozenSet[str] = frozenset()) -> Pickled:
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as err:
         reason = str(err) if isinstance(err, (_InvalidError, ValueError)) else "it is damaged"
         where = f"{reason} (at byte {position:,})"
-        raise ValueError(Errors.V050.format(path=path, reason=where)) from err
+        raise ValueError(Errors.X050.format(path=path, reason=where)) from err
 
 
 @contextmanager

@@ -35,9 +35,9 @@ def titles_from_wikidb(path: Path, tokenizer: Any, *, progress: bool = False) ->
         finally:
             connection.close()
     except sqlite3.Error as err:
-        raise ValueError(Errors.V058.format(path=path, reason=err)) from err
+        raise ValueError(Errors.X058.format(path=path, reason=err)) from err
     if not items:
-        raise ValueError(Errors.V058.format(path=path, reason="it has no items with a label"))
+        raise ValueError(Errors.X058.format(path=path, reason="it has no items with a label"))
     name_of: Dict[int, str] = {}
     taken: Dict[str, int] = {}
     for item, label, _, _ in items:

@@ -10,7 +10,7 @@ The letter of a code says what the message is about, and in which module it is:
     C  components and their settings                    components.py
     D  gold data, training and evaluation               data.py
     V  the service and the page                         service.py
-    V  conversion of other programs' files (V050 on)    conversion.py
+    X  conversion of other programs' files              conversion.py
     B  linking files                                    bulk.py
     W  warnings, whatever they are about                warnings.py
 

@@ -82,7 +82,7 @@ def test_annotation(tmp_path, tokenizer_folder):
     settings = GenreSettings.from_config(load_pretrained(str(out)).transformer.config)
     assert settings.tasks == ("annotation",)
     assert settings.name_space
-    with pytest.raises(ValueError, match=r"V064.*cooking"):
+    with pytest.raises(ValueError, match=r"X064.*cooking"):
         convert_checkpoint(tmp_path, out, tokenizer=str(tokenizer_folder), task="cooking")
 
 
@@ -128,7 +128,7 @@ def test_nothing_is_executed(tmp_path, tokenizer_folder):
     bomb.path = tmp_path / "executed"
     for options in ({}, {"_use_new_zipfile_serialization": False}):
         torch.save({"model": {}, "args": bomb}, tmp_path / "model.pt", **options)
-        with pytest.raises(ValueError, match=r"V059.*system.*may run code"):
+        with pytest.raises(ValueError, match=r"X059.*system.*may run code"):
             convert_checkpoint(tmp_path, tmp_path / "out", tokenizer=str(tokenizer_folder))
     assert not bomb.path.exists()
     assert not (tmp_path / "out").exists()
@@ -147,7 +147,7 @@ def bad_states():
 @pytest.mark.parametrize("reason", ["fc1", "adapter", "fc2", "layers", "tied"])
 def test_weights_that_do_not_fit(tmp_path, tokenizer_folder, reason):
     save(tmp_path / "model.pt", None, state=bad_states()[reason])
-    with pytest.raises(ValueError, match=f"V060.*{reason}"):
+    with pytest.raises(ValueError, match=f"X060.*{reason}"):
         convert_checkpoint(tmp_path, tmp_path / "out", tokenizer=str(tokenizer_folder))
 
 
@@ -158,19 +158,19 @@ def test_wrong_files(tmp_path, tokenizer_folder):
     path = tmp_path / "model.pt"
     for content in (b"", b"text", b"\x80\x02}q\x00."):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="V059"):
+        with pytest.raises(ValueError, match="X059"):
             convert_checkpoint(*convert)
     torch.save({"model": {"a": 1}}, path)
-    with pytest.raises(ValueError, match=r"V059.*no weights"):
+    with pytest.raises(ValueError, match=r"X059.*no weights"):
         convert_checkpoint(*convert)
     save(path, make_bart(500, 0, bos=0, eos=2, pad=1))
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(ValueError, match="V059"):
+    with pytest.raises(ValueError, match="X059"):
         convert_checkpoint(*convert)
     save(path, make_bart(50, 0, bos=0, eos=2, pad=1))
-    with pytest.raises(ValueError, match=r"V061.*50 embeddings"):
+    with pytest.raises(ValueError, match=r"X061.*50 embeddings"):
         convert_checkpoint(*convert, tokenizer=str(tokenizer_folder))
-    with pytest.raises(ValueError, match=r"(?s)V062.*--tokenizer"):
+    with pytest.raises(ValueError, match=r"(?s)X062.*--tokenizer"):
         convert_checkpoint(*convert, tokenizer=str(tmp_path / "nothing"))
 
 

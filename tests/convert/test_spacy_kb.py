@@ -50,9 +50,9 @@ def test_names_by_id(kb, tokenizer, kind):
 
 
 def test_wrong_knowledge_bases(tokenizer):
-    with pytest.raises(ValueError, match="V057"):
+    with pytest.raises(ValueError, match="X057"):
         titles_from_kb(InMemoryLookupKB(spacy.blank("en").vocab, 3), tokenizer)
-    with pytest.raises(ValueError, match=r"V056.*dict"):
+    with pytest.raises(ValueError, match=r"X056.*dict"):
         titles_from_kb({}, tokenizer)
 
 
@@ -130,7 +130,7 @@ def test_the_command(kb, tokenizer, tmp_path):
     assert list(TitleSet.open(out)) == ["Berlin", "Paris (Q830149)", "Paris (Q90)", "Universe"]
     result = run("kb", tmp_path / "nlp", out, "--force", "--component", "linker")
     assert result.exit_code == 1
-    assert "V063" in result.output
+    assert "X063" in result.output
 
 
 def run(*args):

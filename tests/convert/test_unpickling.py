@@ -79,7 +79,7 @@ def test_nothing_is_executed(path, tmp_path, function, arguments, name, protocol
     target = tmp_path / "executed"
     filled = [a.format(target) if isinstance(a, str) else "x" for a in arguments]
     data = pickle.dumps({1: {2: Bomb(function, *filled)}}, protocol)
-    with pytest.raises(ValueError, match=f"V050.*{name}.*may run code.*Nothing of it was executed"):
+    with pytest.raises(ValueError, match=f"X050.*{name}.*may run code.*Nothing of it was executed"):
         read(path, data)
     assert not target.exists()
 
@@ -99,7 +99,7 @@ def test_nothing_is_executed(path, tmp_path, function, arguments, name, protocol
     ],
 )
 def test_each_way_to_run_code_is_refused(path, data):
-    with pytest.raises(ValueError, match="V050"):
+    with pytest.raises(ValueError, match="X050"):
         read(path, data)
 
 
@@ -112,7 +112,7 @@ def test_a_known_class_is_read_as_its_state_only(path):
 @given(size=st.integers(0, 200))
 def test_a_truncated_file_is_an_error(path, size):
     data = pickle.dumps({i: {"name": str(i)} for i in range(50)}, 2)
-    with pytest.raises(ValueError, match="V050"):
+    with pytest.raises(ValueError, match="X050"):
         read(path, data[:size])
 
 
@@ -134,7 +134,7 @@ def test_other_bytes_are_an_error_or_plain_data(path, data):
 )
 def test_sizes_that_the_file_does_not_have_allocate_nothing(path, data):
     tracemalloc.start()
-    with pytest.raises(ValueError, match="V050"):
+    with pytest.raises(ValueError, match="X050"):
         read(path, data)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

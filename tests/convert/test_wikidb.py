@@ -53,7 +53,7 @@ def test_the_database_of_spacy_entity_linker(database, tokenizer):
 def test_other_files(tmp_path, tokenizer, content):
     path = tmp_path / "file.db"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="V058"):
+    with pytest.raises(ValueError, match="X058"):
         titles_from_wikidb(path, tokenizer)
     with pytest.raises(FileNotFoundError, match="F001"):
         titles_from_wikidb(tmp_path / "nothing.db", tokenizer)
@@ -64,7 +64,7 @@ def test_a_database_without_items(database, tokenizer):
     with sqlite3.connect(database) as connection:
         connection.execute("DELETE FROM joined")
     connection.close()
-    with pytest.raises(ValueError, match=r"V058.*no items"):
+    with pytest.raises(ValueError, match=r"X058.*no items"):
         titles_from_wikidb(database, tokenizer)
 
 
