@@ -157,12 +157,13 @@ class AliasTable:
 
     def edited(
         self, keep: NDArray[np.bool_], row_map: IntArray, added: Mapping[str, Mapping[int, int]]
-    ) -> "AliasTable":
+    ) -> Tuple["AliasTable", RowEdit]:
         """The table after names were removed and aliases added.
 
         keep (bool): [N], which rows of names are kept.
         row_map (IntArray): [N], the new row of each kept name.
         added (Mapping[str, Mapping[int, int]]): Added aliases: alias -> new row -> count.
+        RETURNS (Tuple[AliasTable, RowEdit]): The table, and the edit of its aliases.
         """
         pairs = {
             (alias, row): count for alias, counts in added.items() for row, count in counts.items()
@@ -186,7 +187,7 @@ class AliasTable:
         counts, _ = edit.apply_ragged((kept_counts, n_pairs), (new.counts, n_new))
         first = np.concatenate([[0], np.cumsum(n_rows)])
         strings = self.strings.edited(edit, new.strings)
-        return AliasTable(strings, first.astype(np.uint32), rows.astype(np.uint32), counts)
+        return AliasTable(strings, first.astype(np.uint32), rows.astype(np.uint32), counts), edit
 
     def rows_of(self, alias: str) -> List[Tuple[int, int]]:
         """The (row, count) pairs of an alias, the most frequent name first."""

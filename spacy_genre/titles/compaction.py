@@ -3,6 +3,7 @@
 All steps are array operations; no Python object is made for an unchanged name.
 """
 
+from dataclasses import replace
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..ragged import IntArray, RowEdit, flatten
 from .columns import IdColumn
+from .lookup import build_index, edit_index
 from .strings import StringTable
 from .tables import Tables
 from .trie import TokenTrie
@@ -39,19 +41,26 @@ def compact_tables(view: TitleView) -> Tables:
         }
         for alias, counts in view.aliases.items()
     }
+    alias_table, alias_edit = base.aliases.edited(keep, names.row_map, aliases)
     trie, entry_names = _compact_trie(base, names, redirects, [name.tokens for name in new])
-    return Tables(
+    tables = Tables(
         base.names.edited(names, StringTable.build([name.name for name in new])),
         _compact_ids(base.ids, names, [name.id for name in new]),
         _compact_prior(base.prior, names, [name.prior for name in new]),
         _compact_descriptions(base.descriptions, names),
         base.redirects.edited(redirects, StringTable.build([])),
         names.row_map[base.targets[redirects.keep]].astype(np.uint32),
-        base.aliases.edited(keep, names.row_map, aliases),
+        alias_table,
         trie,
         entry_names,
         dict(base.header),
     )
+    if not tables.has_aliases:
+        return tables
+    edits = (names, redirects, alias_edit)
+    has_index = base.stored_index is not None
+    index = edit_index(base.index, edits, tables.texts) if has_index else build_index(tables.texts)
+    return replace(tables, stored_index=index)
 
 
 def _compact_trie(

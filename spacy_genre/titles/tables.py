@@ -1,6 +1,7 @@
 """The immutable arrays of a title set."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from ..errors import Errors
 from ..ragged import IntArray
 from .columns import AliasTable, IdColumn
+from .lookup import build_index
 from .storage import Arrays, MappedFile
 from .strings import StringTable
 from .trie import TokenTrie
@@ -56,6 +58,8 @@ class Tables:
         redirect i.
     header (Dict[str, Any]): How the set was built.
     file (Optional[MappedFile]): The file that the arrays are views of, None if they are in memory.
+    stored_index (Optional[uint32]): The index of `texts`, as `lookup.build_index` makes it; None
+        without redirects and aliases, and in files of earlier versions.
     """
 
     names: StringTable
@@ -69,6 +73,22 @@ class Tables:
     entry_names: IntArray
     header: Dict[str, Any] = field(default_factory=dict)
     file: Optional[MappedFile] = None
+    stored_index: Optional[IntArray] = None
+
+    @property
+    def texts(self) -> Tuple[StringTable, StringTable, StringTable]:
+        """All that a mention is looked up in: names, redirects and aliases."""
+        return self.names, self.redirects, self.aliases.strings
+
+    @property
+    def has_aliases(self) -> bool:
+        """Whether there are aliases or redirects."""
+        return len(self.aliases.strings) > 0 or len(self.redirects) > 0
+
+    @cached_property
+    def index(self) -> IntArray:
+        """The index of `texts`. It is built now if it was not stored."""
+        return build_index(self.texts) if self.stored_index is None else self.stored_index
 
     @classmethod
     def build(cls, rows: NameRows, header: Dict[str, Any]) -> "Tables":
@@ -83,7 +103,7 @@ class Tables:
             lengths = np.concatenate([lengths, rows.redirect_tokens[1]])
         trie, order = TokenTrie.from_ragged(tokens, lengths)
         pairs = {(a, row_of[name]): count for (a, name), count in rows.aliases.items()}
-        return cls(
+        tables = cls(
             names,
             IdColumn.build(rows.ids),
             rows.prior if rows.prior.any() else None,
@@ -95,6 +115,7 @@ class Tables:
             order.astype(np.uint32),
             header,
         )
+        return replace(tables, stored_index=tables.index) if tables.has_aliases else tables
 
     def redirect_items(self) -> Iterator[Tuple[str, str]]:
         """All (redirect, name) pairs."""
@@ -142,6 +163,8 @@ class Tables:
             arrays |= self.ids.to_arrays()
         if self.prior is not None:
             arrays["prior"] = self.prior
+        if self.stored_index is not None:
+            arrays["lookup.index"] = self.stored_index
         if self.descriptions is not None:
             arrays["descriptions.data"] = self.descriptions.data
             arrays["descriptions.offsets"] = self.descriptions.offsets
@@ -179,6 +202,7 @@ class Tables:
                 arrays["trie.entry_names"],
                 header,
                 file,
+                arrays.get("lookup.index"),
             )
         except KeyError as err:
             reason = f"the array {err} is missing"
@@ -204,6 +228,7 @@ class Tables:
             all(t is None or (len(t) >= 0 and t.offsets[-1] == len(t.data)) for t in texts)
             and all(column is None or len(column) == n for column in columns)
             and len(self.targets) == len(self.redirects)
+            and (self.stored_index is None or len(self.stored_index) == sum(map(len, self.texts)))
             and len(aliases.first) == len(aliases.strings) + 1
             and int(aliases.first[-1]) == len(aliases.rows) == len(aliases.counts)
             and len(trie) == len(self.entry_names)

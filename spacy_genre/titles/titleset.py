@@ -290,15 +290,19 @@ class TitleSet:
         view = self.view
         return [view.name_at(row) for row in view.rows_of_id(kb_id)]
 
-    def get_candidates(self, mention: str) -> List[Tuple[str, int]]:
+    def get_candidates(self, mention: str, *, relaxed: bool = False) -> List[Tuple[str, int]]:
         """The candidates of a mention that is an alias, a redirect or a name.
 
         mention (str): The mention's text.
+        relaxed (bool): Whether to look for other forms of a mention that has no candidates: case,
+            accents, possessive and plural ending, points of initials, and the article "the" are
+            ignored, in this order, until there are candidates.
         RETURNS (List[Tuple[str, int]]): The name and count of each candidate (0 if the pair was
             never counted), sorted by count, then by prior, both descending.
         """
         view = self.view
-        return [(view.name_at(row), count) for row, count in view.get_candidates(mention)]
+        found = view.look_up(mention)[1] if relaxed else view.get_candidates(mention)
+        return [(view.name_at(row), count) for row, count in found]
 
     def starting_with(self, prefix: str, limit: Optional[int] = None) -> List[str]:
         """The first `limit` names in sorted order that start with a prefix (None for all)."""

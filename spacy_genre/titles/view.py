@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from heapq import merge
 from itertools import islice
 from typing import (
@@ -20,6 +21,7 @@ from typing import (
 import numpy as np
 
 from .columns import MAX_COUNT
+from .lookup import find_entries, relaxed_forms, relaxed_key, same_at_closest_form
 from .normal_form import normal_form, stored_forms
 from .overlay import AnyTrie
 from .tables import Tables
@@ -143,6 +145,42 @@ class TitleView:
                 counts[row] = min(counts.get(row, 0) + count, MAX_COUNT)
 
         return sorted(counts.items(), key=self._candidate_rank)
+
+    @property
+    def has_aliases(self) -> bool:
+        """Whether there are aliases or redirects."""
+        return bool(self.aliases) or self.base.has_aliases
+
+    def look_up(self, mention: str) -> Tuple[int, List[Tuple[int, int]]]:
+        """The candidates of a mention in the least relaxed form in which it has any.
+
+        mention (str): The mention's text.
+        RETURNS (Tuple[int, List[Tuple[int, int]]]): The number of the form, 0 for the text itself
+            (see `relaxed_forms`), and the candidates, as `get_candidates` returns them.
+        """
+        if candidates := self.get_candidates(mention):
+            return 0, candidates
+        forms = relaxed_forms(mention)
+        in_tables = find_entries(self.base.index, self.base.texts, forms[-1])
+        texts = dict.fromkeys([*in_tables, *self._added_texts.get(forms[-1], ())])
+        while texts:
+            level, same = same_at_closest_form(forms, [(t, relaxed_forms(t)) for t in texts])
+            counts: Counter[int] = Counter()
+            for text in same:
+                counts.update(dict(self.get_candidates(text)))
+            if counts:
+                return level, sorted(counts.items(), key=self._candidate_rank)
+            for text in same:  # its names were removed
+                del texts[text]
+        return 0, []
+
+    @cached_property
+    def _added_texts(self) -> Dict[str, List[str]]:
+        """The added names and aliases by their relaxed keys."""
+        texts: Dict[str, List[str]] = {}
+        for text in (*self.rows_added, *self.aliases):
+            texts.setdefault(relaxed_key(text), []).append(text)
+        return texts
 
     def _candidate_rank(self, item: Tuple[int, int]) -> tuple:
         row, count = item
