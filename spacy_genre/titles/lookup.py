@@ -143,8 +143,8 @@ def same_at_closest_form(
 
     mention (Forms): The forms of the mention.
     texts (Sequence[Tuple[str, Forms]]): Texts and their forms.
-    RETURNS (Tuple[int, List[str]]): The number of the form, 0 for the mention itself, and the texts;
-        none if no form is the same.
+    RETURNS (Tuple[int, List[str]]): The number of the form, 0 for the mention itself, and the
+        texts; none if no form is the same.
     """
     for level, form in enumerate(mention):
         same = [text for text, forms in texts if forms[level] == form]

@@ -26,7 +26,7 @@ def names(tokenizer):
 
 
 @pytest.mark.parametrize(
-    "mention, name, level",
+    ("mention", "name", "level"),
     [
         ("U.S.", "United States", 0),
         ("u.s.", "United States", 1),
