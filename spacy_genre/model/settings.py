@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, fields
-from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Annotated, Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
 
 from ..errors import Errors
 
@@ -16,6 +16,9 @@ PUBLISHED: Dict[str, Dict[str, Any]] = {
 LINKING, RETRIEVAL, ANNOTATION = "linking", "retrieval", "annotation"
 TASKS = (LINKING, RETRIEVAL, ANNOTATION)
 Tasks = Tuple[str, ...]
+# Numbers that may be 0 or less, and probabilities; other numbers are above 0.
+Finite = Annotated[float, "a finite number"]
+Share = Annotated[float, "a number from 0 to 1"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,27 @@ class AnnotationSettings:
 
 
 @dataclass(frozen=True)
+class AliasSettings:
+    """The weights with which the model's scores join the priors of a title set with aliases or
+    redirects (`joint_probabilities`). `benchmarks/calibration.py` fits them.
+
+    temperature (float): The divisor of the scores.
+    score_floor (float): Lower scores count as this one.
+    weight (float): The weight of the log-prior of a name.
+    alias_bias (float): What the logit of a name gets for which the mention is an alias.
+    nil_bias (float): The logit of the answer "none of these names".
+    nil_weight (float): The weight of the log-probability of a meaning that the title set lacks.
+    """
+
+    temperature: float = 1.0
+    score_floor: Finite = -2.5
+    weight: Finite = 1.0
+    alias_bias: Finite = 0.0
+    nil_bias: Finite = -1.0
+    nil_weight: Finite = 1.0
+
+
+@dataclass(frozen=True)
 class GenreSettings:
     """The format of a model's inputs and names, and the calibration of its probabilities.
 
@@ -79,6 +103,10 @@ class GenreSettings:
         that the first candidate's probability is its expected accuracy (temperature scaling).
     nil_score (Optional[float]): The score of the answer "none of these names" in that softmax; None
         for no such answer, as in the published checkpoints.
+    threshold (Optional[float]): The probability below which an entity is not linked, for linkers
+        with `threshold = "auto"`; None to link all, as for the published checkpoints.
+    aliases (Optional[AliasSettings]): How scores join the priors of aliases; None if they do not,
+        as for the published checkpoints.
     tasks (Optional[Tasks]): The tasks that the model was trained for, of `TASKS`; None if that is
         not known, as for the published checkpoints.
     retrieval (RetrievalSettings): The settings of document retrieval.
@@ -93,6 +121,8 @@ class GenreSettings:
     opening_tokens: int = 0
     temperature: float = 1.0
     nil_score: Optional[float] = None
+    threshold: Optional[Share] = None
+    aliases: Optional[AliasSettings] = None
     tasks: Optional[Tasks] = None
     retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
     annotation: AnnotationSettings = field(default_factory=AnnotationSettings)
@@ -118,8 +148,14 @@ class GenreSettings:
 
 
 # The settings of a task have a table of their own in the config.
-BLOCKS: Dict[str, Any] = {"retrieval": RetrievalSettings, "annotation": AnnotationSettings}
-SettingsT = TypeVar("SettingsT", GenreSettings, RetrievalSettings, AnnotationSettings)
+BLOCKS: Dict[str, Any] = {
+    "aliases": AliasSettings,
+    "retrieval": RetrievalSettings,
+    "annotation": AnnotationSettings,
+}
+SettingsT = TypeVar(
+    "SettingsT", GenreSettings, AliasSettings, RetrievalSettings, AnnotationSettings
+)
 
 
 def _read(kind: Type[SettingsT], values: Mapping[str, Any], where: str = "") -> SettingsT:
@@ -156,8 +192,16 @@ def _allowed(kind: Any, value: Any) -> Optional[str]:
     if kind == Optional[float]:
         good = value is None or (is_number and math.isfinite(value))
         return None if good else "null, or a finite number"
+    if kind == Finite:
+        return None if is_number and math.isfinite(value) else "a finite number"
+    if kind == Optional[Share]:
+        good = value is None or (is_number and 0 <= value <= 1)
+        return None if good else "null, or a number from 0 to 1"
     if kind == Optional[Tasks]:
         is_list = isinstance(value, tuple) and all(task in TASKS for task in value)
         good = value is None or is_list
         return None if good else f"null, or a list of {', '.join(TASKS)}"
+    if kind == Optional[AliasSettings]:
+        good = value is None or isinstance(value, AliasSettings)
+        return None if good else "null, or a table"
     return None if isinstance(value, (RetrievalSettings, AnnotationSettings)) else "a table"

@@ -6,6 +6,7 @@ import inspect
 import json
 import warnings
 from typing import (
+    Annotated,
     Any,
     Callable,
     Dict,
@@ -28,6 +29,9 @@ from ..errors import Errors, Warnings
 
 # Settings of earlier versions: what each one is called now, or None if it was removed.
 DEPRECATED_SETTINGS = {"candidates": "get_candidates", "search": None, "cache_size": None}
+
+# A number with limits, as one of several alternatives.
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 SettingsT = TypeVar("SettingsT", bound="SearchSettings")
 FactoryT = TypeVar("FactoryT", bound=Callable)
@@ -159,11 +163,16 @@ def allowed_values(field: FieldInfo) -> str:
 
 
 def _alternatives(annotation: Any) -> Sequence[Any]:
-    return get_args(annotation) if get_origin(annotation) is Union else [annotation]
+    if get_origin(annotation) is not Union:
+        return [annotation]
+    return [type_ for part in get_args(annotation) for type_ in _alternatives(part)]
 
 
 def _in_words(type_: Any, limits: Sequence[Any]) -> List[str]:
     """The values of a type, in words. None has none: see `allowed_values`."""
+    if get_origin(type_) is Annotated:
+        type_, (field, *_) = get_args(type_)[0], type_.__metadata__
+        limits = field.metadata
     if type_ is type(None):
         return []
     if type_ is bool:
@@ -225,5 +234,6 @@ def _plain(annotation: Any) -> Any:
     types: List[Any] = []
     for type_ in _alternatives(annotation):
         is_literal = get_origin(type_) is Literal
+        type_ = get_args(type_)[0] if get_origin(type_) is Annotated else type_
         types += map(type, get_args(type_)) if is_literal else [type_]
     return Union[tuple(types)]

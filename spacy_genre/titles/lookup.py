@@ -101,12 +101,12 @@ def edit_index(
     new_entry = np.concatenate([edit.row_map + start for edit, start in parts])
     kept = new_entry[index[keep[index]]]
     parts = zip(edits, starts, strict=True)
-    added = np.concatenate([edit.inserted_rows + start for edit, start in parts])
+    inserted = np.concatenate([edit.inserted_rows + start for edit, start in parts])
 
     def rank(entry: int) -> Tuple[int, int]:
         return _hash(_text(entry, tables)), int(entry)
 
-    added = sorted(added.tolist(), key=rank)
+    added = sorted(inserted.tolist(), key=rank)
     places = [bisect_left(kept, rank(entry), key=rank) for entry in added]
     return np.insert(kept, np.asarray(places, np.int64), added).astype(np.uint32)
 

@@ -25,7 +25,7 @@ def test_entities_are_linked(nlp):
     assert [ent.label_ for ent in doc.ents] == ["PERSON", "NORP", "WORK_OF_ART"]
 
 
-def test_candidates(nlp):
+def test_candidates(nlp, model_alone):
     doc = nlp(make_doc(nlp))
     candidates = doc.ents[0]._.genre_candidates
     assert candidates[0].title == candidates[0].kb_id == "Albert Einstein"
@@ -70,7 +70,7 @@ def test_docs_keep_their_candidates(nlp):
     assert doc[2:].as_doc(copy_user_data=True).ents[1]._.genre_candidates == expected
 
 
-def test_probabilities(nlp, linker, monkeypatch):
+def test_probabilities(nlp, linker, model_alone, monkeypatch):
     """A softmax over the scores of the candidates and, if the model has one, the NIL score."""
     settings = linker.shim.settings
 
@@ -91,7 +91,7 @@ def test_probabilities(nlp, linker, monkeypatch):
     assert probabilities(0.5, 1000.0)[1] == [0]
 
 
-def test_a_name_with_redirects_is_one_candidate(nlp, linker, tokenizer):
+def test_a_name_with_redirects_is_one_candidate(nlp, linker, model_alone, tokenizer):
     """However many of its names the model may write, with what the best of them has."""
     names = ["Albert Einstein", "Germany", "Chicago"]
     redirects = {"Einstein": "Albert Einstein", "A. Einstein": "Albert Einstein"}

@@ -7,8 +7,8 @@ import spacy
 from spacy.tokens import Span
 
 from spacy_genre import TitleSet
-from spacy_genre.tasks.linker.decoding import NAME_PRIOR, text_prior
 from spacy_genre.tasks.linker.encoding import n_context_words, strip_article
+from spacy_genre.tasks.linker.prior import NAME_PRIOR, text_prior
 
 FAMOUS = Path(__file__).parents[2] / "benchmarks" / "famous_names.txt"
 
@@ -68,13 +68,16 @@ def test_words_of_context_are_counted(nlp):
 
 def test_the_prior_of_a_text(titles):
     view = titles.view
-    assert text_prior(view, "unknown") == {}
-    assert text_prior(view, "Einstein") == {view.find("Albert Einstein"): pytest.approx(NAME_PRIOR)}
+    assert text_prior(view, "unknown") is None
+    prior = text_prior(view, "Einstein")
+    assert prior.shares == {view.find("Albert Einstein"): pytest.approx(NAME_PRIOR)}
+    assert prior.rest == pytest.approx(1 - NAME_PRIOR)
     titles.add_alias("Paris", "Paris, Texas", count=30)
     prior = text_prior(titles.view, "Paris")
-    assert sum(prior.values()) < 1
-    assert prior[titles.view.find("Paris, Texas")] == pytest.approx(30 / 40)
-    assert prior[titles.view.find("Paris")] == pytest.approx(9.4 / 40)
+    assert sum(prior.shares.values()) + prior.rest == pytest.approx(1)
+    assert prior.shares[titles.view.find("Paris, Texas")] == pytest.approx(30 / 40)
+    assert prior.shares[titles.view.find("Paris")] == pytest.approx(9.4 / 40)
+    assert text_prior(titles.view, "the Paris") == prior
 
 
 def test_names_with_one_id_are_one_candidate(nlp):

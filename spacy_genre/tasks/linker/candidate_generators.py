@@ -25,7 +25,8 @@ MAX_CONTEXT_FREE = 30
 def AliasCandidates_v1(top_k: int = 30, missing: str = "search") -> GetCandidates:
     """Registered as `spacy_genre.AliasCandidates.v1` in `misc`: the candidates of an entity are the
     names for which the title set has its text as an alias, a redirect, or a name. If there are
-    none, its text without a leading article is looked up.
+    none, its text without a leading article is looked up, then its relaxed forms (see
+    `TitleSet.get_candidates`).
 
     top_k (int): Maximal number of candidates; the most frequent ones are kept.
     missing (str): What happens to an entity without candidates: "search" the whole title set, or
@@ -53,10 +54,12 @@ def GoldCandidates_v1(missing: str = "search") -> GetCandidates:
 
 
 def alias_candidates(
-    titles: TitleSet, ent: Span, *, top_k: int, missing: str
+    titles: TitleSet, ent: Span, *, top_k: int, missing: str, relaxed: bool = True
 ) -> Optional[List[str]]:
     """See `AliasCandidates_v1`."""
-    counts = titles.get_candidates(ent.text) or titles.get_candidates(without_article(ent).text)
+    counts = titles.get_candidates(ent.text) or titles.get_candidates(
+        without_article(ent).text, relaxed=relaxed
+    )
     return _names_or_all([name for name, _ in counts[:top_k]], missing)
 
 
@@ -72,7 +75,8 @@ def context_free_candidates(titles: TitleSet, ent: Span) -> Optional[List[str]]:
     context, or if the title set does not have its text."""
     if n_context_words(ent, 1):
         return None
-    return alias_candidates(titles, ent, top_k=MAX_CONTEXT_FREE, missing="search")
+    relaxed = titles.view.has_aliases
+    return alias_candidates(titles, ent, top_k=MAX_CONTEXT_FREE, missing="search", relaxed=relaxed)
 
 
 def searchable_names(

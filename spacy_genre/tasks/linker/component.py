@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from functools import lru_cache, partial
 from typing import (
     Any,
     Dict,
@@ -29,13 +30,14 @@ from ...titles import TitleSet
 from ...titles.subset import SearchableNames
 from ...titles.view import TitleView
 from ...types import LinkedSpan
-from ..base import SearchResult
 from ..ranking import warn_of_few_beams
 from ..trainable import TrainableGenreComponent
 from .candidate_generators import GetCandidates, context_free_candidates, searchable_names
 from .coreference import longest_names
-from .decoding import PRIOR_SHARES, make_candidates
+from .decoding import PRIOR_SHARES, rank_candidates
 from .encoding import MentionEncoder, get_encoder, n_context_words, span_mention
+from .evidence import MentionEvidence, best_names, names_to_score
+from .prior import UNSEEN, TextPrior, text_prior
 from .settings import LinkerSettings
 
 
@@ -133,6 +135,48 @@ class GenreLinker(TrainableGenreComponent):
         get_candidates = self.settings.get_candidates or context_free_candidates
         return searchable_names(get_candidates, self.titles, view, spans, tokenizer)
 
+    def search(
+        self, spans: Sequence[Span], inputs: Sequence[Optional[List[int]]], view: TitleView
+    ) -> List[MentionEvidence]:
+        """See `GenreComponent.search`. Names that the title set has for a mention's text, but that
+        the beams have not found, are scored as well."""
+        names = self.get_names(spans, view)
+        found = self.search_names(inputs, names, view)
+        unknown = self.tokenizer.unk_token_id
+        best = [
+            best_names(hypotheses, of, span.text, unknown)
+            for hypotheses, of, span in zip(found, names, spans, strict=True)
+        ]
+        priors = self._priors(spans, view)
+        if self.joins_priors(view):
+            tokenizer = self.shim.name_tokenizer
+            more = names_to_score(best, names, priors, view, tokenizer)
+            index = [i for i, subset in enumerate(more) if subset is not None and inputs[i]]
+            subsets = [subset for i in index if (subset := more[i]) is not None]
+            scored = super().search_names([inputs[i] for i in index], subsets, view)
+            for i, subset, hypotheses in zip(index, subsets, scored, strict=True):
+                for row, hypothesis in best_names(hypotheses, subset).items():
+                    best[i].setdefault(row, hypothesis)
+        return [*map(MentionEvidence, spans, names, best, priors)]
+
+    def joins_priors(self, view: TitleView) -> bool:
+        """Whether the model's scores join the priors of the title set."""
+        return view.has_aliases and self.shim.settings.aliases is not None
+
+    def _priors(self, spans: Sequence[Span], view: TitleView) -> List[Optional[TextPrior]]:
+        """The prior of each entity's text, or of the longest form of its name; None where none is
+        needed or the title set does not know the text."""
+        joins, limit = self.joins_priors(view), len(PRIOR_SHARES)
+        texts = [span.text for span in spans]
+        if joins:
+            texts = longest_names(spans, self.settings.longest_forms)
+        look_up = lru_cache(maxsize=None)(partial(text_prior, view))
+        has_context = [n_context_words(span, limit) >= limit for span in spans]
+        return [
+            look_up(text, UNSEEN if context else 0.0) if joins or not context else None
+            for text, context in zip(texts, has_context, strict=True)
+        ]
+
     def search_names(
         self,
         inputs: Sequence[Optional[List[int]]],
@@ -147,11 +191,11 @@ class GenreLinker(TrainableGenreComponent):
 
     # Hypotheses to annotations
 
-    def decode(self, doc: Doc, results: Sequence[SearchResult]) -> List[LinkedSpan]:
+    def decode(self, doc: Doc, results: Sequence[MentionEvidence]) -> List[LinkedSpan]:
         """The links of a Doc's entities.
 
         doc (Doc): The Doc. It is not changed.
-        results (Sequence[SearchResult]): The result for each of `ents_to_link(doc)`.
+        results (Sequence[MentionEvidence]): The result for each of `ents_to_link(doc)`.
         RETURNS (List[LinkedSpan]): A link for each entity. "NIL" for an entity with a discarded
             label, without a candidate, or whose best candidate is below the threshold.
         """
@@ -162,22 +206,29 @@ class GenreLinker(TrainableGenreComponent):
             for ent in self._ents(doc)
         ]
 
-    def _link(self, result: SearchResult) -> LinkedSpan:
+    def _link(self, result: MentionEvidence) -> LinkedSpan:
         span, settings = result.span, self.settings
-        candidates = make_candidates(
-            result.hypotheses,
+        model = self.shim.settings
+        candidates = rank_candidates(
+            result.best,
             result.names,
-            span.text,
-            unknown=self.tokenizer.unk_token_id,
             use_ids=self.uses_ids,
-            settings=self.shim.settings,
+            settings=model if self.joins_priors(result.view) else replace(model, aliases=None),
+            prior=result.prior,
             n_context_words=n_context_words(span, len(PRIOR_SHARES)),
         )
-        kb_id = candidates[0].kb_id if candidates else self.NIL
-        if candidates and settings.threshold is not None:
-            kb_id = kb_id if candidates[0].probability >= settings.threshold else self.NIL
+        threshold = self.probability_threshold
+        is_linked = bool(candidates) and candidates[0].probability >= threshold
+        kb_id = candidates[0].kb_id if is_linked else self.NIL
         kept = candidates[: settings.top_k or settings.num_beams]
         return LinkedSpan(span.start, span.end, kb_id, kept)
+
+    @property
+    def probability_threshold(self) -> float:
+        """The probability below which an entity is "NIL": the setting, or the model's."""
+        threshold = self.settings.threshold
+        threshold = self.shim.settings.threshold if threshold == "auto" else threshold
+        return threshold or 0.0
 
     def set_annotations(
         self, docs: Iterable[Doc], annotations: Sequence[Sequence[LinkedSpan]]

@@ -1,10 +1,10 @@
 """Settings of `genre_linker`: see `spacy_genre.tasks.settings`."""
 
-from typing import Any, List, Literal, Optional
+from typing import Any, List, Literal, Optional, Union
 
 from pydantic import Field, field_validator
 
-from ..settings import SearchSettings
+from ..settings import Probability, SearchSettings
 from .candidate_generators import GetCandidates
 
 # Labels of entities that an encyclopedia has no page for.
@@ -50,14 +50,12 @@ class LinkerSettings(SearchSettings):
         description="Whether to train and to evaluate on the entities of the reference. If not, "
         "another component must set entities.",
     )
-    threshold: Optional[float] = Field(
-        None,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description='An entity whose best candidate has a lower probability gets "NIL". `null`: '
-        "every entity is linked. (With a model that has no `nil_score` the probability is a share "
-        "among the candidates; that of a single candidate is always 1.)",
+    threshold: Optional[Union[Literal["auto"], Probability]] = Field(
+        "auto",
+        description='An entity whose best candidate has a lower probability gets "NIL". `"auto"`: '
+        "the threshold that was fitted for the model; a model without one links every entity, as "
+        "`null` does. (With a model that has no `nil_score` the probability is a share among the "
+        "candidates; that of a single candidate is always 1.)",
     )
     longest_forms: List[str] = Field(
         default_factory=lambda: ["PERSON", "PER"],
