@@ -147,6 +147,7 @@ class GenreLinker(TrainableGenreComponent):
             best_names(hypotheses, of, span.text, unknown)
             for hypotheses, of, span in zip(found, names, spans, strict=True)
         ]
+        n_found = [len(names) for names in best]
         priors = self._priors(spans, view)
         if self.joins_priors(view):
             tokenizer = self.shim.name_tokenizer
@@ -157,7 +158,7 @@ class GenreLinker(TrainableGenreComponent):
             for i, subset, hypotheses in zip(index, subsets, scored, strict=True):
                 for row, hypothesis in best_names(hypotheses, subset).items():
                     best[i].setdefault(row, hypothesis)
-        return [*map(MentionEvidence, spans, names, best, priors)]
+        return [*map(MentionEvidence, spans, names, best, priors, n_found)]
 
     def joins_priors(self, view: TitleView) -> bool:
         """Whether the model's scores join the priors of the title set."""

@@ -23,12 +23,14 @@ class MentionEvidence(NamedTuple):
     best (Dict[int, Hypothesis]): The best hypothesis for each name that was found, by row; the
         search's come first, best first.
     prior (Optional[TextPrior]): The prior of its text; None if the title set does not know it.
+    n_found (int): How many of the names the search has found; the others are added aliases.
     """
 
     span: Span
     names: SearchableNames
     best: Dict[int, Hypothesis]
     prior: Optional[TextPrior]
+    n_found: int
 
     @property
     def view(self) -> TitleView:
