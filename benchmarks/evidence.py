@@ -121,7 +121,7 @@ def gather(
     view, found = linker.titles.view, []
     try:
         docs = list(read_gold(path, nlp.vocab))
-        Random(seed).shuffle(docs)
+        Random(0).shuffle(docs)
         for gold_doc in docs:
             spans = linker.ents_to_link(gold_doc.doc)
             results = linker.search(spans, linker.encode(spans), view) if spans else []

@@ -1,6 +1,7 @@
 """Names, docs, and what is computed from candidates."""
 
 import math
+import re
 
 import spacy
 from spacy.language import Language
@@ -52,3 +53,12 @@ def nil_share(linker, candidate) -> float:
     model = linker.shim.settings
     more = (model.nil_score - candidate.score) / model.temperature
     return candidate.probability * math.exp(more)
+
+
+def mark(nlp: Language, text: str) -> Doc:
+    """A doc whose only entity stands in square brackets in the text."""
+    left, mention, right = re.split(r"\[(.*)\]", text)
+    doc = nlp.make_doc(left + mention + right)
+    span = doc.char_span(len(left), len(left + mention), label="ORG", alignment_mode="expand")
+    doc.ents = [span]
+    return doc
