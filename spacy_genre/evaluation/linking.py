@@ -37,6 +37,7 @@ class LinkCounts:
     no_title (int): Linked mentions whose kb_id is not in the title set (only possible without the
         constraint).
     correct (int): Mentions whose link is the gold title.
+    nil (int): Mentions that are NIL, and whose gold title is not in the title set.
     """
 
     mentions: int = 0
@@ -44,6 +45,7 @@ class LinkCounts:
     answered: int = 0
     no_title: int = 0
     correct: int = 0
+    nil: int = 0
 
     def add(self, gold: str, predicted: str, is_answered: bool) -> None:
         """Count a mention.
@@ -57,14 +59,16 @@ class LinkCounts:
         self.answered += is_answered
         self.no_title += is_answered and not predicted
         self.correct += bool(gold) and predicted == gold
+        self.nil += not gold and not is_answered
 
     def metrics(self) -> Dict[str, Any]:
         """Compute the metrics.
 
         RETURNS (Dict[str, Any]): `mentions`, a count; all others are from 0 to 1: `micro_p`,
             `micro_r` and `micro_f` over all mentions; `in_set`, the share of mentions whose gold
-            title is in the title set; `accuracy_in_set`, the accuracy on these; `no_title`, the
-            share of mentions with a link that is not in the title set.
+            title is in the title set; `accuracy_in_set`, the accuracy on these; `accuracy_nil`, the
+            accuracy if NIL is right for the others; `nil_p` and `nil_r`, precision and recall of
+            NIL; `no_title`, the share of mentions with a link that is not in the title set.
         """
         precision = self.correct / max(self.answered, 1)
         recall = self.correct / max(self.mentions, 1)
@@ -75,6 +79,9 @@ class LinkCounts:
             "micro_r": recall,
             "micro_f": 2 * precision * recall / max(precision + recall, 1e-12),
             "accuracy_in_set": self.correct / max(self.in_set, 1),
+            "accuracy_nil": (self.correct + self.nil) / max(self.mentions, 1),
+            "nil_p": self.nil / max(self.mentions - self.answered, 1),
+            "nil_r": self.nil / max(self.mentions - self.in_set, 1),
             "no_title": self.no_title / max(self.mentions, 1),
         }
 

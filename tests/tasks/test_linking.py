@@ -325,3 +325,57 @@ def test_a_title_set_that_is_overwritten_during_a_batch_is_an_error(nlp, tmp_pat
     with pytest.raises(ValueError, match="T027"):
         linker(doc)
     assert doc.ents[0].kb_id_ == ""
+
+
+def test_scores_of_nil_and_of_the_knowledge_base_are_apart(nlp, linker):
+    linker.threshold = 1.0 
+    ents = [(0, 1, "PERSON"), (3, 4, "NORP"), (8, 10, "WORK_OF_ART")]
+    reference, predicted = make_doc(nlp, ents=ents), make_doc(nlp, ents=ents)
+    for doc, kb_ids_of_doc in (
+        (reference, ["Albert Einstein", "NIL", "Nobel Prize"]),
+        (predicted, ["Albert Einstein", "NIL", "NIL"]),
+    ):
+        for ent, kb_id in zip(doc.ents, kb_ids_of_doc, strict=True):
+            for token in ent:
+                token.ent_kb_id_ = kb_id
+    scores = score_links([Example(predicted, reference)])
+    assert (scores["nel_in_kb_acc"], scores["nel_acc"]) == (0.5, pytest.approx(2 / 3))
+    assert (scores["nel_nil_p"], scores["nel_nil_r"]) == (0.5, 1.0)
+    assert scores["nel_nil_f"] == pytest.approx(2 / 3)
+    assert score_links([])["nel_nil_p"] is None
+
+
+def test_the_threshold_of_the_model_is_the_default(nlp, linker, monkeypatch):
+    """With a number, that one counts; with null, all entities are linked."""
+    def first(threshold):
+        linker.threshold = threshold
+        return nlp(make_doc(nlp)).ents[0].kb_id_
+
+    def set_model(threshold):
+        changed = replace(linker.shim.settings, threshold=threshold)
+        monkeypatch.setattr(linker.shim, "settings", changed)
+
+    assert linker.threshold == "auto"
+    set_model(1.0)
+    assert [first(value) for value in ("auto", 0.1, None)] == ["NIL", *["Albert Einstein"] * 2]
+    set_model(None)
+    assert first("auto") == "Albert Einstein"
+
+
+def test_all_is_linked_as_before_where_no_alias_is_known(nlp, linker, tokenizer):
+    linker.titles = TitleSet.build(NAMES, tokenizer)
+    assert not linker.joins_priors(linker.titles.view)
+    candidates = nlp(make_doc(nlp)).ents[0]._.genre_candidates
+    nil = nil_share(linker, candidates[0])
+    assert sum(c.probability for c in candidates) + nil == pytest.approx(1)
+
+
+def test_an_alias_that_the_beams_do_not_find_is_a_candidate(nlp, linker):
+    linker.num_beams, linker.top_k = 1, 5
+    linker.titles.add_alias("German", "Chicago", count=50)
+    candidates = nlp(make_doc(nlp)).ents[1]._.genre_candidates
+    assert {c.title for c in candidates} == {"Germany", "Chicago"}
+    (alone,) = linker.search_names(
+        linker.encode([make_doc(nlp).ents[1]]), [linker.titles.view], linker.titles.view
+    )
+    assert len(alone) == 1
