@@ -5,8 +5,8 @@ how good it is: expected calibration error (ECE), reliability, and the detection
     python benchmarks/calibration.py fit HELD_OUT.jsonl [--test TEST.jsonl] [--plot PLOT.png]
 
 `gather` searches the candidates of gold mentions in a title set with aliases; FILEs are data sets
-as in accuracy.py. `fit` takes less than a minute. It prints the settings for config.json, and how they
-do on the same mentions and on those of --test. Mentions whose title is not in the title set count:
+as in accuracy.py. `fit` takes a minute. It prints the settings for config.json, and how they do on
+the same mentions and on those of --test. Mentions whose title is not in the title set count:
 all their candidates are wrong.
 """
 

@@ -8,10 +8,12 @@ import torch
 from helpers.docs import ENTS, LINKS, NAMES, TEXTS, kb_ids, make_doc, make_docs, nil_share
 from helpers.models import make_bart
 from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
 
 from spacy_genre import Candidate, TitleSet
 from spacy_genre.decoding.bart.stepper import BartStepDecoder
 from spacy_genre.tasks import base
+from spacy_genre.tasks.linker.scorer import score_links
 from spacy_genre.titles import storage
 from spacy_genre.tokenization import NameTokenizer
 
@@ -328,7 +330,6 @@ def test_a_title_set_that_is_overwritten_during_a_batch_is_an_error(nlp, tmp_pat
 
 
 def test_scores_of_nil_and_of_the_knowledge_base_are_apart(nlp, linker):
-    linker.threshold = 1.0 
     ents = [(0, 1, "PERSON"), (3, 4, "NORP"), (8, 10, "WORK_OF_ART")]
     reference, predicted = make_doc(nlp, ents=ents), make_doc(nlp, ents=ents)
     for doc, kb_ids_of_doc in (
@@ -347,6 +348,7 @@ def test_scores_of_nil_and_of_the_knowledge_base_are_apart(nlp, linker):
 
 def test_the_threshold_of_the_model_is_the_default(nlp, linker, monkeypatch):
     """With a number, that one counts; with null, all entities are linked."""
+
     def first(threshold):
         linker.threshold = threshold
         return nlp(make_doc(nlp)).ents[0].kb_id_
