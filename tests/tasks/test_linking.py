@@ -373,11 +373,9 @@ def test_all_is_linked_as_before_where_no_alias_is_known(nlp, linker, tokenizer)
 
 
 def test_an_alias_that_the_beams_do_not_find_is_a_candidate(nlp, linker):
-    linker.num_beams, linker.top_k = 1, 5
+    linker.num_beams = 1
     linker.titles.add_alias("German", "Chicago", count=50)
-    candidates = nlp(make_doc(nlp)).ents[1]._.genre_candidates
-    assert {c.title for c in candidates} == {"Germany", "Chicago"}
-    (alone,) = linker.search_names(
-        linker.encode([make_doc(nlp).ents[1]]), [linker.titles.view], linker.titles.view
-    )
-    assert len(alone) == 1
+    doc, view = make_doc(nlp), linker.titles.view
+    (found,) = linker.search([doc.ents[1]], linker.encode([doc.ents[1]]), view)
+    assert {view.name_at(row) for row in found.best} == {"Germany", "Chicago"}
+    assert found.n_found == 1
