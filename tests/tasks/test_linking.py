@@ -54,6 +54,7 @@ def test_predict_does_not_write(nlp, linker):
 
 
 def test_a_new_entity_is_added_by_naming_it(nlp, linker):
+    linker.threshold = None
     doc = make_doc(nlp, "Everybody is on Threads now.", [(3, 4, "PRODUCT")])
     assert nlp(doc).ents[0].kb_id_ != "Threads (social network)"
     linker.titles.add("Threads (social network)", id="Q1")
