@@ -68,7 +68,7 @@ def fit_command(
     evidence = list(read(held_out))
     settings = fit(evidence)
     keys = ("temperature", "nil_score", "threshold")
-    block = {key: getattr(settings, key) for key in keys} | {"aliases": asdict(settings.aliases)}
+    block = {key: getattr(settings, key) for key in keys} | {"aliases": asdict(settings)["aliases"]}
     print(json.dumps(block, indent=2))
     parts = {"held out": evidence, "test": list(read(test)) if test else []}
     for name, part in parts.items():
