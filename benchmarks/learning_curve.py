@@ -44,7 +44,9 @@ def read_curves(log: Path) -> Curves:
     curves = {name: [(row["seen"], row[name][0]) for row in rows if name in row] for name in SETS}
     curves = {name: points for name, points in curves.items() if points}
     if not curves:
-        raise ValueError(f"{log} has no evaluations: no row has 'eval' and one of {', '.join(SETS)}")
+        raise ValueError(
+            f"{log} has no evaluations: no row has 'eval' and one of {', '.join(SETS)}"
+        )
     return curves
 
 
